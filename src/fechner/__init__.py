@@ -1,0 +1,3 @@
+"""Psychophysics on artificial neural networks."""
+from fechner.stimuli import *
+from fechner.stimuli import Gabor

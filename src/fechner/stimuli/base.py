@@ -1,0 +1,233 @@
+"""A stimulus is a frozen dataclass: its fields are its parameters and their defaults.
+
+Calling it with tensors overrides any of them, batched:
+
+>>> from fechner import Gabor
+>>> Gabor(spatial_frequency=4)(orientation=torch.tensor([0.0, 45.0, 90.0])).shape
+torch.Size([3, 3, 224, 224])
+
+A stimulus of your own states its parameters and its luminance:
+
+>>> @dataclass(frozen=True)
+... class Rings(Stimulus):
+...     radius: Length = 0.5
+...     def luminance(self):
+...         x, y = self.grid()
+...         return 0.5 + 0.5 * torch.cos(2 * torch.pi * torch.hypot(x, y) / self.radius)
+>>> Rings()(radius=torch.tensor([0.2, 0.4])).shape
+torch.Size([2, 3, 224, 224])
+"""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import inspect
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from fechner import circular
+from fechner.errors import FechnerError, choices
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """What is known of a continuous stimulus parameter: its units, its range, its period on a circle."""
+
+    units: str = "1"
+    low: float = -math.inf
+    high: float = math.inf
+    period: float | None = None
+    positive: bool = False
+
+    def check(self, name: str, values: np.ndarray) -> None:
+        """Raise `FechnerError` unless all values are finite and within range."""
+        low, high = float(np.min(values, initial=math.inf)), float(np.max(values, initial=-math.inf))
+        if not np.isfinite(values).all():
+            raise FechnerError(f"{name} must be finite, got {values[~np.isfinite(values)][0]}")
+        if self.positive and low <= 0:
+            raise FechnerError(f"{name} must be greater than 0 {self.units}, got {low:g}")
+        if low < self.low or high > self.high:
+            bad = low if low < self.low else high
+            raise FechnerError(f"{name} must lie in [{self.low:g}, {self.high:g}] {self.units}, got {bad:g}")
+
+    def values(self, name: str, spec: Any) -> np.ndarray:
+        """An integer becomes an even grid (half-open on a circle); anything else is taken as the values."""
+        if isinstance(spec, bool) or not isinstance(spec, int | np.integer):
+            values = np.atleast_1d(np.asarray(spec, dtype=float))
+            if values.ndim != 1 or not len(values):
+                raise FechnerError(f"values of {name} must be a number of values or a list, got {spec!r}")
+        elif spec < 1:
+            raise FechnerError(f"the number of values of {name} must be at least 1, got {spec}")
+        elif self.period is not None:
+            values = circular.grid(int(spec), self.period)
+        elif math.isfinite(self.low) and math.isfinite(self.high):
+            values = np.linspace(self.low, self.high, int(spec))
+        else:
+            raise FechnerError(f"{name} has no natural range to spread {spec} values over: list the values themselves")
+        self.check(name, values)
+        return values
+
+
+Orientation = Annotated[float, Parameter("degree", period=180.0)]
+Phase = Annotated[float, Parameter("degree", period=360.0)]
+Frequency = Annotated[float, Parameter("cycle/degree", positive=True)]
+Length = Annotated[float, Parameter("degree", positive=True)]
+Contrast = Annotated[float, Parameter("1", low=0.0, high=1.0)]
+Positive = Annotated[float, Parameter("1", positive=True)]
+
+# What a callable's arguments mean when they carry a usual name and no annotation of their own.
+_USUAL = {
+    "orientation": Orientation,
+    "hue": Phase,
+    "phase": Phase,
+    "spatial_frequency": Frequency,
+    "sigma": Length,
+    "radius": Length,
+    "contrast": Contrast,
+}
+
+
+@dataclass(frozen=True)
+class Stimulus:
+    """Base of all stimuli: subclasses add fields and `luminance` (or override `image` for colour).
+
+    Fields annotated with a `Parameter` (`Orientation`, `Length`, …) are continuous: each may be overridden with a
+    tensor when the stimulus is called, and images are differentiable in it, forward and reverse.
+    """
+
+    size: int = dataclasses.field(default=224, kw_only=True)
+    pixels_per_degree: Annotated[float, Parameter("pixel/degree", positive=True)] = dataclasses.field(
+        default=100.0, kw_only=True
+    )
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.size, int) or self.size < 2:
+            raise FechnerError(f"size must be a whole number of pixels, at least 2, got {self.size!r}")
+        for name, hint in get_type_hints(type(self)).items():
+            if get_origin(hint) is Literal and getattr(self, name) not in get_args(hint):
+                raise choices(name, str(getattr(self, name)), get_args(hint))
+        self.validate()
+
+    def validate(self, **overrides: Any) -> None:
+        """Raise `FechnerError` if any parameter, with these overrides, is out of range."""
+        known = parameters(self)
+        values: dict[str, np.ndarray] = {}
+        for name, parameter in known.items():
+            value = overrides.get(name, getattr(self, name))
+            try:
+                values[name] = np.atleast_1d(np.asarray(_plain(value), dtype=float))
+            except (TypeError, ValueError):
+                raise FechnerError(f"{name} must be a number ({parameter.units}), got {value!r}") from None
+            parameter.check(name, values[name])
+        self.check(values)
+
+    def check(self, values: Mapping[str, np.ndarray]) -> None:
+        """Rules that tie several parameters together; the Nyquist limit of every spatial frequency is one."""
+        nyquist = float(values["pixels_per_degree"].min()) / 2
+        for name, parameter in parameters(self).items():
+            if parameter.units == "cycle/degree" and values[name].max() > nyquist:
+                raise FechnerError(
+                    f"{name} {values[name].max():g} cycles/degree is above the Nyquist limit of {nyquist:g} "
+                    f"at {2 * nyquist:g} pixels/degree; lower it or raise pixels_per_degree"
+                )
+
+    def __call__(self, **overrides: Any) -> Tensor:
+        """Images for these parameter values.
+
+        Each override is a number or a tensor of shape (B,); all are broadcast. Returns float images
+        (B, 3, size, size) in [0, 1] with the dtype and on the device of the tensors given. Raises `FechnerError` for
+        an unknown parameter or a value out of range.
+        """
+        known = parameters(self)
+        for name in overrides:
+            if name not in known:
+                raise choices(f"parameter of {type(self).__name__}", name, known)
+        self.validate(**overrides)
+        tensors = {k: v for k, v in overrides.items() if isinstance(v, Tensor)}
+        like = next(iter(tensors.values()), torch.empty(0))
+        dtype = like.dtype if like.is_floating_point() else torch.get_default_dtype()
+        names = list(known)
+        given = [torch.as_tensor(overrides.get(n, getattr(self, n)), dtype=dtype, device=like.device) for n in names]
+        batch = torch.broadcast_shapes(*[t.shape for t in given], (1,))
+        if len(batch) != 1:
+            raise FechnerError(f"parameters must be numbers or tensors of shape (B,), got shapes that make {batch}")
+        filled = copy.copy(self)
+        for name, value in zip(names, given, strict=True):
+            # Only what varies is expanded, so that a shared value is computed with once.
+            shaped = value if value.dim() == 0 else value.view(-1, 1, 1)
+            object.__setattr__(filled, name, shaped)
+        image = filled.image()
+        return image.expand(batch[0], *image.shape[1:])
+
+    def image(self) -> Tensor:
+        """(B, 3, size, size), or (B, 1, size, size) for grey; continuous fields are tensors that broadcast with it."""
+        grey = self.luminance()
+        return grey.view(-1, 1, *grey.shape[-2:]).expand(-1, 3, -1, -1)
+
+    def luminance(self) -> Tensor:
+        """(B, size, size) in [0, 1]; here every continuous field is a tensor that broadcasts with (B, y, x)."""
+        raise NotImplementedError(f"{type(self).__name__} needs a method luminance() or image()")
+
+    def grid(self) -> tuple[Tensor, Tensor]:
+        """x (to the right) and y (up) of the pixel centres in degrees, symmetric about 0; shapes (1, N), (N, 1)."""
+        scale = torch.as_tensor(self.pixels_per_degree)
+        pixels = torch.arange(self.size, dtype=scale.dtype, device=scale.device) - (self.size - 1) / 2
+        return pixels[None, :] / scale, -pixels[:, None] / scale
+
+
+Family = Stimulus | Callable[..., Tensor]
+
+
+def parameters(stimulus: Family) -> dict[str, Parameter]:
+    """The continuous parameters of a stimulus, or of a callable (its arguments), in order.
+
+    >>> from fechner import Gabor
+    >>> parameters(Gabor())["orientation"].period
+    180.0
+    """
+    if isinstance(stimulus, Stimulus):
+        own = get_type_hints(type(stimulus), include_extras=True)
+        fields = [f.name for f in dataclasses.fields(stimulus)]
+        return {n: p for n in fields if (p := _annotation(own[n])) is not None}
+    target = stimulus if inspect.isroutine(stimulus) else type(stimulus).__call__
+    hints = get_type_hints(target, include_extras=True)
+    names = [n for n, p in inspect.signature(stimulus).parameters.items() if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
+    return {n: _annotation(hints.get(n)) or _annotation(_USUAL.get(n)) or Parameter() for n in names}
+
+
+def render(stimulus: Family, values: Mapping[str, Tensor]) -> Tensor:
+    """Images of a stimulus or callable, checked to be a floating (B, C, H, W) batch."""
+    images = stimulus(**values)
+    size = max((len(v) for v in values.values()), default=1)
+    if not isinstance(images, Tensor) or images.dim() != 4 or not images.is_floating_point():
+        got = f"{images.dtype} {tuple(images.shape)}" if isinstance(images, Tensor) else type(images).__name__
+        raise FechnerError(f"a stimulus must return floating-point images (B, C, H, W), got {got}")
+    if len(images) != size:
+        raise FechnerError(f"the stimulus was given {size} parameter values and returned {len(images)} images")
+    return images
+
+
+def settings(stimulus: Family) -> dict[str, Any]:
+    """Name and parameter values of a stimulus, as recorded with every result."""
+    if isinstance(stimulus, Stimulus):
+        return {"stimulus": type(stimulus).__name__} | dataclasses.asdict(stimulus)
+    return {"stimulus": getattr(stimulus, "__name__", type(stimulus).__name__)}
+
+
+def _annotation(hint: Any) -> Parameter | None:
+    if get_origin(hint) is Annotated:
+        return next((a for a in get_args(hint)[1:] if isinstance(a, Parameter)), None)
+    return None
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Tensor):
+        return value.detach().tolist()
+    return value

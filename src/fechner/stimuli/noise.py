@@ -1,0 +1,86 @@
+"""Oriented noise with fixed random phases: a random texture that stays differentiable in its parameters."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Annotated, Literal
+
+import torch
+from torch import Tensor
+
+from fechner.stimuli.apertures import Aperture, aperture
+from fechner.stimuli.base import Frequency, Length, Orientation, Parameter, Phase, Positive, Stimulus
+
+RmsContrast = Annotated[float, Parameter("1", low=0.0, high=0.2)]
+Bandwidth = Annotated[float, Parameter("degree", low=1.0, high=180.0)]
+
+
+@lru_cache(maxsize=32)
+def gaussian_field(size: int, seed: int) -> Tensor:
+    """White Gaussian noise (size, size), zero mean and unit variance exactly; the same on every device."""
+    field = torch.randn(size, size, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
+    return (field - field.mean()) / field.std(correction=0)
+
+
+def balanced(noise: Tensor, window: Tensor) -> Tensor:
+    """The noise under a window, less its mean there, so that the window does not change mean luminance."""
+    mean = (noise * window).sum((-2, -1), keepdim=True) / window.sum((-2, -1), keepdim=True)
+    return window * (noise - mean)
+
+
+@dataclass(frozen=True)
+class OrientedNoise(Stimulus):
+    """Noise that is Gaussian in orientation, and band-pass or low-pass in spatial frequency.
+
+    The amplitude spectrum is a Gaussian of SD `bandwidth` degrees around `orientation`, times a Gaussian of SD
+    `octaves` around log2 `spatial_frequency` ("band-pass") or a Gaussian of SD `spatial_frequency` around 0
+    ("low-pass"). The spectrum's phases are random, fixed by the seed; `phase` is added to all of them. `contrast` is
+    the RMS contrast, at most 0.2 so that five standard deviations stay in [0, 1].
+
+    >>> OrientedNoise(orientation=30, bandwidth=10, seed=3)().shape
+    torch.Size([1, 3, 224, 224])
+    """
+
+    orientation: Orientation = 0.0
+    bandwidth: Bandwidth = 15.0
+    spatial_frequency: Frequency = 4.0
+    octaves: Positive = 0.5
+    phase: Phase = 0.0
+    contrast: RmsContrast = 0.2
+    radius: Length = 0.9
+    edge: Length = 0.2
+    aperture: Aperture = "soft"
+    band: Literal["band-pass", "low-pass"] = "band-pass"
+    seed: int = 0
+
+    def luminance(self) -> Tensor:
+        scale = torch.as_tensor(self.pixels_per_degree)
+        cycles = torch.fft.fftfreq(self.size, dtype=scale.dtype, device=scale.device)
+        fx, fy = cycles[None, :] * scale, -cycles[:, None] * scale
+        f = torch.hypot(fx, fy)
+        f = torch.where(f == 0, torch.ones_like(f), f)
+        # Bars lie at right angles to the direction in which luminance changes.
+        bars = torch.rad2deg(torch.atan2(fy, fx)) + 90.0
+        off = torch.remainder(bars - self.orientation + 90.0, 180.0) - 90.0
+        amplitude = torch.exp(-0.5 * (off / self.bandwidth) ** 2)
+        if self.band == "band-pass":
+            amplitude = amplitude * torch.exp(-0.5 * ((torch.log2(f / self.spatial_frequency)) / self.octaves) ** 2)
+        else:
+            amplitude = amplitude * torch.exp(-0.5 * (f / self.spatial_frequency) ** 2)
+        # No mean, and no Nyquist rows: they have no partner of opposite frequency to stay real when the phase shifts.
+        keep = (cycles != 0)[None, :] | (cycles != 0)[:, None]
+        keep = keep & (cycles != -0.5)[None, :] & (cycles != -0.5)[:, None]
+        amplitude = amplitude * keep
+        white = torch.fft.fft2(gaussian_field(self.size, self.seed)).to(scale.device)
+        random = torch.angle(white).to(scale.dtype)
+        half = (fy > 0) | ((fy == 0) & (fx > 0))
+        shift = torch.deg2rad(torch.as_tensor(self.phase)) * torch.where(half, 1.0, -1.0).to(scale.dtype)
+        spectrum = amplitude * torch.exp(1j * (random + shift))
+        power = (amplitude**2).sum((-2, -1), keepdim=True)
+        noise = torch.fft.ifft2(spectrum).real * self.size**2 / power.sqrt()
+        x, y = self.grid()
+        window = aperture(self.aperture, torch.hypot(x, y), torch.as_tensor(self.radius), torch.as_tensor(self.edge))
+        return 0.5 + 0.5 * self.contrast * balanced(noise, window)
+
+
