@@ -74,7 +74,7 @@ class Grating(Stimulus):
 class Gabor(Stimulus):
     """A grating under a Gaussian envelope; `sigma` is its SD across the bars, `aspect` × `sigma` that along them.
 
-    The default envelope is 0.7 % at the nearest border. `Gabor(sigma=0.5)`, the preset "gabor-published", is the published one, cut at 8 % (Benjamin et
+    The default envelope is 0.3 % at the nearest border. `Gabor(sigma=0.5)`, the preset "gabor-published", is the published one, cut at 8 % (Benjamin et
     al. 2022, Fig. 2).
 
     >>> Gabor()(orientation=torch.tensor([0.0, 45.0]), phase=torch.tensor([0.0, 90.0])).shape
@@ -85,7 +85,7 @@ class Gabor(Stimulus):
     spatial_frequency: Frequency = 2.0
     phase: Phase = 0.0
     contrast: Contrast = 1.0
-    sigma: Length = 0.35
+    sigma: Length = 0.33
     aspect: Positive = 1.0
 
     def luminance(self) -> Tensor:

