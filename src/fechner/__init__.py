@@ -1,3 +1,28 @@
-"""Psychophysics on artificial neural networks."""
-from fechner.stimuli import *
-from fechner.stimuli import Gabor
+"""Psychophysics on artificial neural networks.
+
+>>> import fechner
+>>> network = fechner.load("efficientnet_lite0")
+>>> curves = fechner.sensitivity(network, fechner.Gabor(), along="orientation", values=4, average={"phase": 2})
+>>> curves.relative_sensitivity.sel(layer="blocks.15").shape
+(4,)
+"""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+
+from fechner.errors import FechnerError as FechnerError
+from fechner.networks import Network as Network
+from fechner.networks import list_networks as list_networks
+from fechner.networks import load as load
+from fechner.networks import shuffle as shuffle
+from fechner.sensitivity import sensitivity as sensitivity
+from fechner.stimuli import CentreSurround as CentreSurround
+from fechner.stimuli import Gabor as Gabor
+from fechner.stimuli import Grating as Grating
+from fechner.stimuli import GratingInNoise as GratingInNoise
+from fechner.stimuli import OrientedNoise as OrientedNoise
+from fechner.stimuli import Parameter as Parameter
+from fechner.stimuli import Stimulus as Stimulus
+
+__version__ = version("fechner")

@@ -1,0 +1,205 @@
+"""The verb of this package: the sensitivity of every layer along a stimulus parameter."""
+
+from __future__ import annotations
+
+import copy
+import itertools
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import numpy as np
+import torch
+import xarray as xr
+from torch import nn
+
+from fechner import results
+from fechner.errors import FechnerError, choices
+from fechner.networks import Layer, as_network, select
+from fechner.sensitivity.probe import probe
+from fechner.sensitivity.sweep import INPUT, fitting_batch, sweep
+from fechner.sensitivity.tangent import Central, Chord, Exact, Method, squared_norm
+from fechner.stimuli import Family, Stimulus, parameters, render, settings
+
+Values = int | Sequence[float] | np.ndarray
+
+
+def sensitivity(
+    network: nn.Module,
+    stimulus: Family,
+    along: str = "orientation",
+    values: Values = 180,
+    average: Mapping[str, Values] | None = None,
+    layers: str | Sequence[str] = "blocks",
+    *,
+    method: Literal["exact", "central", "chord"] = "exact",
+    step: float | None = None,
+    dtype: torch.dtype = torch.float32,
+    batch_size: int | None = None,
+    progress: bool = True,
+) -> xr.Dataset:
+    """How strongly every layer's response changes with a stimulus parameter.
+
+    >>> from fechner import Gabor, load
+    >>> curves = sensitivity(load("resnet18", "init"), Gabor(size=64), values=4, average={"phase": 2})
+    >>> dict(curves.sizes)
+    {'layer': 11, 'orientation': 4, 'phase': 2}
+
+    Args:
+        network: any `nn.Module` in evaluation mode that takes images (B, 3, H, W) in [0, 1], or a `Network`.
+        stimulus: a `Stimulus`, or a callable from parameter tensors (B,) to images (B, C, H, W).
+        along: the parameter; its units are those of the stimulus (orientation, hue and phase in degrees).
+        values: how many values, evenly spaced (half-open on a circle), or the values themselves.
+        average: nuisance parameters and their values, in the same forms. By default 10 phases where the stimulus has a
+            phase; {} averages over nothing.
+        layers: "all", "blocks" (about a dozen) or globs of layer names; the pixels, "input", are always there.
+        method: "exact" (forward-mode derivative), "central" (differences of ±step) or "chord" (differences between
+            neighbours on the grid, placed half-way).
+        step: of central differences, in units of the parameter; by default a hundredth of the grid's spacing.
+        dtype: in which everything is computed; a network of another dtype is copied.
+        batch_size: by default as many stimuli as fit in half of the free memory, at most 16 on a CPU.
+
+    Returns:
+        A Dataset over (layer, <along>):
+
+        - `sensitivity`: D(θ) = ‖∂r/∂θ‖² per unit² of the parameter, averaged over the nuisance parameters; the Fisher
+          information of the layer under independent Gaussian noise of unit variance (Benjamin et al. 2022, Fig. 2b),
+        - `sensitivity_samples`: the same before averaging, with a dimension for each nuisance parameter,
+        - `relative_sensitivity`: √D / mean √D, 1 everywhere for a flat curve,
+        - `threshold`: D^(−1/2), in units of the parameter (d′ = 1 under that noise),
+        - `sensitivity_se`, `relative_sensitivity_se`: standard errors over the nuisance values (of the mean; jackknife).
+
+    Raises:
+        FechnerError: for a parameter that the stimulus does not have, values out of range, a layer that does not
+            exist, and whatever a probe of two stimuli finds wrong with the network; before the sweep starts.
+    """
+    wrapped = as_network(network)
+    known = parameters(stimulus)
+    if along not in known:
+        raise choices("parameter of the stimulus", along, known)
+    if average is None:
+        average = {"phase": 10} if "phase" in known and along != "phase" else {}
+    for name in average:
+        if name not in known:
+            raise choices("parameter of the stimulus", name, known)
+        if name == along:
+            raise FechnerError(f"'{along}' cannot be both the parameter measured and one averaged over")
+    grid = known[along].values(along, values)
+    nuisance = {name: known[name].values(name, spec) for name, spec in average.items()}
+    if isinstance(stimulus, Stimulus):
+        stimulus.validate(**{along: grid}, **nuisance)
+    taken, coordinate, runs = _plan(method, step, along, grid, known[along].period, nuisance)
+
+    if any(p.dtype != dtype for p in wrapped.parameters() if p.is_floating_point()):
+        wrapped = copy.deepcopy(wrapped).to(dtype)
+    device = next((p.device for p in wrapped.parameters()), torch.device("cpu"))
+    tensors = [{n: torch.as_tensor(v, dtype=dtype, device=device) for n, v in run.items()} for run in runs]
+    two = {n: v[[0, len(v) // 2]] for n, v in tensors[0].items()}
+    found = probe(wrapped, stimulus, two, along, taken)
+    chosen = select(found, layers, wrapped)
+    if batch_size is None:
+        with torch.no_grad():
+            batch_size = fitting_batch(found, render(stimulus, {n: v[:1] for n, v in two.items()})[0])
+    elif batch_size < 1:
+        raise FechnerError(f"batch_size must be at least 1, got {batch_size}")
+    reduced = sweep(wrapped, stimulus, tensors, along, chosen, taken, squared_norm, batch_size, progress)
+
+    samples = np.stack([reduced[name] for name in [INPUT, *(layer.name for layer in chosen)]])
+    shape = [len(v) for v in nuisance.values()]
+    samples = samples.reshape(len(samples), *shape, len(coordinate))
+    attributes = results.provenance() | {
+        "network": wrapped.name,
+        "weights": wrapped.weights,
+        "weights_sha256": wrapped.weights_sha256(),
+        "seed": "" if wrapped.seed is None else wrapped.seed,
+        "stimulus": json.dumps(settings(stimulus)),
+        "along": along,
+        "method": taken.name + (f", step {taken.step:g}" if isinstance(taken, Central) else ""),
+        "noise_model": "independent Gaussian, unit variance",
+        "dtype": str(dtype).removeprefix("torch."),
+        "device": device.type,
+        "batch_size": batch_size,
+    }
+    with torch.no_grad():
+        pixels = tuple(render(stimulus, {n: v[:1] for n, v in two.items()}).shape[1:])
+    first = Layer(INPUT, INPUT, "pixels", pixels, 0)
+    coordinates = {name: (known[name].units, v) for name, v in ({along: coordinate} | nuisance).items()}
+    return _dataset(np.moveaxis(samples, -1, 1), [first, *chosen], coordinates, attributes)
+
+
+def _plan(
+    method: str, step: float | None, along: str, grid: np.ndarray, period: float | None, nuisance: Mapping[str, np.ndarray]
+) -> tuple[Method, np.ndarray, list[dict[str, np.ndarray]]]:
+    """The method, the coordinate of its results, and the parameter values to run through, nuisances outermost."""
+    edges = grid
+    if method == "exact":
+        taken: Method = Exact()
+    elif method == "central":
+        if step is None:
+            spacing = float(np.diff(np.sort(grid)).min()) if len(grid) > 1 else abs(float(grid[0])) or 1.0
+            step = 0.01 * spacing
+        if not step > 0:
+            raise FechnerError(f"step must be greater than 0, got {step:g}")
+        taken = Central(step)
+    elif method == "chord":
+        if (np.diff(grid) <= 0).any() or len(grid) < 2:
+            raise FechnerError(f"chords need at least two increasing values of {along}")
+        edges = grid if period is None else np.append(grid, grid[0] + period)
+        taken, grid = Chord(), (edges[1:] + edges[:-1]) / 2
+    else:
+        raise choices("method", method, ["exact", "central", "chord"])
+    combinations = [dict(zip(nuisance, c, strict=True)) for c in itertools.product(*nuisance.values())]
+    runs = [{along: edges} | {n: np.full(len(edges), v) for n, v in c.items()} for c in combinations]
+    if not taken.overlap:
+        runs = [{n: np.concatenate([run[n] for run in runs]) for n in runs[0]}]
+    return taken, grid, runs
+
+
+def _dataset(
+    samples: np.ndarray, layers: Sequence[Layer], coordinates: Mapping[str, tuple[str, np.ndarray]], attributes: Mapping[str, Any]
+) -> xr.Dataset:
+    along, (units, _) = next(iter(coordinates.items()))
+    flat = samples.reshape(*samples.shape[:2], -1)
+    mean = flat.mean(-1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        relative = relative_to_mean(np.sqrt(mean))
+        threshold = 1 / np.sqrt(mean)
+    variables = {
+        "sensitivity": (("layer", along), mean, {"units": f"1/{units}^2", "long_name": "sensitivity D"}),
+        "sensitivity_se": (("layer", along), _se(flat), {"units": f"1/{units}^2"}),
+        "relative_sensitivity": (("layer", along), relative, {"units": "1", "long_name": "relative sensitivity"}),
+        "relative_sensitivity_se": (("layer", along), _relative_se(flat), {"units": "1"}),
+        "threshold": (("layer", along), threshold, {"units": units, "long_name": "threshold"}),
+        "sensitivity_samples": (("layer", *coordinates), samples, {"units": f"1/{units}^2"}),
+    }
+    table = {
+        "layer": ("layer", [layer.name for layer in layers]),
+        "depth": ("layer", np.linspace(0, 1, len(layers)), {"long_name": "position among the layers measured"}),
+        "layer_type": ("layer", [layer.kind for layer in layers]),
+        "units": ("layer", [layer.units for layer in layers], {"long_name": "activations per stimulus"}),
+    }
+    grids = {name: (name, v, {"units": u}) for name, (u, v) in coordinates.items()}
+    return xr.Dataset(variables, table | grids, dict(attributes))
+
+
+def relative_to_mean(root: np.ndarray) -> np.ndarray:
+    """A curve divided by its mean over the last axis."""
+    return root / root.mean(-1, keepdims=True)
+
+
+def _se(samples: np.ndarray) -> np.ndarray:
+    n = samples.shape[-1]
+    return samples.std(-1, ddof=1) / np.sqrt(n) if n > 1 else np.full(samples.shape[:-1], np.nan)
+
+
+def _relative_se(samples: np.ndarray) -> np.ndarray:
+    """Jackknife over the nuisance values, because numerator and denominator share them."""
+    n = samples.shape[-1]
+    if n < 2:
+        return np.full(samples.shape[:-1], np.nan)
+    total = samples.sum(-1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        left_out = np.stack([relative_to_mean(np.sqrt(np.maximum(total - samples[..., i], 0) / (n - 1))) for i in range(n)])
+    return np.sqrt((n - 1) / n * ((left_out - left_out.mean(0)) ** 2).sum(0))
+
+

@@ -1,0 +1,126 @@
+"""One pass over all stimuli: every layer's response and derivative are reduced inside the hook and never kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import psutil
+import torch
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from torch import Tensor, nn
+
+from fechner.errors import FechnerError
+from fechner.networks import Layer, Network, tap
+from fechner.sensitivity.tangent import Method, at
+from fechner.stimuli import Family, render
+
+INPUT = "input"
+Reducer = Callable[[Tensor, Tensor], Tensor]
+
+
+def sweep(
+    network: Network,
+    stimulus: Family,
+    runs: Sequence[dict[str, Tensor]],
+    along: str,
+    layers: Sequence[Layer],
+    method: Method,
+    reduce: Reducer,
+    batch_size: int,
+    progress: bool = True,
+) -> dict[str, np.ndarray]:
+    """What `reduce(response, derivative)` gives per stimulus, for the pixels ("input") and each layer.
+
+    A run is a set of parameter values of equal length, in order; batches do not reach across runs. `reduce` gets
+    tensors (n, …) and returns (n, …); it runs inside the forward hook, so that no activation outlives its layer. On
+    out-of-memory the batch is halved and repeated.
+    """
+    wanted = {layer.name: layer for layer in layers}
+    results: dict[str, list[Tensor]] = {name: [] for name in [INPUT, *wanted]}
+    total = sum(len(next(iter(run.values()))) - method.overlap for run in runs)
+    with _bar(progress) as bar:
+        task = bar.add_task(f"{network.name} ({network.weights})", total=total)
+        for run in runs:
+            done, length = 0, len(next(iter(run.values()))) - method.overlap
+            while done < length:
+                count = min(batch_size, length - done)
+                values = at(run, slice(done, done + count + method.overlap))
+                try:
+                    reduced = _batch(network, stimulus, values, along, wanted, method, reduce, count)
+                except (torch.OutOfMemoryError, MemoryError, RuntimeError) as e:
+                    if not out_of_memory(e) or count == 1:
+                        raise
+                    batch_size = count // 2
+                    if torch.cuda.is_available():
+                        torch.cuda.empty_cache()
+                    continue
+                for name, value in reduced.items():
+                    results[name].append(value.cpu().double())
+                done += count
+                bar.update(task, advance=count)
+    return {name: torch.cat(parts).numpy() for name, parts in results.items()}
+
+
+def _batch(
+    network: Network,
+    stimulus: Family,
+    values: dict[str, Tensor],
+    along: str,
+    wanted: dict[str, Layer],
+    method: Method,
+    reduce: Reducer,
+    count: int,
+) -> dict[str, Tensor]:
+    reduced: dict[str, Tensor] = {}
+
+    def record(name: str, per_stimulus: Tensor) -> None:
+        response, tangent = method.derivative(per_stimulus)
+        # A layer that the stimulus does not reach has no tangent: its derivative is zero.
+        reduced[name] = reduce(response, torch.zeros_like(response) if tangent is None else tangent)
+
+    def visit(name: str, module_name: str, module: nn.Module, tensor: Tensor) -> None:
+        if name in wanted:
+            record(name, wanted[name].per_stimulus(tensor, len(images)))
+
+    with method.context():
+        images = render(stimulus, method.prepare(values, along))
+        record(INPUT, images)
+        if images.dim() == 4 and images.device.type != "mps":
+            images = images.contiguous(memory_format=torch.channels_last)
+        with tap(network, visit, {layer.module for layer in wanted.values()}):
+            network(images)
+    lost = [name for name in wanted if name not in reduced]
+    if lost:
+        raise FechnerError(f"{network.name}: layer '{lost[0]}' ran in the probe and not in the sweep")
+    return reduced
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether an error means that memory ran out, on any device."""
+    text = str(error).lower()
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or "allocate memory" in text or "out of memory" in text
+
+
+def fitting_batch(layers: Sequence[Layer], image: Tensor) -> int:
+    """A batch size that leaves room: half of free memory, at most 16 on a CPU and 256 on a GPU.
+
+    Memory per image is taken as eight copies of the largest layer: input and output with their tangents, and room for
+    what an operation needs besides. Larger batches are no faster on a CPU.
+    """
+    largest = max([image.numel(), *(layer.units for layer in layers)]) * image.element_size()
+    if image.device.type == "cuda":
+        free, most = torch.cuda.mem_get_info(image.device)[0], 256
+    else:
+        free, most = psutil.virtual_memory().available, 16
+    return int(max(1, min(most, free // 2 // (8 * largest))))
+
+
+def _bar(show: bool) -> Progress:
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("stimuli"), TimeRemainingColumn())
+    return Progress(*columns, console=console, transient=True, disable=not (show and console.is_terminal))
+
+
