@@ -86,8 +86,6 @@ def _batch(
     with method.context():
         images = render(stimulus, method.prepare(values, along))
         record(INPUT, images)
-        if images.dim() == 4 and images.device.type != "mps":
-            images = images.contiguous(memory_format=torch.channels_last)
         with tap(network, visit, {layer.module for layer in wanted.values()}):
             network(images)
     lost = [name for name in wanted if name not in reduced]

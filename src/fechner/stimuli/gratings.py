@@ -35,12 +35,13 @@ def modulation(u: Tensor, spatial_frequency: Tensor | float, phase: Tensor | flo
     """
     angle = 2 * math.pi * spatial_frequency * u
     phi = torch.as_tensor(phase) * (math.pi / 180)
-    area = window.sum((-2, -1), keepdim=True)
-    cosine = (window * torch.cos(angle)).sum((-2, -1), keepdim=True) / area
-    sine = (window * torch.sin(angle)).sum((-2, -1), keepdim=True) / area
-    mean = cosine * torch.cos(phi) - sine * torch.sin(phi)
-    largest = torch.sqrt(cosine**2 + sine**2 + 1e-12)
-    return window * (torch.cos(angle + phi) - mean) / (1 + largest)
+    cosine, sine = torch.cos(angle), torch.sin(angle)
+    area = window.sum((-2, -1))
+    mean_cosine, mean_sine = (torch.einsum("...yx,...yx->...", window, w) / area for w in (cosine, sine))
+    largest = torch.sqrt(mean_cosine**2 + mean_sine**2 + 1e-12)
+    mean_cosine, mean_sine, largest = (m.view(-1, 1, 1) for m in (mean_cosine, mean_sine, largest))
+    c, s = torch.cos(phi) / (1 + largest), torch.sin(phi) / (1 + largest)
+    return window * (c * cosine - s * sine - (c * mean_cosine - s * mean_sine))
 
 
 @dataclass(frozen=True)
@@ -91,8 +92,9 @@ class Gabor(Stimulus):
     def luminance(self) -> Tensor:
         x, y = self.grid()
         u = across(x, y, self.orientation)
-        v = across(x, y, torch.as_tensor(self.orientation) - 90.0)
-        envelope = torch.exp(-0.5 * ((u / self.sigma) ** 2 + (v / (self.sigma * self.aspect)) ** 2))
+        # Along the bars, v² = x² + y² − u².
+        narrow, wide = 0.5 / torch.as_tensor(self.sigma) ** 2, 0.5 / torch.as_tensor(self.sigma * self.aspect) ** 2
+        envelope = torch.exp((wide - narrow) * u**2 - wide * (x**2 + y**2))
         return 0.5 + 0.5 * self.contrast * modulation(u, self.spatial_frequency, self.phase, envelope)
 
 
