@@ -12,6 +12,7 @@ from __future__ import annotations
 from importlib.metadata import version
 
 from fechner.errors import FechnerError as FechnerError
+from fechner.figures.reproduce import reproduce as reproduce
 from fechner.networks import Network as Network
 from fechner.networks import list_networks as list_networks
 from fechner.networks import load as load

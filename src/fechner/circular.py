@@ -14,7 +14,7 @@ def grid(n: int, period: float) -> Array:
     >>> grid(4, 180.0)
     array([  0.,  45.,  90., 135.])
     """
-    return np.arange(n) * (period / n)
+    return np.arange(n, dtype=np.float64) * (period / n)
 
 
 def distance(a: npt.ArrayLike, b: npt.ArrayLike, period: float) -> Array:
@@ -30,4 +30,4 @@ def distance(a: npt.ArrayLike, b: npt.ArrayLike, period: float) -> Array:
 def near(values: npt.ArrayLike, targets: npt.ArrayLike, period: float, within: float) -> npt.NDArray[np.bool_]:
     """Which values lie within `within` of any of the targets, around the circle."""
     d = distance(np.asarray(values)[:, None], np.asarray(targets)[None, :], period)
-    return (d <= within + 1e-9).any(1)
+    return np.asarray((d <= within + 1e-9).any(axis=1))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 from fechner.networks.layers import OUTPUT as OUTPUT
 from fechner.networks.layers import Layer as Layer
 from fechner.networks.layers import blocks as blocks

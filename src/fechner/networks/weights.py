@@ -50,7 +50,9 @@ def _state(found: object, path: Path) -> dict[str, Tensor]:
             break
         found = inner
     if not isinstance(found, Mapping) or not _tensors(found):
-        raise FechnerError(f"'{path}' holds no state dict: expected names and tensors, at the top or under 'state_dict'")
+        raise FechnerError(
+            f"'{path}' holds no state dict: expected names and tensors, at the top or under 'state_dict'"
+        )
     state = {str(k): v for k, v in found.items() if isinstance(v, Tensor)}
     return state
 

@@ -128,7 +128,12 @@ def sensitivity(
 
 
 def _plan(
-    method: str, step: float | None, along: str, grid: np.ndarray, period: float | None, nuisance: Mapping[str, np.ndarray]
+    method: str,
+    step: float | None,
+    along: str,
+    grid: np.ndarray,
+    period: float | None,
+    nuisance: Mapping[str, np.ndarray],
 ) -> tuple[Method, np.ndarray, list[dict[str, np.ndarray]]]:
     """The method, the coordinate of its results, and the parameter values to run through, nuisances outermost."""
     edges = grid
@@ -156,7 +161,10 @@ def _plan(
 
 
 def _dataset(
-    samples: np.ndarray, layers: Sequence[Layer], coordinates: Mapping[str, tuple[str, np.ndarray]], attributes: Mapping[str, Any]
+    samples: np.ndarray,
+    layers: Sequence[Layer],
+    coordinates: Mapping[str, tuple[str, np.ndarray]],
+    attributes: Mapping[str, Any],
 ) -> xr.Dataset:
     along, (units, _) = next(iter(coordinates.items()))
     flat = samples.reshape(*samples.shape[:2], -1)
@@ -199,7 +207,7 @@ def _relative_se(samples: np.ndarray) -> np.ndarray:
         return np.full(samples.shape[:-1], np.nan)
     total = samples.sum(-1)
     with np.errstate(divide="ignore", invalid="ignore"):
-        left_out = np.stack([relative_to_mean(np.sqrt(np.maximum(total - samples[..., i], 0) / (n - 1))) for i in range(n)])
+        left_out = np.stack(
+            [relative_to_mean(np.sqrt(np.maximum(total - samples[..., i], 0) / (n - 1))) for i in range(n)]
+        )
     return np.sqrt((n - 1) / n * ((left_out - left_out.mean(0)) ** 2).sum(0))
-
-

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import torch
@@ -49,7 +49,9 @@ def _plain_pass(network: Network, images: Tensor) -> list[Layer]:
             )
         if not tensor.isfinite().all():
             bad = "NaN" if tensor.isnan().any() else "Inf"
-            raise FechnerError(f"{network.name}: layer '{name}' returns {bad}; check its weights and the layers before it")
+            raise FechnerError(
+                f"{network.name}: layer '{name}' returns {bad}; check its weights and the layers before it"
+            )
 
     with _blame(network) as where, torch.no_grad(), tap(network, visit):
         try:
@@ -115,7 +117,7 @@ def differentiable(stimulus: Family, values: dict[str, Tensor], along: str) -> T
 
 
 @contextmanager
-def _blame(network: Network) -> Iterator[object]:
+def _blame(network: Network) -> Iterator[Callable[[], str]]:
     """Gives a function that names the innermost module still running: the one to blame when a pass fails."""
     running: list[str] = []
     handles = []
@@ -136,5 +138,3 @@ def _first_line(e: Exception) -> str:
 
 def _listed(values: dict[str, Tensor]) -> str:
     return ", ".join(f"{k} = {float(v[0]):g}" for k, v in values.items())
-
-

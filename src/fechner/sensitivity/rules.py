@@ -20,7 +20,9 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.overrides import TorchFunctionMode
 
 
-def _affine(func: Callable[..., Tensor], input: Tensor, weight: Tensor, bias: Tensor | None = None, *args: Any, **kw: Any) -> Any:
+def _affine(
+    func: Callable[..., Tensor], input: Tensor, weight: Tensor, bias: Tensor | None = None, *args: Any, **kw: Any
+) -> Any:
     x, dx = forward_ad.unpack_dual(input)
     if dx is None or _moves(weight) or _moves(bias):
         return NotImplemented
@@ -43,7 +45,9 @@ def _batch_norm(
         return NotImplemented
     zero = torch.zeros_like(running_mean)
     y = func(x, running_mean, running_var, weight, bias, False, momentum, eps)
-    return forward_ad.make_dual(y, func(dx, zero, running_var, weight, None if bias is None else zero, False, momentum, eps))
+    return forward_ad.make_dual(
+        y, func(dx, zero, running_var, weight, None if bias is None else zero, False, momentum, eps)
+    )
 
 
 def _moves(tensor: Tensor | None) -> bool:

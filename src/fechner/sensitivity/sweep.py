@@ -97,7 +97,9 @@ def _batch(
 def out_of_memory(error: BaseException) -> bool:
     """Whether an error means that memory ran out, on any device."""
     text = str(error).lower()
-    return isinstance(error, torch.OutOfMemoryError | MemoryError) or "allocate memory" in text or "out of memory" in text
+    return (
+        isinstance(error, torch.OutOfMemoryError | MemoryError) or "allocate memory" in text or "out of memory" in text
+    )
 
 
 def fitting_batch(layers: Sequence[Layer], image: Tensor) -> int:
@@ -118,7 +120,11 @@ def _bar(show: bool) -> Progress:
     from rich.console import Console
 
     console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("stimuli"), TimeRemainingColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("stimuli"),
+        TimeRemainingColumn(),
+    )
     return Progress(*columns, console=console, transient=True, disable=not (show and console.is_terminal))
-
-

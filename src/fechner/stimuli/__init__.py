@@ -41,7 +41,7 @@ def stimulus(name: str, **fields: Any) -> Stimulus:
     if name not in STIMULI:
         raise choices("stimulus", name, STIMULI)
     make = STIMULI[name]
-    known = [f for f in vars(make())]
+    known = list(vars(make()))
     for field in fields:
         if field not in known:
             raise choices(f"field of {name}", field, known)

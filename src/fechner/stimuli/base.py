@@ -198,7 +198,11 @@ def parameters(stimulus: Family) -> dict[str, Parameter]:
         return {n: p for n in fields if (p := _annotation(own[n])) is not None}
     target = stimulus if inspect.isroutine(stimulus) else type(stimulus).__call__
     hints = get_type_hints(target, include_extras=True)
-    names = [n for n, p in inspect.signature(stimulus).parameters.items() if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
+    names = [
+        n
+        for n, p in inspect.signature(stimulus).parameters.items()
+        if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)
+    ]
     return {n: _annotation(hints.get(n)) or _annotation(_USUAL.get(n)) or Parameter() for n in names}
 
 

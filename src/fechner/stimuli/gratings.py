@@ -75,8 +75,8 @@ class Grating(Stimulus):
 class Gabor(Stimulus):
     """A grating under a Gaussian envelope; `sigma` is its SD across the bars, `aspect` × `sigma` that along them.
 
-    The default envelope is 0.3 % at the nearest border. `Gabor(sigma=0.5)`, the preset "gabor-published", is the published one, cut at 8 % (Benjamin et
-    al. 2022, Fig. 2).
+    The default envelope is 0.3 % at the nearest border. `Gabor(sigma=0.5)`, the preset "gabor-published", is the
+    published one, cut at 8 % (Benjamin et al. 2022, Fig. 2).
 
     >>> Gabor()(orientation=torch.tensor([0.0, 45.0]), phase=torch.tensor([0.0, 90.0])).shape
     torch.Size([2, 3, 224, 224])

@@ -82,5 +82,3 @@ class OrientedNoise(Stimulus):
         x, y = self.grid()
         window = aperture(self.aperture, torch.hypot(x, y), torch.as_tensor(self.radius), torch.as_tensor(self.edge))
         return 0.5 + 0.5 * self.contrast * balanced(noise, window)
-
-

@@ -1,0 +1,255 @@
+"""The command line: parse, call one public function, save."""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+import torch
+import typer
+import xarray as xr
+from rich.console import Console
+from rich.table import Table
+
+import fechner
+from fechner import results
+from fechner.errors import FechnerError
+from fechner.figures import contact_sheet, curves, style
+from fechner.networks import as_network, blocks, trace
+from fechner.stimuli import STIMULI, stimulus
+
+app = typer.Typer(
+    help="Psychophysics on artificial neural networks: the sensitivity of every layer to any stimulus parameter.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+_out = Console()
+
+Device = Annotated[str, typer.Option(help="cpu, cuda, mps, …; auto takes an accelerator if there is one.")]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="NAME=VALUE", help="Change a field of the stimulus, e.g. sigma=0.5."),
+]
+Weights = Annotated[str, typer.Option(help="pretrained, init, shuffled, a torchvision entry, or a weights file.")]
+Seed = Annotated[int, typer.Option(help="Seed of initialisation and shuffling.")]
+
+
+@app.callback(invoke_without_command=True)
+def _version(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+    if version:
+        _out.print(fechner.__version__)
+        raise typer.Exit
+
+
+@app.command()
+def sensitivity(
+    network: Annotated[str, typer.Argument(help="A name from `fechner networks`.")],
+    stimulus_name: Annotated[str, typer.Option("--stimulus", help=f"One of: {', '.join(STIMULI)}.")] = "gabor",
+    along: Annotated[str, typer.Option(help="The stimulus parameter to measure along.")] = "orientation",
+    values: Annotated[str, typer.Option(help="How many values, or the values: 1,2,4,8.")] = "180",
+    average: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=VALUES", help="Nuisance parameter to average over [default: phase=10 if it has one]."
+        ),
+    ] = None,
+    settings: Settings = None,
+    weights: Weights = "pretrained",
+    layers: Annotated[str, typer.Option(help="all, blocks, or globs separated by commas: 'layer1.*,fc'.")] = "blocks",
+    method: Annotated[
+        Literal["exact", "central", "chord"], typer.Option(help="Derivative, central differences, or chords.")
+    ] = "exact",
+    step: Annotated[float | None, typer.Option(help="Step of central differences, in units of the parameter.")] = None,
+    dtype: Annotated[Literal["float32", "float64"], typer.Option(help="Precision.")] = "float32",
+    batch_size: Annotated[int | None, typer.Option(help="Stimuli per pass [default: from free memory].")] = None,
+    seed: Seed = 0,
+    device: Device = "auto",
+    out: Annotated[Path, typer.Option(help="NetCDF file to write.")] = Path("curves.nc"),
+    figure: Annotated[Path | None, typer.Option(help="Also draw the curves to this .png, .svg or .pdf.")] = None,
+) -> None:
+    """Measure the sensitivity of every layer of NETWORK.
+
+    [bold]Examples[/bold]
+
+      fechner sensitivity efficientnet_lite0 --out curves.nc --figure curves.png
+
+      fechner sensitivity resnet18 --weights init --layers 'layer?' --along spatial_frequency --values 1,2,4,8,16
+    """
+    for path in (out, figure):
+        if path is not None:
+            results.writable(path)
+    if figure is not None and figure.suffix not in (".png", ".svg", ".pdf"):
+        raise FechnerError(f"--figure must end in .png, .svg or .pdf, got '{figure}'")
+    shown = stimulus(stimulus_name, **_fields(settings))
+    averaged = None if average is None else {n: _values(v) for n, v in (_pair(a, "--average") for a in average)}
+    measured = fechner.sensitivity(
+        fechner.load(network, weights, seed).to(_device(device)),
+        shown,
+        along,
+        _values(values),
+        averaged,
+        layers,
+        method=method,
+        step=step,
+        dtype=getattr(torch, dtype),
+        batch_size=batch_size,
+    )
+    measured.attrs["seed"] = seed
+    results.save(measured, out)
+    _out.print(_summary(measured))
+    _out.print(f"saved {out}")
+    if figure is not None:
+        with style.style():
+            drawn = style.new_figure(3.5, 2.6)
+            axes = drawn.subplots()
+            curves.draw(measured, axes)
+            axes.set_title(f"{network}, {weights}")
+            curves.depth_bar(axes)
+        style.write(drawn, figure, (figure.suffix[1:],))
+        _out.print(f"drew {figure}")
+
+
+@app.command()
+def networks(pattern: Annotated[str, typer.Argument(help="A glob, such as 'resnet*'.")] = "*") -> None:
+    """List the networks that can be loaded by name."""
+    names = fechner.list_networks(pattern)
+    if not names:
+        raise FechnerError(f"no network matches '{pattern}'; `fechner networks` lists all")
+    for name in names:
+        typer.echo(name)
+
+
+@app.command()
+def layers(
+    network: Annotated[str, typer.Argument(help="A name from `fechner networks`.")],
+    size: Annotated[int, typer.Option(help="Image size in pixels.")] = 224,
+) -> None:
+    """List the layers of NETWORK in execution order; those that --layers blocks takes are marked."""
+    loaded = as_network(fechner.load(network, "init"))
+    try:
+        found = trace(loaded, torch.rand(1, 3, size, size))
+    except Exception as e:
+        raise FechnerError(f"{network} cannot run on {size} × {size} images: {str(e).splitlines()[0]}") from None
+    marked = {layer.name for layer in blocks(found, loaded)}
+    table = Table("layer", "type", "shape", "blocks")
+    for layer in found:
+        table.add_row(layer.name, layer.kind, "×".join(map(str, layer.shape)), "●" if layer.name in marked else "")
+    Console(width=max(_out.width, 100)).print(table)
+
+
+@app.command()
+def stimuli(
+    name: Annotated[str | None, typer.Argument(help=f"One of: {', '.join(STIMULI)}; all if left out.")] = None,
+    settings: Settings = None,
+    out: Annotated[Path, typer.Option(help="Figure to write (.png, .svg or .pdf).")] = Path("stimuli.png"),
+) -> None:
+    """Draw a contact sheet: one stimulus with its parameters along rows, or all stimuli at several orientations."""
+    results.writable(out)
+    if out.suffix not in (".png", ".svg", ".pdf"):
+        raise FechnerError(f"--out must end in .png, .svg or .pdf, got '{out}'")
+    sheet = contact_sheet.of_one(stimulus(name, **_fields(settings)), name) if name else contact_sheet.of_all()
+    style.write(sheet, out, (out.suffix[1:],))
+    _out.print(f"drew {out}")
+
+
+@app.command()
+def reproduce(
+    figures: Annotated[list[str] | None, typer.Argument(help="fig2, or all.")] = None,
+    profile: Annotated[
+        Literal["quick", "paper"], typer.Option(help="quick: minutes; paper: every network, hours.")
+    ] = "quick",
+    out: Annotated[Path, typer.Option(help="Folder to write.")] = Path("results"),
+    resume: Annotated[bool, typer.Option("--resume", help="Keep parts that are finished already.")] = False,
+    device: Device = "auto",
+) -> None:
+    """Reproduce figures of Benjamin et al. (2022): data, figures, and which claims hold.
+
+    Interrupt at any time; finished parts are kept, and --resume goes on from there.
+    """
+    try:
+        fechner.reproduce(figures or ["all"], profile, out, resume=resume, device=str(_device(device)), say=typer.echo)
+    except KeyboardInterrupt:
+        typer.echo(f"\ninterrupted; finished parts are kept in {out}: run again with --resume", err=True)
+        raise typer.Exit(130) from None
+    typer.echo(f"see {out / 'index.html'}")
+
+
+def _fields(settings: list[str] | None) -> dict[str, Any]:
+    fields: dict[str, Any] = {}
+    for setting in settings or []:
+        name, text = _pair(setting, "--set")
+        try:
+            fields[name] = int(text) if name in ("size", "seed") else float(text)
+        except ValueError:
+            fields[name] = text
+    return fields
+
+
+def _pair(text: str, option: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals or not name or not value:
+        raise FechnerError(f"{option} takes NAME=VALUE, got '{text}'")
+    return name, value
+
+
+def _values(text: str) -> int | list[float]:
+    try:
+        return int(text)
+    except ValueError:
+        pass
+    try:
+        return [float(v) for v in text.split(",")]
+    except ValueError:
+        raise FechnerError(f"values must be a whole number or numbers separated by commas, got '{text}'") from None
+
+
+def _device(name: str) -> torch.device:
+    if name == "auto":
+        accelerator = torch.accelerator.current_accelerator(check_available=True)
+        return accelerator or torch.device("cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except Exception as e:
+        raise FechnerError(f"device '{name}' cannot be used here ({(str(e).splitlines() or ['unknown'])[0]})") from None
+    return device
+
+
+def _summary(measured: xr.Dataset) -> Table:
+    along, units = str(measured.attrs["along"]), measured.threshold.attrs["units"]
+    table = Table("layer", "type", "units", f"threshold ({units})", "peak at", "√D max/min")
+    for i in range(measured.sizes["layer"]):
+        layer = measured.isel(layer=i)
+        root = np.sqrt(layer.sensitivity.values)
+        most = layer[along].values[root.argmax()]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            spread = root.max() / root.min()
+        threshold = float(np.median(layer.threshold))
+        cells = [str(layer.layer.values), str(layer.layer_type.values), f"{int(layer.units)}"]
+        table.add_row(*cells, f"{threshold:.3g}", f"{most:g}", f"{spread:.2f}")
+    table.caption = f"sensitivity along {along}; threshold: median, under independent unit-variance Gaussian noise"
+    return table
+
+
+def _keep_freed_memory() -> None:
+    """Let glibc reuse large activations instead of returning them to the system: twice as fast on many machines."""
+    if sys.platform == "linux":
+        mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+        if mallopt is not None:
+            mallopt(-4, 0)  # M_MMAP_MAX
+            mallopt(-1, 2**31 - 1)  # M_TRIM_THRESHOLD
+
+
+def main() -> None:
+    """Entry point: errors a user can act on are one line and exit status 2."""
+    _keep_freed_memory()
+    try:
+        app()
+    except FechnerError as e:
+        typer.echo(f"fechner: {e}", err=True)
+        sys.exit(2)

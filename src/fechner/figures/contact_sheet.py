@@ -1,0 +1,70 @@
+"""Contact sheets of stimuli: parameters along rows, so that conventions and units can be seen."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from fechner.figures.style import new_figure, style
+from fechner.stimuli import STIMULI, Stimulus, parameters, stimulus
+
+_COLUMNS = 6
+
+
+def of_one(shown: Stimulus, name: str) -> Figure:
+    """One stimulus: a row for each of its parameters, which changes along the row while the others stay."""
+    rows = [p for p in parameters(shown) if p != "pixels_per_degree"]
+    with style():
+        figure = new_figure(7.2, 1.25 * len(rows) + 0.3)
+        figure.suptitle(f"{name}: {shown.size} pixels, {shown.pixels_per_degree:g} pixels/degree", fontsize=9)
+        grid = figure.subplots(len(rows), _COLUMNS, squeeze=False)
+        for line, parameter in zip(grid, rows, strict=True):
+            values = _values(shown, parameter)
+            images = shown(**{parameter: torch.as_tensor(values, dtype=torch.float32)})
+            units = parameters(shown)[parameter].units
+            _row(line, images, [f"{v:.3g}" for v in values], f"{parameter.replace('_', ' ')}\n({units})")
+    return figure
+
+
+def of_all() -> Figure:
+    """All stimuli by name at six orientations."""
+    orientations = np.arange(_COLUMNS) * 30.0
+    with style():
+        figure = new_figure(7.2, 1.25 * len(STIMULI))
+        grid = figure.subplots(len(STIMULI), _COLUMNS, squeeze=False)
+        for line, name in zip(grid, STIMULI, strict=True):
+            images = stimulus(name)(orientation=torch.as_tensor(orientations, dtype=torch.float32))
+            _row(line, images, [f"{v:g}°" for v in orientations], name.replace("-", "\n"))
+    return figure
+
+
+def _values(shown: Stimulus, parameter: str) -> np.ndarray:
+    """Six values around the default that the stimulus allows."""
+    known, default = parameters(shown)[parameter], float(getattr(shown, parameter))
+    if known.period is not None:
+        return np.arange(_COLUMNS) * known.period / _COLUMNS
+    if math.isfinite(known.high) and known.units == "1":
+        return np.linspace(known.low, default, _COLUMNS)
+    values = []
+    for factor in (0.5, 0.7, 1.0, 1.25, 1.5, 2.0):
+        try:
+            shown.validate(**{parameter: default * factor})
+            values.append(default * factor)
+        except ValueError:
+            values.append(default)
+    return np.array(values)
+
+
+def _row(line: np.ndarray, images: torch.Tensor, titles: list[str], label: str) -> None:
+    for axes, image, title in zip(line, images, titles, strict=True):
+        assert isinstance(axes, Axes)
+        axes.imshow(image.permute(1, 2, 0).clamp(0, 1).numpy())
+        axes.set_title(title, pad=2)
+        axes.set_xticks([])
+        axes.set_yticks([])
+        axes.spines[:].set_visible(False)
+    line[0].set_ylabel(label, rotation=0, ha="right", va="center")

@@ -1,0 +1,46 @@
+"""Sensitivity curves of a set of layers, coloured by depth: the figure of any result of `fechner.sensitivity`."""
+
+from __future__ import annotations
+
+import matplotlib as mpl
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.lines import Line2D
+
+from fechner.figures.style import DEPTH
+
+
+def draw(dataset: xr.Dataset, axes: Axes) -> list[Line2D]:
+    """Relative sensitivity against the parameter, one line a layer; the pixels are dashed. Returns the lines."""
+    along = str(dataset.attrs["along"])
+    x = dataset[along]
+    period = {"orientation": 180.0, "hue": 360.0, "phase": 360.0}.get(along)
+    lines = []
+    for i in range(dataset.sizes["layer"]):
+        layer = dataset.isel(layer=i)
+        y = layer.relative_sensitivity.values
+        xs, ys = x.values, y
+        if period is not None:
+            xs, ys = np.append(xs, xs[0] + period), np.append(y, y[0])
+        pixels = str(layer.layer.values) == "input"
+        colour = "0.5" if pixels else mpl.colormaps[DEPTH](float(layer.depth) * 0.95)
+        lines += axes.plot(xs, ys, color=colour, ls="--" if pixels else "-", zorder=3 if pixels else 2, lw=1)
+    if along == "orientation":
+        axes.set_xticks([0, 45, 90, 135, 180])
+        axes.set_xlim(0, 180)
+    axes.set_xlabel(f"{along.replace('_', ' ')} ({x.attrs['units']})")
+    axes.set_ylabel("relative sensitivity")
+    axes.set_ylim(bottom=0)
+    return lines
+
+
+def depth_bar(axes: Axes, *others: Axes) -> None:
+    """The colour scale that `draw` uses for depth."""
+    figure = axes.figure
+    assert figure is not None
+    bar = figure.colorbar(ScalarMappable(cmap=DEPTH), ax=[axes, *others], ticks=[0, 1], aspect=30, pad=0.01)
+    bar.ax.set_yticklabels(["first", "last"])
+    bar.set_label("layer", labelpad=-12)
+    bar.outline.set_visible(False)

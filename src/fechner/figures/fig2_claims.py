@@ -1,0 +1,181 @@
+"""What Figure 2 claims, tested: cardinal over oblique sensitivity, by depth and by state of the weights."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+from scipy import stats
+
+from fechner.circular import near
+from fechner.figures.claims import Claim
+from fechner.figures.fig2 import MAIN, RANDOM, networks, select
+from fechner.figures.style import LABELS
+
+WITHIN = 7.5
+BOOTSTRAPS = 2000
+Array = npt.NDArray[np.float64]
+
+
+def ratio(sensitivity: Array, orientation: Array) -> Array:
+    """Mean √D within 7.5° of 0° and 90°, over that within 7.5° of 45° and 135°; orientation is the last axis."""
+    root = np.sqrt(sensitivity)
+    cardinal = near(orientation, [0, 90], 180, WITHIN)
+    oblique = near(orientation, [45, 135], 180, WITHIN)
+    return root[..., cardinal].mean(-1) / root[..., oblique].mean(-1)
+
+
+def ratios(dataset: xr.Dataset) -> tuple[Array, Array]:
+    """Cardinal/oblique ratio of each layer, and of 2000 bootstraps over phases (bootstrap, layer)."""
+    samples = dataset.sensitivity_samples.transpose("phase", "layer", "orientation").values
+    orientation = dataset.orientation.values
+    rng = np.random.default_rng(0)
+    drawn = rng.multinomial(len(samples), np.full(len(samples), 1 / len(samples)), BOOTSTRAPS) / len(samples)
+    again = np.stack([ratio(np.tensordot(w, samples, 1), orientation) for w in drawn])
+    return ratio(samples.mean(0), orientation), again
+
+
+def layers_only(dataset: xr.Dataset) -> xr.Dataset:
+    """Without the pixels."""
+    return dataset.isel(layer=np.flatnonzero(dataset.layer.values != "input"))
+
+
+def third(dataset: xr.Dataset, which: str) -> xr.Dataset:
+    """The first or the last third of the layers measured."""
+    n = dataset.sizes["layer"]
+    count = max(1, round(n / 3))
+    return dataset.isel(layer=slice(0, count) if which == "early" else slice(n - count, n))
+
+
+def claims(dataset: xr.Dataset) -> list[Claim]:
+    """All claims that the networks in the dataset allow, each with a 95 % interval."""
+    found: list[Claim] = []
+    for network in networks(dataset):
+        if network in MAIN:
+            found += _of_network(dataset, network)
+    return found + _pooling(dataset)
+
+
+def _of_network(dataset: xr.Dataset, network: str) -> list[Claim]:
+    found: list[Claim] = []
+
+    def add(
+        id_: str, statement: str, criterion: str, measured: float, interval: tuple[float, float], holds: bool
+    ) -> None:
+        found.append(
+            Claim(f"fig2-{network}-{id_}", "fig2", f"{network}: {statement}", criterion, measured, interval, holds)
+        )
+
+    logs = {state: _late_by_seed(dataset, network, state) for state in RANDOM}
+    for state in RANDOM:
+        if len(logs[state]) > 1:
+            mean, low, high = _t_interval(logs[state])
+            add(
+                f"late-{state}",
+                f"late layers {LABELS[state]} do not prefer horizontal and vertical",
+                "cardinal/oblique ratio of √D, geometric mean over the last third of the layers, lies in [0.9, 1.1]; "
+                "95 % t-interval over seeds, whole interval inside",
+                *_exp(mean, low, high),
+                holds=bool(np.log(0.9) < low and high < np.log(1.1)),
+            )
+    pretrained = layers_only(select(dataset, network=network, weights="pretrained", stimulus="gabor"))
+    if not pretrained.sizes["layer"]:
+        return found
+    late, late_again = (np.log(r).mean(-1) for r in ratios(third(pretrained, "late")))
+    low, high = np.quantile(late_again, [0.025, 0.975])
+    add(
+        "late-pretrained",
+        "late layers of the pretrained network are most sensitive to horizontal and vertical",
+        "cardinal/oblique ratio of √D, geometric mean over the last third of the layers, above 1; "
+        "95 % bootstrap interval over phases, whole interval above",
+        *_exp(float(late), low, high),
+        holds=bool(low > 0),
+    )
+    for state in RANDOM:
+        if len(logs[state]) > 1:
+            mean, low, high = _t_interval(float(late) - logs[state])
+            add(
+                f"pretrained-over-{state}",
+                f"the preference of late layers for horizontal and vertical is absent {_absent[state]}",
+                f"late cardinal/oblique ratio, pretrained over {state}, above 1; 95 % t-interval over seeds",
+                *_exp(mean, low, high),
+                holds=bool(low > 0),
+            )
+    early, early_again = (np.log(r).mean(-1) for r in ratios(third(pretrained, "early")))
+    low, high = np.quantile(early_again, [0.025, 0.975])
+    add(
+        "early-pretrained",
+        "early layers of the pretrained network prefer horizontal and vertical too",
+        "cardinal/oblique ratio of √D, geometric mean over the first third of the layers, above 1; "
+        "95 % bootstrap interval over phases",
+        *_exp(float(early), low, high),
+        holds=bool(low > 0),
+    )
+    one, again = ratios(pretrained)
+    depth = np.arange(len(one))
+    trend = float(stats.spearmanr(depth, one).statistic)
+    low, high = np.quantile([stats.spearmanr(depth, r).statistic for r in again], [0.025, 0.975])
+    add(
+        "depth",
+        f"the preference grows with depth (above 1 from layer '{_onset(pretrained, again)}' on)",
+        "rank correlation of a layer's cardinal/oblique ratio with its depth, above 0; 95 % bootstrap interval over phases",
+        trend,
+        (float(low), float(high)),
+        holds=bool(low > 0),
+    )
+    return found
+
+
+_absent = {"init": "at initialisation", "shuffled": "once its weights are shuffled"}
+
+
+def _onset(dataset: xr.Dataset, again: Array) -> str:
+    """First layer from which on every ratio is above 1 with 95 % confidence."""
+    above = np.quantile(again, 0.025, axis=0) > 1
+    below = np.flatnonzero(~above)
+    first = 0 if not len(below) else int(below[-1]) + 1
+    return str(dataset.layer.values[first]) if first < len(above) else "none"
+
+
+def _pooling(dataset: xr.Dataset) -> list[Claim]:
+    """AlexNet at initialisation: does changing its pooling change the preference that its architecture has?"""
+    found = []
+    base = _late_by_seed(dataset, "alexnet", "init")
+    for variant, what in (
+        ("alexnet_no_overlap", "pools that do not overlap"),
+        ("alexnet_no_pooling", "strided convolutions"),
+    ):
+        other = _late_by_seed(dataset, variant, "init")
+        if len(base) > 1 and len(other) > 1:
+            mean, low, high = _t_interval(np.abs(base) - np.abs(other))
+            found.append(
+                Claim(
+                    f"fig2-{variant}",
+                    "fig2",
+                    f"AlexNet at initialisation: with {what} the late layers' anisotropy is smaller",
+                    "|log cardinal/oblique ratio| of late layers, AlexNet minus variant, above 0; 95 % t-interval over seeds",
+                    mean,
+                    (low, high),
+                    bool(low > 0),
+                )
+            )
+    return found
+
+
+def _late_by_seed(dataset: xr.Dataset, network: str, state: str) -> Array:
+    """Log of the late ratio for every seed of a state."""
+    part = select(dataset, network=network, weights=state, stimulus="gabor")
+    logs = []
+    for seed in np.unique(part.seed.values):
+        late = third(layers_only(select(part, seed=seed)), "late")
+        logs.append(float(np.log(ratio(late.sensitivity.values, late.orientation.values)).mean()))
+    return np.array(logs)
+
+
+def _t_interval(values: Array) -> tuple[float, float, float]:
+    mean, half = values.mean(), stats.t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))
+    return float(mean), float(mean - half), float(mean + half)
+
+
+def _exp(mean: float, low: float, high: float) -> tuple[float, tuple[float, float]]:
+    return float(np.exp(mean)), (float(np.exp(low)), float(np.exp(high)))

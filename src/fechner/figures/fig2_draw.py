@@ -1,0 +1,196 @@
+"""Drawing Figure 2 and its supplement from the saved Dataset alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from fechner import human
+from fechner.figures import curves
+from fechner.figures.fig2 import CONTROLS, MAIN, networks, select
+from fechner.figures.fig2_claims import layers_only, ratio
+from fechner.figures.style import LABELS, STATES, new_figure, style
+
+
+def draw(dataset: xr.Dataset) -> Figure:
+    """The main figure: (a) human reference and prior, (b) the method, (c) curves, (d) ratio against depth."""
+    shown = [n for n in networks(dataset) if n in MAIN]
+    with style():
+        figure = new_figure(7.2, 2.3 + 2.0 * len(shown))
+        halves: Any = figure.subfigures(2, 1, height_ratios=[1, len(shown)])
+        top, bottom = halves
+        a, b1, b2, b3 = top.subplots(1, 4, width_ratios=[1.5, 0.8, 0.8, 1.25])
+        draw_reference(a)
+        draw_method(dataset, b1, b2)
+        draw_example(dataset, b3)
+        _letter(a, "a")
+        _letter(b1, "b")
+        rows = bottom.subplots(len(shown), 4, squeeze=False, width_ratios=[1, 1, 1, 1.05])
+        for row, network in zip(rows, shown, strict=True):
+            for axes, state in zip(row, STATES, strict=False):
+                part = select(dataset, network=network, weights=state, stimulus="gabor")
+                draw_state(part, axes, f"{network}\n{LABELS[state]}")
+                axes.sharey(row[0])
+                if axes is not row[0]:
+                    axes.set_ylabel("")
+            draw_ratio(select(dataset, network=network, stimulus="gabor"), row[3])
+            if network == shown[0]:
+                row[3].legend(loc="upper left", handlelength=1, borderpad=0)
+        curves.depth_bar(rows[0][2], *[r[2] for r in rows[1:]])
+        _letter(rows[0][0], "c")
+        _letter(rows[0][3], "d")
+    return figure
+
+
+def draw_supplement(dataset: xr.Dataset) -> Figure:
+    """What cutting the Gabor's envelope does, for each network; and the control networks where they were measured."""
+    main = [
+        n
+        for n in networks(dataset)
+        if n in MAIN and select(dataset, network=n, stimulus="gabor-published").sizes["layer"]
+    ]
+    controls = [n for n in networks(dataset) if n in CONTROLS]
+    rows = len(main) + -(-len(controls) // 3)
+    with style():
+        figure = new_figure(7.2, 2.1 * max(rows, 1) + 0.3)
+        grid = figure.subplots(max(rows, 1), 3, squeeze=False)
+        for row, network in zip(grid, main, strict=False):
+            both = {
+                s: select(dataset, network=network, weights="pretrained", stimulus=s)
+                for s in ("gabor", "gabor-published")
+            }
+            for axes, (name, title) in zip(
+                row,
+                (("gabor", "envelope 0.3 % at the border"), ("gabor-published", "published: cut at 8 %")),
+                strict=False,
+            ):
+                draw_state(both[name], axes, f"{network}, pretrained\n{title}")
+            row[1].sharey(row[0])
+            curves.depth_bar(row[1])
+            for part, colour, label in zip(both.values(), ("#0072B2", "#D55E00"), ("0.3 %", "cut at 8 %"), strict=True):
+                _ratio_line(part, row[2], colour, label)
+            _ratio_axes(row[2])
+            row[2].legend(loc="upper left", title="envelope", handlelength=1)
+        rest = grid[len(main) :].ravel()
+        for axes, network in zip(rest, controls, strict=False):
+            draw_ratio(select(dataset, network=network, stimulus="gabor"), axes)
+            axes.set_title(network)
+        if controls:
+            rest[0].legend(loc="best", handlelength=1)
+        for axes in rest[len(controls) :]:
+            axes.remove()
+    return figure
+
+
+def draw_reference(axes: Axes) -> None:
+    """Human thresholds that a text gives as numbers, and the analytic prior, labelled as what they are."""
+    orientation = np.linspace(0, 180, 361)
+    prior = axes.plot(orientation, 180 * human.analytic_orientation_prior(orientation), color="0.2")[0]
+    axes.set_ylim(0, 2.6)
+    axes.set_xlim(0, 180)
+    axes.set_xticks([0, 45, 90, 135, 180])
+    axes.set_xlabel("orientation (degree)")
+    axes.set_ylabel("density (× uniform)")
+    right = axes.twinx()
+    right.spines["right"].set_visible(True)
+    data = human.read("orientation-discrimination")
+    band = right.axhspan(float(data.low[0]), float(data.high[0]), color="#56B4E9", alpha=0.4, lw=0)
+    dots = right.plot([0, 90, 180], [float(data.low[1])] * 3, "o", color="#D55E00", ms=4, clip_on=False)[0]
+    right.set_ylim(0, 1.3)
+    right.set_ylabel("human threshold (degree)")
+    labels = ["analytic prior (assumed)", "gratings, 0.3–0.5°", "principal meridians, ≈ 0.6°"]
+    axes.legend([prior, band, dots], labels, loc="upper center", handlelength=1, borderpad=0)
+
+
+def draw_method(dataset: xr.Dataset, left: Axes, right: Axes) -> None:
+    """The stimulus and its derivative with respect to orientation: what is pushed through the network."""
+    left.imshow(dataset.stimulus_image, cmap="gray", vmin=0, vmax=1)
+    left.set_title("stimulus x(θ)")
+    slope = dataset.stimulus_derivative
+    most = float(np.abs(slope).max())
+    right.imshow(slope, cmap="RdBu_r", vmin=-most, vmax=most)
+    right.set_title("∂x/∂θ")
+    for axes in (left, right):
+        axes.set_xticks([])
+        axes.set_yticks([])
+    left.set_xlabel("layer r(x(θ))")
+    right.set_xlabel("D(θ) = ‖∂r/∂θ‖²")
+
+
+def draw_example(dataset: xr.Dataset, axes: Axes) -> None:
+    """√D of one late layer with its standard error over phases, against the pixels: the method's output."""
+    network = networks(dataset)[0]
+    part = select(dataset, network=network, weights="pretrained", stimulus="gabor")
+    names = part.layer.values.tolist()
+    late = "blocks.15" if "blocks.15" in names else names[-2]
+    for name, colour in (("input", "0.5"), (late, STATES["pretrained"])):
+        one = part.isel(layer=names.index(name))
+        y, se = one.relative_sensitivity.values, np.nan_to_num(one.relative_sensitivity_se.values)
+        axes.fill_between(one.orientation, y - se, y + se, color=colour, alpha=0.3, lw=0)
+        axes.plot(
+            one.orientation,
+            y,
+            color=colour,
+            ls="--" if name == "input" else "-",
+            label="pixels" if name == "input" else name,
+        )
+    axes.set_xticks([0, 45, 90, 135, 180])
+    axes.set_ylim(bottom=0)
+    axes.set_xlabel("orientation (degree)")
+    axes.set_ylabel("√D / mean √D (± s.e.)")
+    axes.legend(loc="lower left", handlelength=1.5)
+
+
+def draw_state(part: xr.Dataset, axes: Axes, title: str) -> list[Line2D]:
+    """Curves of one network in one state, averaged over seeds with their range as a band; or why there are none."""
+    axes.set_title(title)
+    if not part.sizes["layer"]:
+        axes.text(0.5, 0.5, "weights not available", ha="center", va="center", transform=axes.transAxes, color="0.4")
+        axes.set_axis_off()
+        return []
+    seeds = np.unique(part.seed.values)
+    first = select(part, seed=seeds[0]).copy()
+    stack = np.stack([select(part, seed=s).relative_sensitivity.values for s in seeds])
+    first["relative_sensitivity"] = (first.relative_sensitivity.dims, stack.mean(0))
+    lines = curves.draw(first.assign_attrs(along="orientation"), axes)
+    if len(seeds) > 1:
+        for i, line in enumerate(lines):
+            axes.fill_between(
+                first.orientation, stack[:, i].min(0), stack[:, i].max(0), color=line.get_color(), alpha=0.12, lw=0
+            )
+    axes.axhline(1, color="0.8", lw=0.6, zorder=1)
+    return lines
+
+
+def draw_ratio(part: xr.Dataset, axes: Axes) -> None:
+    """Cardinal over oblique √D of every layer against depth; mean and range over seeds."""
+    for state, colour in STATES.items():
+        one = select(part, weights=state)
+        if one.sizes["layer"]:
+            _ratio_line(one, axes, colour, LABELS[state])
+    _ratio_axes(axes)
+
+
+def _ratio_line(part: xr.Dataset, axes: Axes, colour: str, label: str) -> None:
+    seeds = np.unique(part.seed.values)
+    values = [layers_only(select(part, seed=s)) for s in seeds]
+    by_seed = np.stack([ratio(v.sensitivity.values, v.orientation.values) for v in values])
+    depth = np.linspace(0, 1, by_seed.shape[1])
+    axes.plot(depth, by_seed.mean(0), "o-", ms=2.5, color=colour, label=label)
+    if len(seeds) > 1:
+        axes.fill_between(depth, by_seed.min(0), by_seed.max(0), color=colour, alpha=0.25, lw=0)
+
+
+def _ratio_axes(axes: Axes) -> None:
+    axes.axhline(1, color="0.8", lw=0.6, zorder=1)
+    axes.set_xlabel("depth (first to last layer)")
+    axes.set_ylabel("√D cardinal / oblique")
+
+
+def _letter(axes: Axes, letter: str) -> None:
+    axes.annotate(letter, (0, 1), (-28, 8), "axes fraction", textcoords="offset points", fontweight="bold", fontsize=10)

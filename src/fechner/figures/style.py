@@ -1,0 +1,53 @@
+"""One look for all figures: column width, readable type, colours that colour-blind readers can tell apart."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+# Okabe & Ito's colours, by state of the weights.
+STATES = {"pretrained": "#0072B2", "init": "#E69F00", "shuffled": "#CC79A7"}
+LABELS = {"pretrained": "pretrained", "init": "at initialisation", "shuffled": "weights shuffled"}
+DEPTH = "viridis"
+
+_RC: Any = {
+    "font.size": 8,
+    "axes.titlesize": 8,
+    "axes.labelsize": 8,
+    "legend.fontsize": 7,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "legend.frameon": False,
+    "lines.linewidth": 1.2,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "fechner",
+}
+
+
+@contextmanager
+def style() -> Iterator[None]:
+    """Matplotlib settings for everything drawn inside."""
+    with mpl.rc_context(_RC):
+        yield
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """A figure that needs no display and is not registered with pyplot; size in inches."""
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def write(figure: Figure, path: Path, formats: tuple[str, ...] = ("svg", "png")) -> list[Path]:
+    """Write a figure next to `path` in several formats."""
+    paths = [path.with_suffix(f".{f}") for f in formats]
+    with style():
+        for p in paths:
+            figure.savefig(p, dpi=200, metadata={"Date": None} if p.suffix == ".svg" else None)
+    return paths
