@@ -85,10 +85,10 @@ def sensitivity(
             results.writable(path)
     if figure is not None and figure.suffix not in (".png", ".svg", ".pdf"):
         raise FechnerError(f"--figure must end in .png, .svg or .pdf, got '{figure}'")
-    shown = stimulus(stimulus_name, **_fields(settings))
+    shown, target = stimulus(stimulus_name, **_fields(settings)), _device(device)
     averaged = None if average is None else {n: _values(v) for n, v in (_pair(a, "--average") for a in average)}
     measured = fechner.sensitivity(
-        fechner.load(network, weights, seed).to(_device(device)),
+        fechner.load(network, weights, seed).to(target),
         shown,
         along,
         _values(values),

@@ -19,7 +19,7 @@ def provenance() -> dict[str, str]:
     """Versions, command line and date, recorded with every result."""
     return {
         "fechner_version": version("fechner"),
-        "torch_version": torch.__version__,
+        "torch_version": str(torch.__version__),
         "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     }

@@ -18,8 +18,11 @@ Array = npt.NDArray[np.float64]
 
 
 def ratio(sensitivity: Array, orientation: Array) -> Array:
-    """Mean √D within 7.5° of 0° and 90°, over that within 7.5° of 45° and 135°; orientation is the last axis."""
-    root = np.sqrt(sensitivity)
+    """Mean √D within 7.5° of 0° and 90°, over that within 7.5° of 45° and 135°; orientation is the last axis.
+
+    A layer without sensitivity, such as a classifier that starts at zero, has no ratio (NaN) and counts nowhere.
+    """
+    root = np.sqrt(np.where(sensitivity > 0, sensitivity, np.nan))
     cardinal = near(orientation, [0, 90], 180, WITHIN)
     oblique = near(orientation, [45, 135], 180, WITHIN)
     return root[..., cardinal].mean(-1) / root[..., oblique].mean(-1)
@@ -81,7 +84,7 @@ def _of_network(dataset: xr.Dataset, network: str) -> list[Claim]:
     pretrained = layers_only(select(dataset, network=network, weights="pretrained", stimulus="gabor"))
     if not pretrained.sizes["layer"]:
         return found
-    late, late_again = (np.log(r).mean(-1) for r in ratios(third(pretrained, "late")))
+    late, late_again = (np.nanmean(np.log(r), -1) for r in ratios(third(pretrained, "late")))
     low, high = np.quantile(late_again, [0.025, 0.975])
     add(
         "late-pretrained",
@@ -101,7 +104,7 @@ def _of_network(dataset: xr.Dataset, network: str) -> list[Claim]:
                 *_exp(mean, low, high),
                 holds=bool(low > 0),
             )
-    early, early_again = (np.log(r).mean(-1) for r in ratios(third(pretrained, "early")))
+    early, early_again = (np.nanmean(np.log(r), -1) for r in ratios(third(pretrained, "early")))
     low, high = np.quantile(early_again, [0.025, 0.975])
     add(
         "early-pretrained",
@@ -168,7 +171,7 @@ def _late_by_seed(dataset: xr.Dataset, network: str, state: str) -> Array:
     logs = []
     for seed in np.unique(part.seed.values):
         late = third(layers_only(select(part, seed=seed)), "late")
-        logs.append(float(np.log(ratio(late.sensitivity.values, late.orientation.values)).mean()))
+        logs.append(float(np.nanmean(np.log(ratio(late.sensitivity.values, late.orientation.values)))))
     return np.array(logs)
 
 

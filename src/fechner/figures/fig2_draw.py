@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -35,12 +36,13 @@ def draw(dataset: xr.Dataset) -> Figure:
             for axes, state in zip(row, STATES, strict=False):
                 part = select(dataset, network=network, weights=state, stimulus="gabor")
                 draw_state(part, axes, f"{network}\n{LABELS[state]}")
-                axes.sharey(row[0])
                 if axes is not row[0]:
                     axes.set_ylabel("")
+                    axes.tick_params(labelleft=False)
+            _same_height(row[:3])
             draw_ratio(select(dataset, network=network, stimulus="gabor"), row[3])
             if network == shown[0]:
-                row[3].legend(loc="upper left", handlelength=1, borderpad=0)
+                row[3].legend(loc="lower left", bbox_to_anchor=(0, 1), handlelength=1, borderpad=0)
         curves.depth_bar(rows[0][2], *[r[2] for r in rows[1:]])
         _letter(rows[0][0], "c")
         _letter(rows[0][3], "d")
@@ -70,7 +72,7 @@ def draw_supplement(dataset: xr.Dataset) -> Figure:
                 strict=False,
             ):
                 draw_state(both[name], axes, f"{network}, pretrained\n{title}")
-            row[1].sharey(row[0])
+            _same_height(row[:2])
             curves.depth_bar(row[1])
             for part, colour, label in zip(both.values(), ("#0072B2", "#D55E00"), ("0.3 %", "cut at 8 %"), strict=True):
                 _ratio_line(part, row[2], colour, label)
@@ -118,14 +120,16 @@ def draw_method(dataset: xr.Dataset, left: Axes, right: Axes) -> None:
     for axes in (left, right):
         axes.set_xticks([])
         axes.set_yticks([])
-    left.set_xlabel("layer r(x(θ))")
-    right.set_xlabel("D(θ) = ‖∂r/∂θ‖²")
+        axes.spines[:].set_visible(False)
+    left.set_xlabel("both go through the network at once:", loc="left")
+    right.set_xlabel("\nresponse r, derivative ∂r/∂θ\nD(θ) = ‖∂r/∂θ‖² per layer", loc="right")
 
 
 def draw_example(dataset: xr.Dataset, axes: Axes) -> None:
     """√D of one late layer with its standard error over phases, against the pixels: the method's output."""
     network = networks(dataset)[0]
-    part = select(dataset, network=network, weights="pretrained", stimulus="gabor")
+    part = select(dataset, network=network, stimulus="gabor")
+    part = select(part, weights=part.weights.values[0], seed=part.seed.values[0])
     names = part.layer.values.tolist()
     late = "blocks.15" if "blocks.15" in names else names[-2]
     for name, colour in (("input", "0.5"), (late, STATES["pretrained"])):
@@ -190,6 +194,19 @@ def _ratio_axes(axes: Axes) -> None:
     axes.axhline(1, color="0.8", lw=0.6, zorder=1)
     axes.set_xlabel("depth (first to last layer)")
     axes.set_ylabel("√D cardinal / oblique")
+
+
+def _same_height(row: Sequence[Axes]) -> None:
+    """One vertical scale for panels that are compared."""
+    heights = [
+        max([1.5, *(np.nanmax(np.asarray(line.get_ydata(), dtype=float)) for line in axes.lines)]) for axes in row
+    ]
+    # Shuffled weights can make single orientations extreme; they would flatten the panels that matter.
+    top = 1.1 * max(heights[:2])
+    for axes, height in zip(row, heights, strict=True):
+        axes.set_ylim(0, top)
+        if height > top:
+            axes.text(0.02, 0.98, f"peaks up to {height:.1f}", transform=axes.transAxes, va="top", fontsize=6)
 
 
 def _letter(axes: Axes, letter: str) -> None:

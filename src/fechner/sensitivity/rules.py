@@ -8,6 +8,7 @@ constant term, and the cost is two plain passes. Everything else keeps PyTorch's
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -75,6 +76,16 @@ class AffineRules(TorchFunctionMode):
             if result is not NotImplemented:
                 return result
         return func(*args, **(kwargs or {}))
+
+
+def _load_decompositions() -> None:
+    """PyTorch loads its decompositions at the first dual tensor, with a warning about itself that users need not see."""
+    with warnings.catch_warnings(), forward_ad.dual_level():
+        warnings.simplefilter("ignore", FutureWarning)
+        forward_ad.make_dual(torch.zeros(1), torch.ones(1))
+
+
+_load_decompositions()
 
 
 @contextmanager

