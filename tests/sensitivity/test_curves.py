@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
+from torchvision.models import VisionTransformer
 
 from fechner import FechnerError, Gabor, Network, load, sensitivity
 from fechner.networks import tap
@@ -180,12 +181,22 @@ def test_batch_is_halved_when_memory_runs_out() -> None:
     assert np.allclose(halved.sensitivity, small_batches.sensitivity, rtol=1e-5)
 
 
-@pytest.mark.parametrize("name", ["vit_b_16", "swin_t"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "vit",
+        "swin_t",
+        pytest.param("vit_b_16", marks=pytest.mark.slow),
+        pytest.param("convnext_tiny", marks=pytest.mark.slow),
+    ],
+)
 def test_attention_networks_against_central_differences(name: str) -> None:
-    network = load(name, "init")
+    torch.manual_seed(0)
+    network = VisionTransformer(64, 16, 3, 4, 64, 128).eval() if name == "vit" else load(name, "init")
+    shown = Gabor() if name == "vit_b_16" else Gabor(size=64, pixels_per_degree=28.6)
     kw = {"values": [20.0, 75.0], "average": {}, "dtype": torch.float64, "batch_size": 2, **QUIET}
-    exact = sensitivity(network, Gabor(), **kw)
-    central = sensitivity(network, Gabor(), method="central", step=1e-3, **kw)
+    exact = sensitivity(network, shown, **kw)
+    central = sensitivity(network, shown, method="central", step=1e-3, **kw)
     assert np.allclose(exact.sensitivity, central.sensitivity, rtol=1e-4)
 
 

@@ -111,7 +111,7 @@ def compute(profile: Profile, folder: Path, resume: bool = False, device: str = 
     dataset = xr.concat([_labelled(c, p) for p, c in measured], "layer", data_vars="all", combine_attrs="drop")
     gabor = stimulus("gabor")
     angle = torch.tensor([30.0], dtype=torch.float64)
-    image, slope = torch.func.jvp(lambda o: gabor(orientation=o), (angle,), (torch.ones_like(angle),))
+    image, slope, *_ = torch.func.jvp(lambda o: gabor(orientation=o), (angle,), (torch.ones_like(angle),))
     dataset["stimulus_image"] = xr.DataArray(image[0, 0].numpy(), dims=("y", "x"))
     dataset["stimulus_derivative"] = xr.DataArray(slope[0, 0].numpy(), dims=("y", "x"), attrs={"units": "1/degree"})
     shas = {p.file.removesuffix(".nc"): c.attrs["weights_sha256"] for p, c in measured}

@@ -16,6 +16,11 @@ from torch import Tensor
 Aperture = Literal["none", "hard", "soft", "hamming", "gaussian"]
 
 
+def distance(x: Tensor, y: Tensor) -> Tensor:
+    """Distance from the centre, differentiable there too."""
+    return torch.sqrt(x**2 + y**2 + 1e-12)
+
+
 def aperture(kind: Aperture, r: Tensor, radius: Tensor, edge: Tensor) -> Tensor:
     """The window of this kind at distances `r` (degrees) from its centre."""
     if kind == "none":

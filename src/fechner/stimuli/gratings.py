@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from fechner.errors import FechnerError
-from fechner.stimuli.apertures import Aperture, aperture
+from fechner.stimuli.apertures import Aperture, aperture, distance
 from fechner.stimuli.base import Contrast, Frequency, Length, Orientation, Phase, Positive, Stimulus
 from fechner.stimuli.noise import RmsContrast, balanced, gaussian_field
 
@@ -68,7 +68,7 @@ class Grating(Stimulus):
     def window(self) -> Tensor:
         """The aperture, (y, x)."""
         x, y = self.grid()
-        return aperture(self.aperture, torch.hypot(x, y), torch.as_tensor(self.radius), torch.as_tensor(self.edge))
+        return aperture(self.aperture, distance(x, y), torch.as_tensor(self.radius), torch.as_tensor(self.edge))
 
 
 @dataclass(frozen=True)
@@ -127,7 +127,7 @@ class CentreSurround(Stimulus):
 
     def luminance(self) -> Tensor:
         x, y = self.grid()
-        r, edge = torch.hypot(x, y), torch.as_tensor(self.edge)
+        r, edge = distance(x, y), torch.as_tensor(self.edge)
         disc = aperture("soft", r, torch.as_tensor(self.radius), edge)
         annulus = aperture("soft", r, torch.as_tensor(self.surround_radius), edge) * (1 - disc)
         centre = modulation(across(x, y, self.orientation), self.spatial_frequency, self.phase, disc)

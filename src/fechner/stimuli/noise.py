@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import torch
 from torch import Tensor
 
-from fechner.stimuli.apertures import Aperture, aperture
+from fechner.stimuli.apertures import Aperture, aperture, distance
 from fechner.stimuli.base import Frequency, Length, Orientation, Parameter, Phase, Positive, Stimulus
 
 RmsContrast = Annotated[float, Parameter("1", low=0.0, high=0.2)]
@@ -58,8 +58,10 @@ class OrientedNoise(Stimulus):
         scale = torch.as_tensor(self.pixels_per_degree)
         cycles = torch.fft.fftfreq(self.size, dtype=scale.dtype, device=scale.device)
         fx, fy = cycles[None, :] * scale, -cycles[:, None] * scale
+        # The mean has no orientation; it gets any, and no amplitude below.
+        mean = (cycles == 0)[None, :] & (cycles == 0)[:, None]
+        fx, fy = torch.where(mean, 1.0, fx), torch.where(mean, 1.0, fy)
         f = torch.hypot(fx, fy)
-        f = torch.where(f == 0, torch.ones_like(f), f)
         # Bars lie at right angles to the direction in which luminance changes.
         bars = torch.rad2deg(torch.atan2(fy, fx)) + 90.0
         off = torch.remainder(bars - self.orientation + 90.0, 180.0) - 90.0
@@ -69,8 +71,7 @@ class OrientedNoise(Stimulus):
         else:
             amplitude = amplitude * torch.exp(-0.5 * (f / self.spatial_frequency) ** 2)
         # No mean, and no Nyquist rows: they have no partner of opposite frequency to stay real when the phase shifts.
-        keep = (cycles != 0)[None, :] | (cycles != 0)[:, None]
-        keep = keep & (cycles != -0.5)[None, :] & (cycles != -0.5)[:, None]
+        keep = ~mean & (cycles != -0.5)[None, :] & (cycles != -0.5)[:, None]
         amplitude = amplitude * keep
         white = torch.fft.fft2(gaussian_field(self.size, self.seed)).to(scale.device)
         random = torch.angle(white).to(scale.dtype)
@@ -80,5 +81,5 @@ class OrientedNoise(Stimulus):
         power = (amplitude**2).sum((-2, -1), keepdim=True)
         noise = torch.fft.ifft2(spectrum).real * self.size**2 / power.sqrt()
         x, y = self.grid()
-        window = aperture(self.aperture, torch.hypot(x, y), torch.as_tensor(self.radius), torch.as_tensor(self.edge))
+        window = aperture(self.aperture, distance(x, y), torch.as_tensor(self.radius), torch.as_tensor(self.edge))
         return 0.5 + 0.5 * self.contrast * balanced(noise, window)
