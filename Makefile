@@ -11,6 +11,7 @@ $(INSTALLED): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and f"fechner needs Python 3.11 or later, found {sys.version.split()[0]}; set PYTHON=python3.11")'
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "Python's venv module is missing: apt-get install python3-venv"; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@echo "Installing fechner and its dependencies into .venv; the first time this takes a few minutes"
 	$(BIN)/python -m pip install --quiet --editable '.[dev]'
 	@touch $@
 

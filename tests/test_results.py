@@ -32,6 +32,8 @@ def test_bad_files(tmp_path: Path) -> None:
 
 
 def test_unwritable(tmp_path: Path) -> None:
+    results.writable(tmp_path / "new" / "folder" / "curves.nc")
+    assert not (tmp_path / "new").exists()
     with pytest.raises(FechnerError, match="is a folder"):
         results.writable(tmp_path)
     (tmp_path / "file").write_text("")

@@ -18,7 +18,7 @@ import fechner
 from fechner import results
 from fechner.errors import FechnerError
 from fechner.figures import contact_sheet, curves, style
-from fechner.networks import as_network, blocks, trace
+from fechner.networks import blocks, trace
 from fechner.stimuli import STIMULI, stimulus
 
 app = typer.Typer(
@@ -110,6 +110,7 @@ def sensitivity(
             curves.draw(measured, axes)
             axes.set_title(f"{network}, {weights}")
             curves.depth_bar(axes)
+        figure.parent.mkdir(parents=True, exist_ok=True)
         style.write(drawn, figure, (figure.suffix[1:],))
         _out.print(f"drew {figure}")
 
@@ -130,7 +131,7 @@ def layers(
     size: Annotated[int, typer.Option(help="Image size in pixels.")] = 224,
 ) -> None:
     """List the layers of NETWORK in execution order; those that --layers blocks takes are marked."""
-    loaded = as_network(fechner.load(network, "init"))
+    loaded = fechner.load(network, "init")
     try:
         found = trace(loaded, torch.rand(1, 3, size, size))
     except Exception as e:
@@ -153,6 +154,7 @@ def stimuli(
     if out.suffix not in (".png", ".svg", ".pdf"):
         raise FechnerError(f"--out must end in .png, .svg or .pdf, got '{out}'")
     sheet = contact_sheet.of_one(stimulus(name, **_fields(settings)), name) if name else contact_sheet.of_all()
+    out.parent.mkdir(parents=True, exist_ok=True)
     style.write(sheet, out, (out.suffix[1:],))
     _out.print(f"drew {out}")
 
@@ -210,7 +212,7 @@ def _values(text: str) -> int | list[float]:
 
 def _device(name: str) -> torch.device:
     if name == "auto":
-        accelerator = torch.accelerator.current_accelerator(check_available=True)
+        accelerator = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
         return accelerator or torch.device("cpu")
     try:
         device = torch.device(name)

@@ -29,6 +29,7 @@ def save(dataset: xr.Dataset, path: str | Path) -> Path:
     """Write a Dataset to a NetCDF file; the file appears whole or not at all."""
     path = Path(path)
     writable(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         dataset.to_netcdf(part, engine="h5netcdf")
@@ -59,9 +60,14 @@ def writable(path: Path) -> None:
     folder = path.parent
     if path.is_dir():
         raise FechnerError(f"'{path}' is a folder; give the name of a file to write")
+    missing = [p for p in (folder, *folder.parents) if not p.exists()]
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as e:
         raise FechnerError(f"cannot make the folder '{folder}' ({e.strerror})") from None
-    if not os.access(folder, os.W_OK):
+    allowed = os.access(folder, os.W_OK)
+    # Only a trial: work that fails later leaves no empty folders behind.
+    for made in missing:
+        made.rmdir()
+    if not allowed:
         raise FechnerError(f"cannot write in '{folder}'; choose another output or change its permissions")

@@ -14,6 +14,7 @@ from torchvision.models import ResNet18_Weights
 from torchvision.transforms import v2
 
 from fechner import FechnerError, list_networks, load
+from fechner.networks import zoo
 from fechner.networks.variants import CircularConv2d, disc
 
 
@@ -98,3 +99,13 @@ def test_weights_in_the_wheel_classify_all_photographs(photographs: Path) -> Non
     top5, total = accuracy(photographs, 1)
     assert total == 500
     assert top5 >= 0.95
+
+
+def test_timm_by_extra() -> None:
+    if zoo._timm() is None:
+        with pytest.raises(FechnerError, match="pip install 'fechner\\[zoo\\]'"):
+            load("timm/resnet18", "init")
+        return
+    network = load("timm/vit_tiny_patch16_224", "init")
+    assert network.mean.flatten().tolist() == pytest.approx([0.5] * 3)
+    assert "timm/vit_tiny_patch16_224" in list_networks("timm/vit_tiny*")

@@ -115,6 +115,16 @@ def _of_network(dataset: xr.Dataset, network: str) -> list[Claim]:
         holds=bool(low > 0),
     )
     one, again = ratios(pretrained)
+    lowest = int(np.nanargmin(one))
+    low, high = np.quantile(again[:, lowest], [0.025, 0.975])
+    add(
+        "early-reversed",
+        f"before that the preference is reversed: '{pretrained.layer.values[lowest]}' prefers obliques (not in the paper)",
+        "smallest cardinal/oblique ratio of √D of any layer, below 1; 95 % bootstrap interval over phases",
+        float(one[lowest]),
+        (float(low), float(high)),
+        holds=bool(high < 1),
+    )
     depth = np.arange(len(one))
     trend = float(stats.spearmanr(depth, one).statistic)
     low, high = np.quantile([stats.spearmanr(depth, r).statistic for r in again], [0.025, 0.975])

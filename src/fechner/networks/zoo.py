@@ -69,20 +69,27 @@ def _torchvision() -> list[str]:
     return models.list_models(module=models)
 
 
+def _timm() -> Any:
+    """timm, or None where it is not installed; what it warns of while importing is not the user's concern."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            import timm
+        except ImportError:
+            return None
+    return timm
+
+
 def _timm_names() -> list[str]:
-    try:
-        import timm
-    except ImportError:
-        return []
-    return [f"timm/{n}" for n in timm.list_models()]
+    timm = _timm()
+    return [] if timm is None else [f"timm/{n}" for n in timm.list_models()]
 
 
 def _known(name: str) -> bool:
     if name.startswith("timm/"):
-        try:
-            import timm
-        except ImportError:
-            raise FechnerError(f"'{name}' needs timm: pip install 'fechner[zoo]'") from None
+        timm = _timm()
+        if timm is None:
+            raise FechnerError(f"'{name}' needs timm: pip install 'fechner[zoo]'")
         return timm.is_model(name.removeprefix("timm/").split(".")[0])
     return name == _LITE0 or name in VARIANTS or name in _torchvision()
 
@@ -96,9 +103,7 @@ def _build(name: str, seed: int, **kwargs: Any) -> nn.Module:
         if name in VARIANTS:
             return VARIANTS[name](**kwargs)
         if name.startswith("timm/"):
-            import timm
-
-            return timm.create_model(name.removeprefix("timm/"), **kwargs)
+            return _timm().create_model(name.removeprefix("timm/"), **kwargs)
         if name in ("googlenet", "inception_v3"):
             kwargs = {"init_weights": True} | kwargs
         return models.get_model(name, weights=None, **kwargs)

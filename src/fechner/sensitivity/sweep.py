@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import psutil
 import torch
+from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor, nn
 
@@ -117,8 +118,6 @@ def fitting_batch(layers: Sequence[Layer], image: Tensor) -> int:
 
 
 def _bar(show: bool) -> Progress:
-    from rich.console import Console
-
     console = Console(stderr=True)
     columns = (
         TextColumn("{task.description}"),

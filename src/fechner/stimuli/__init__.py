@@ -7,8 +7,14 @@ from functools import partial
 from typing import Any
 
 from fechner.errors import FechnerError, choices
+from fechner.stimuli.base import Contrast as Contrast
 from fechner.stimuli.base import Family as Family
+from fechner.stimuli.base import Frequency as Frequency
+from fechner.stimuli.base import Length as Length
+from fechner.stimuli.base import Orientation as Orientation
 from fechner.stimuli.base import Parameter as Parameter
+from fechner.stimuli.base import Phase as Phase
+from fechner.stimuli.base import Positive as Positive
 from fechner.stimuli.base import Stimulus as Stimulus
 from fechner.stimuli.base import parameters as parameters
 from fechner.stimuli.base import render as render
