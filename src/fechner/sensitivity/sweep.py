@@ -38,8 +38,19 @@ def sweep(
     out-of-memory the batch is halved and repeated.
     """
     wanted = {layer.name: layer for layer in layers}
-    results: dict[str, list[Tensor]] = {name: [] for name in [INPUT, *wanted]}
     total = sum(len(next(iter(run.values()))) - method.overlap for run in runs)
+    results: dict[str, Tensor] = {}
+    finished = 0
+
+    def record(name: str, per_stimulus: Tensor) -> None:
+        response, tangent = method.derivative(per_stimulus)
+        # A layer that the stimulus does not reach has no tangent: its derivative is zero.
+        value = reduce(response, torch.zeros_like(response) if tangent is None else tangent)
+        # Written in place: small tensors that outlive their layer would fragment the memory between large ones.
+        if name not in results:
+            results[name] = value.new_full((total, *value.shape[1:]), torch.nan)
+        results[name][finished : finished + len(value)] = value
+
     with _bar(progress) as bar:
         task = bar.add_task(f"{network.name} ({network.weights})", total=total)
         for run in runs:
@@ -48,7 +59,7 @@ def sweep(
                 count = min(batch_size, length - done)
                 values = at(run, slice(done, done + count + method.overlap))
                 try:
-                    reduced = _batch(network, stimulus, values, along, wanted, method, reduce, count)
+                    _batch(network, stimulus, method, values, along, wanted, record)
                 except (torch.OutOfMemoryError, MemoryError, RuntimeError) as e:
                     if not out_of_memory(e) or count == 1:
                         raise
@@ -56,43 +67,35 @@ def sweep(
                     if torch.cuda.is_available():
                         torch.cuda.empty_cache()
                     continue
-                for name, value in reduced.items():
-                    results[name].append(value.cpu().double())
                 done += count
+                finished += count
                 bar.update(task, advance=count)
-    return {name: torch.cat(parts).numpy() for name, parts in results.items()}
+    return {name: values.cpu().double().numpy() for name, values in results.items()}
 
 
 def _batch(
     network: Network,
     stimulus: Family,
+    method: Method,
     values: dict[str, Tensor],
     along: str,
     wanted: dict[str, Layer],
-    method: Method,
-    reduce: Reducer,
-    count: int,
-) -> dict[str, Tensor]:
-    reduced: dict[str, Tensor] = {}
-
-    def record(name: str, per_stimulus: Tensor) -> None:
-        response, tangent = method.derivative(per_stimulus)
-        # A layer that the stimulus does not reach has no tangent: its derivative is zero.
-        reduced[name] = reduce(response, torch.zeros_like(response) if tangent is None else tangent)
+    record: Callable[[str, Tensor], None],
+) -> None:
+    missed = set(wanted)
 
     def visit(name: str, module_name: str, module: nn.Module, tensor: Tensor) -> None:
         if name in wanted:
             record(name, wanted[name].per_stimulus(tensor, len(images)))
+            missed.discard(name)
 
     with method.context():
         images = render(stimulus, method.prepare(values, along))
         record(INPUT, images)
         with tap(network, visit, {layer.module for layer in wanted.values()}):
             network(images)
-    lost = [name for name in wanted if name not in reduced]
-    if lost:
-        raise FechnerError(f"{network.name}: layer '{lost[0]}' ran in the probe and not in the sweep")
-    return reduced
+    if missed:
+        raise FechnerError(f"{network.name}: layer '{min(missed)}' ran in the probe and not in the sweep")
 
 
 def out_of_memory(error: BaseException) -> bool:

@@ -37,7 +37,7 @@ def modulation(u: Tensor, spatial_frequency: Tensor | float, phase: Tensor | flo
     phi = torch.as_tensor(phase) * (math.pi / 180)
     cosine, sine = torch.cos(angle), torch.sin(angle)
     area = window.sum((-2, -1))
-    mean_cosine, mean_sine = (torch.einsum("...yx,...yx->...", window, w) / area for w in (cosine, sine))
+    mean_cosine, mean_sine = ((window * w).sum((-2, -1)) / area for w in (cosine, sine))
     largest = torch.sqrt(mean_cosine**2 + mean_sine**2 + 1e-12)
     mean_cosine, mean_sine, largest = (m.view(-1, 1, 1) for m in (mean_cosine, mean_sine, largest))
     c, s = torch.cos(phi) / (1 + largest), torch.sin(phi) / (1 + largest)
