@@ -66,3 +66,25 @@ def test_parameters_that_carry_tangents_keep_the_stock_rule() -> None:
     with forward_ad.dual_level():
         stock = forward_ad.unpack_dual(Dynamic()(forward_ad.make_dual(x, dx))).tangent.clone()  # type: ignore[union-attr]
     assert torch.allclose(fast, stock, atol=1e-12)
+
+
+@pytest.mark.parametrize("mask", [None, "causal", "additive"])
+def test_attention_rule_and_what_it_leaves_to_the_stock_rule(mask: str | None) -> None:
+    torch.manual_seed(2)
+    q, k, v = (torch.randn(2, 3, 5, 4).double() for _ in range(3))
+    dq, dk, dv = (torch.randn_like(q) for _ in range(3))
+    options = {"attn_mask": torch.randn(5, 5).double()} if mask == "additive" else {"is_causal": mask == "causal"}
+
+    def attend(a: torch.Tensor, b: torch.Tensor, c: torch.Tensor) -> torch.Tensor:
+        return nn.functional.scaled_dot_product_attention(a, b, c, **options)
+
+    with forward_mode():
+        duals = [forward_ad.make_dual(t, d) for t, d in ((q, dq), (k, dk), (v, dv))]
+        fast = forward_ad.unpack_dual(attend(*duals))
+        y, dy = fast.primal.clone(), fast.tangent.clone()  # type: ignore[union-attr]
+    with sdpa_kernel(SDPBackend.MATH):
+        difference = (
+            attend(q + 1e-6 * dq, k + 1e-6 * dk, v + 1e-6 * dv) - attend(q - 1e-6 * dq, k - 1e-6 * dk, v - 1e-6 * dv)
+        ) / 2e-6
+        assert torch.allclose(y, attend(q, k, v), atol=1e-12)
+    assert torch.allclose(dy, difference, atol=1e-7)
