@@ -97,9 +97,16 @@ def _multi_head_attention(
     need_weights: bool = True,
     **other: Any,
 ) -> Any:
-    plain = query is key is value and in_proj_weight is not None and query.dim() == 3
+    plain = query is key is value and query.dim() == 3
     extras = [bias_k, bias_v, other.get("attn_mask"), other.get("key_padding_mask")]
-    if not plain or training or need_weights or add_zero_attn or any(e is not None for e in extras):
+    if (
+        in_proj_weight is None
+        or not plain
+        or training
+        or need_weights
+        or add_zero_attn
+        or any(e is not None for e in extras)
+    ):
         return NotImplemented
     length, batch, width = query.shape
     projected = _affine(F.linear, query, in_proj_weight, in_proj_bias)
