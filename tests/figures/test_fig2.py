@@ -95,6 +95,17 @@ def test_figures_draw_from_the_dataset(networks: tuple[str, ...], tmp_path: Path
             assert path.stat().st_size > 10_000
 
 
+def test_a_layer_without_sensitivity_is_left_out() -> None:
+    data = synthetic({"pretrained": 1.5, "init": 1.0, "shuffled": 1.0})
+    dead = (data.layer == "blocks.8") & (data.weights == "init")
+    for name, value in (("sensitivity", 0.0), ("sensitivity_samples", 0.0), ("relative_sensitivity", np.nan)):
+        data[name] = data[name].where(~dead, value)
+    found = {c.id: c for c in fig2_claims.claims(data)}
+    assert found["fig2-efficientnet_lite0-late-init"].holds
+    fig2_draw.draw(data)
+    fig2_draw.draw_supplement(data)
+
+
 def test_missing_weights_are_marked(tmp_path: Path) -> None:
     figure = fig2_draw.draw(synthetic({"init": 1.0, "shuffled": 0.9}, ("resnet18",)))
     texts = [t.get_text() for f in figure.subfigs for a in f.axes for t in a.texts]

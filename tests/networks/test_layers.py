@@ -141,3 +141,12 @@ def test_a_bare_module_is_its_output() -> None:
     layers = trace(network, torch.rand(1, 3, 8, 8))
     assert [x.name for x in layers] == ["output"]
     assert blocks(layers, network) == layers
+
+
+def test_normalisation_follows_the_model() -> None:
+    model = nn.Conv2d(3, 2, 3).double().eval()
+    network = Network(model, mean=(0.1, 0.2, 0.3), std=0.5)
+    images = torch.rand(2, 3, 8, 8, dtype=torch.float64)
+    expected = model((images - torch.tensor([0.1, 0.2, 0.3]).double().view(3, 1, 1)) / 0.5)
+    assert network(images).dtype == torch.float64
+    assert torch.allclose(network(images), expected, atol=1e-7)

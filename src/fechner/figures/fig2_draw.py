@@ -36,7 +36,7 @@ def draw(dataset: xr.Dataset) -> Figure:
             for axes, state in zip(row, STATES, strict=False):
                 part = select(dataset, network=network, weights=state, stimulus="gabor")
                 draw_state(part, axes, f"{network}\n{LABELS[state]}")
-                if axes is not row[0]:
+                if axes is not row[0] and row[0].lines:
                     axes.set_ylabel("")
                     axes.tick_params(labelleft=False)
             _same_height(row[:3])
@@ -198,9 +198,10 @@ def _ratio_axes(axes: Axes) -> None:
 
 def _same_height(row: Sequence[Axes]) -> None:
     """One vertical scale for panels that are compared."""
-    heights = [
-        max([1.5, *(np.nanmax(np.asarray(line.get_ydata(), dtype=float)) for line in axes.lines)]) for axes in row
+    drawn = [
+        np.concatenate([np.asarray(line.get_ydata(), dtype=float) for line in a.lines] or [np.ones(1)]) for a in row
     ]
+    heights = [float(y[np.isfinite(y)].max(initial=1.5)) for y in drawn]
     # Shuffled weights can make single orientations extreme; they would flatten the panels that matter.
     top = 1.1 * max(heights[:2])
     for axes, height in zip(row, heights, strict=True):

@@ -34,8 +34,9 @@ class Network(nn.Module):
     ) -> None:
         super().__init__()
         self.model = model
-        self.register_buffer("mean", torch.as_tensor(mean).float().reshape(-1, 1, 1), persistent=False)
-        self.register_buffer("std", torch.as_tensor(std).float().reshape(-1, 1, 1), persistent=False)
+        like = next((p for p in model.parameters() if p.is_floating_point()), torch.empty(0))
+        for key, value in (("mean", mean), ("std", std)):
+            self.register_buffer(key, torch.as_tensor(value).to(like).reshape(-1, 1, 1), persistent=False)
         self.name = name or type(model).__name__
         self.weights = weights
         self.seed = seed

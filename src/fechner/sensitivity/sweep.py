@@ -61,8 +61,10 @@ def sweep(
                 try:
                     _batch(network, stimulus, method, values, along, wanted, record)
                 except (torch.OutOfMemoryError, MemoryError, RuntimeError) as e:
-                    if not out_of_memory(e) or count == 1:
+                    if not out_of_memory(e):
                         raise
+                    if count == 1:
+                        raise FechnerError(f"{network.name}: not enough memory for a single stimulus ({e})") from e
                     batch_size = count // 2
                     if torch.cuda.is_available():
                         torch.cuda.empty_cache()
