@@ -1,4 +1,4 @@
-"""Shared fixtures. Photographs come from FECHNER_DATA or ../shared/data where there are any."""
+"""Shared fixtures. Photographs come from FECHNER_DATA, or from beside the checkout, where there are any."""
 
 from __future__ import annotations
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fechner.networks.layers import OUTPUT as OUTPUT
 from fechner.networks.layers import Layer as Layer
+from fechner.networks.layers import Visit as Visit
 from fechner.networks.layers import blocks as blocks
 from fechner.networks.layers import select as select
 from fechner.networks.layers import tap as tap

@@ -97,9 +97,10 @@ def sensitivity(
     two = {n: v[[0, len(v) // 2]] for n, v in tensors[0].items()}
     found = probe(wrapped, stimulus, two, along, taken)
     chosen = select(found, layers, wrapped)
+    with torch.no_grad():
+        image = render(stimulus, {n: v[:1] for n, v in two.items()})[0]
     if batch_size is None:
-        with torch.no_grad():
-            batch_size = fitting_batch(found, render(stimulus, {n: v[:1] for n, v in two.items()})[0])
+        batch_size = fitting_batch(found, image)
     elif batch_size < 1:
         raise FechnerError(f"batch_size must be at least 1, got {batch_size}")
     reduced = sweep(wrapped, stimulus, tensors, along, chosen, taken, squared_norm, batch_size, progress)
@@ -120,9 +121,7 @@ def sensitivity(
         "device": device.type,
         "batch_size": batch_size,
     }
-    with torch.no_grad():
-        pixels = tuple(render(stimulus, {n: v[:1] for n, v in two.items()}).shape[1:])
-    first = Layer(INPUT, INPUT, "pixels", pixels, 0)
+    first = Layer(INPUT, INPUT, "pixels", tuple(image.shape), 0)
     coordinates = {name: (known[name].units, v) for name, v in ({along: coordinate} | nuisance).items()}
     return _dataset(np.moveaxis(samples, -1, 1), [first, *chosen], coordinates, attributes)
 

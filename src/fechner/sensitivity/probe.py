@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from fechner.errors import FechnerError
-from fechner.networks import Layer, Network, tap, trace
+from fechner.networks import Layer, Network, Visit, tap, trace
 from fechner.sensitivity.tangent import Exact, Method
 from fechner.stimuli import Family, render
 
@@ -53,16 +53,14 @@ def _plain_pass(network: Network, images: Tensor) -> list[Layer]:
                 f"{network.name}: layer '{name}' returns {bad}; check its weights and the layers before it"
             )
 
-    with _blame(network) as where, torch.no_grad(), tap(network, visit):
-        try:
-            network(images)
-        except FechnerError:
-            raise
-        except Exception as e:
-            raise FechnerError(
-                f"{network.name} cannot run on {shape} images (in {where()}: {_first_line(e)}); "
-                "check the stimulus' size and number of channels, and the network's dtype and device"
-            ) from e
+    def explain(where: str, reason: str) -> str:
+        return (
+            f"{network.name} cannot run on {shape} images (in {where}: {reason}); "
+            "check the stimulus' size and number of channels, and the network's dtype and device"
+        )
+
+    with torch.no_grad():
+        _run(network, images, visit, explain)
     layers = trace(network, images)
     if not layers:
         raise FechnerError(f"{network.name}: no layer returns a floating-point tensor with one entry per image")
@@ -86,17 +84,23 @@ def _dual_pass(network: Network, stimulus: Family, values: dict[str, Tensor], al
         if tangent is not None and not tangent.isfinite().all():
             raise FechnerError(f"{network.name}: the derivative of layer '{name}' is NaN or Inf; {_INSTEAD}")
 
+    def explain(where: str, reason: str) -> str:
+        return f"{network.name}: {where} cannot be differentiated in forward mode ({reason}); {_INSTEAD}"
+
     with method.context():
         images = differentiable(stimulus, values, along)
-        with _blame(network) as where, tap(network, visit):
-            try:
-                network(images)
-            except FechnerError:
-                raise
-            except Exception as e:
-                raise FechnerError(
-                    f"{network.name}: {where()} cannot be differentiated in forward mode ({_first_line(e)}); {_INSTEAD}"
-                ) from e
+        _run(network, images, visit, explain)
+
+
+def _run(network: Network, images: Tensor, visit: Visit, explain: Callable[[str, str], str]) -> None:
+    """One pass; if it fails, the error is `explain(the layer to blame, the reason)`."""
+    with _blame(network) as where, tap(network, visit):
+        try:
+            network(images)
+        except FechnerError:
+            raise
+        except Exception as e:
+            raise FechnerError(explain(where(), _first_line(e))) from e
 
 
 def differentiable(stimulus: Family, values: dict[str, Tensor], along: str) -> Tensor:

@@ -6,6 +6,7 @@ and its derivative. In ReLU networks finite differences are biased at any step t
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,7 +20,7 @@ from fechner.sensitivity.rules import forward_mode
 Values = dict[str, Tensor]
 
 
-class Method:
+class Method(ABC):
     """Base of the three methods; `overlap` is how many more values than results a batch has."""
 
     name: str
@@ -31,13 +32,13 @@ class Method:
         with torch.no_grad():
             yield
 
+    @abstractmethod
     def prepare(self, values: Values, along: str) -> Values:
         """The parameter values to render."""
-        raise NotImplementedError
 
+    @abstractmethod
     def derivative(self, output: Tensor) -> tuple[Tensor, Tensor | None]:
         """Response and derivative per unit of the parameter, from the output on the rendered images."""
-        raise NotImplementedError
 
 
 @dataclass

@@ -173,7 +173,7 @@ class Stimulus:
 
     def luminance(self) -> Tensor:
         """(B, size, size) in [0, 1]; here every continuous field is a tensor that broadcasts with (B, y, x)."""
-        raise NotImplementedError(f"{type(self).__name__} needs a method luminance() or image()")
+        raise FechnerError(f"{type(self).__name__} needs a method luminance() or image()")
 
     def grid(self) -> tuple[Tensor, Tensor]:
         """x (to the right) and y (up) of the pixel centres in degrees, symmetric about 0; shapes (1, N), (N, 1)."""
