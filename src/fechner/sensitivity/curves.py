@@ -103,9 +103,10 @@ def sensitivity(
         batch_size = fitting_batch(found, image)
     elif batch_size < 1:
         raise FechnerError(f"batch_size must be at least 1, got {batch_size}")
-    reduced = sweep(wrapped, stimulus, tensors, along, chosen, taken, squared_norm, batch_size, progress)
+    measured = [Layer(INPUT, INPUT, "pixels", tuple(image.shape), 0), *chosen]
+    reduced = sweep(wrapped, stimulus, tensors, along, measured, taken, squared_norm, batch_size, progress)
 
-    samples = np.stack([reduced[name] for name in [INPUT, *(layer.name for layer in chosen)]])
+    samples = np.stack([reduced[layer.name] for layer in measured])
     shape = [len(v) for v in nuisance.values()]
     samples = samples.reshape(len(samples), *shape, len(coordinate))
     attributes = results.provenance() | {
@@ -121,9 +122,8 @@ def sensitivity(
         "device": device.type,
         "batch_size": batch_size,
     }
-    first = Layer(INPUT, INPUT, "pixels", tuple(image.shape), 0)
     coordinates = {name: (known[name].units, v) for name, v in ({along: coordinate} | nuisance).items()}
-    return _dataset(np.moveaxis(samples, -1, 1), [first, *chosen], coordinates, attributes)
+    return _dataset(np.moveaxis(samples, -1, 1), measured, coordinates, attributes)
 
 
 def _plan(

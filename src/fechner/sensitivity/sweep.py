@@ -31,24 +31,22 @@ def sweep(
     batch_size: int,
     progress: bool = True,
 ) -> dict[str, np.ndarray]:
-    """What `reduce(response, derivative)` gives per stimulus, for the pixels ("input") and each layer.
+    """What `reduce(response, derivative)` gives per stimulus, for each layer; the first are the pixels ("input").
 
     A run is a set of parameter values of equal length, in order; batches do not reach across runs. `reduce` gets
     tensors (n, …) and returns (n, …); it runs inside the forward hook, so that no activation outlives its layer. On
     out-of-memory the batch is halved and repeated.
     """
-    wanted = {layer.name: layer for layer in layers}
+    wanted = {layer.name: layer for layer in layers[1:]}
     total = sum(len(next(iter(run.values()))) - method.overlap for run in runs)
-    results: dict[str, Tensor] = {}
+    # Made before the first pass: small tensors that outlive their layer would fragment the memory between large ones.
+    results = {layer.name: _room(layer, reduce, total, runs[0][along]) for layer in layers}
     finished = 0
 
     def record(name: str, per_stimulus: Tensor) -> None:
         response, tangent = method.derivative(per_stimulus)
         # A layer that the stimulus does not reach has no tangent: its derivative is zero.
         value = reduce(response, torch.zeros_like(response) if tangent is None else tangent)
-        # Written in place: small tensors that outlive their layer would fragment the memory between large ones.
-        if name not in results:
-            results[name] = value.new_full((total, *value.shape[1:]), torch.nan)
         results[name][finished : finished + len(value)] = value
 
     with _bar(progress) as bar:
@@ -73,6 +71,12 @@ def sweep(
                 finished += count
                 bar.update(task, advance=count)
     return {name: values.cpu().double().numpy() for name, values in results.items()}
+
+
+def _room(layer: Layer, reduce: Reducer, total: int, like: Tensor) -> Tensor:
+    """Where the reduced values of a layer go; their shape is learnt without computing anything."""
+    one = torch.empty(1, *layer.shape, dtype=like.dtype, device="meta")
+    return like.new_full((total, *reduce(one, one).shape[1:]), torch.nan)
 
 
 def _batch(

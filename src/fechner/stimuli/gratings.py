@@ -20,28 +20,40 @@ from fechner.stimuli.base import Contrast, Frequency, Length, Orientation, Phase
 from fechner.stimuli.noise import RmsContrast, balanced, gaussian_field
 
 
-def across(x: Tensor, y: Tensor, orientation: Tensor | float) -> Tensor:
-    """Distance across the bars, in degrees: the direction in which luminance changes."""
-    angle = torch.deg2rad(torch.as_tensor(orientation, dtype=x.dtype, device=x.device))
-    return y * torch.cos(angle) - x * torch.sin(angle)
-
-
-def modulation(u: Tensor, spatial_frequency: Tensor | float, phase: Tensor | float, window: Tensor) -> Tensor:
+def modulation(
+    x: Tensor,
+    y: Tensor,
+    orientation: Tensor | float,
+    spatial_frequency: Tensor | float,
+    phase: Tensor | float,
+    window: Tensor,
+) -> Tensor:
     """A windowed sinusoid with zero mean and values in [-1, 1], whatever its phase.
 
-    cos(2π f u + φ) has a mean under the window; it is subtracted, and the result divided by 1 + the largest mean that
-    any phase has, which is a constant of frequency and window (1.001 for the default Gabor, 1.03 for the default
-    grating). Otherwise mean luminance would move with phase and contrast.
+    cos(2π f u + φ), u the distance across the bars, has a mean under the window; it is subtracted, and the result
+    divided by 1 + the largest mean that any phase has, which is a constant of frequency and window (1.001 for the
+    default Gabor, 1.03 for the default grating). Otherwise mean luminance would move with phase and contrast.
     """
-    angle = 2 * math.pi * spatial_frequency * u
-    phi = torch.as_tensor(phase) * (math.pi / 180)
-    cosine, sine = torch.cos(angle), torch.sin(angle)
-    area = window.sum((-2, -1))
-    mean_cosine, mean_sine = ((window * w).sum((-2, -1)) / area for w in (cosine, sine))
-    largest = torch.sqrt(mean_cosine**2 + mean_sine**2 + 1e-12)
-    mean_cosine, mean_sine, largest = (m.view(-1, 1, 1) for m in (mean_cosine, mean_sine, largest))
-    c, s = torch.cos(phi) / (1 + largest), torch.sin(phi) / (1 + largest)
-    return window * (c * cosine - s * sine - (c * mean_cosine - s * mean_sine))
+    angle, phi = radians(orientation, x), radians(phase, x)
+    # 2π f u = a(y) + b(x): functions of one coordinate, joined by small matrix products, cost a third of full images.
+    a = 2 * math.pi * spatial_frequency * torch.cos(angle) * y
+    b = -2 * math.pi * spatial_frequency * torch.sin(angle) * x
+    along_x = torch.cat(torch.broadcast_tensors(torch.cos(b), torch.sin(b), torch.ones_like(x)), -2)
+    summed = window @ along_x[..., :2, :].mT
+    summed_cosine, summed_sine = summed[..., :1], summed[..., 1:]
+    area = window.sum((-2, -1), keepdim=True)
+    cosine, sine = torch.cos(a), torch.sin(a)
+    mean_cosine = (cosine * summed_cosine - sine * summed_sine).sum((-2, -1), keepdim=True) / area
+    mean_sine = (sine * summed_cosine + cosine * summed_sine).sum((-2, -1), keepdim=True) / area
+    scale = 1 / (1 + torch.sqrt(mean_cosine**2 + mean_sine**2 + 1e-12))
+    mean = torch.cos(phi) * mean_cosine - torch.sin(phi) * mean_sine
+    along_y = torch.cat(torch.broadcast_tensors(torch.cos(a + phi), -torch.sin(a + phi), -mean), -1)
+    return window * ((along_y * scale) @ along_x)
+
+
+def radians(degrees: Tensor | float, like: Tensor) -> Tensor:
+    """An angle in radians, with the dtype and on the device of `like`."""
+    return torch.deg2rad(torch.as_tensor(degrees, dtype=like.dtype, device=like.device))
 
 
 @dataclass(frozen=True)
@@ -61,9 +73,9 @@ class Grating(Stimulus):
     aperture: Aperture = "soft"
 
     def luminance(self) -> Tensor:
-        x, y = self.grid()
-        u = across(x, y, self.orientation)
-        return 0.5 + 0.5 * self.contrast * modulation(u, self.spatial_frequency, self.phase, self.window())
+        window = self.window()
+        carrier = modulation(*self.grid(), self.orientation, self.spatial_frequency, self.phase, window)
+        return 0.5 + 0.5 * self.contrast * carrier
 
     def window(self) -> Tensor:
         """The aperture, (y, x)."""
@@ -91,11 +103,20 @@ class Gabor(Stimulus):
 
     def luminance(self) -> Tensor:
         x, y = self.grid()
-        u = across(x, y, self.orientation)
-        # Along the bars, v² = x² + y² − u².
+        carrier = modulation(x, y, self.orientation, self.spatial_frequency, self.phase, self.envelope())
+        return 0.5 + 0.5 * self.contrast * carrier
+
+    def envelope(self) -> Tensor:
+        """The Gaussian, (y, x)."""
+        x, y = self.grid()
+        angle = radians(self.orientation, x)
         narrow, wide = 0.5 / torch.as_tensor(self.sigma) ** 2, 0.5 / torch.as_tensor(self.sigma * self.aspect) ** 2
-        envelope = torch.exp((wide - narrow) * u**2 - wide * (x**2 + y**2))
-        return 0.5 + 0.5 * self.contrast * modulation(u, self.spatial_frequency, self.phase, envelope)
+        # exp(−narrow u² − wide v²): u across the bars, v along them, both squares written out in x and y.
+        cosine, sine, excess = torch.cos(angle), torch.sin(angle), wide - narrow
+        ones = torch.ones_like(angle)
+        in_y = [y**2 * (excess * cosine**2 - wide), y * (-2 * excess * cosine * sine), ones]
+        in_x = [ones, x * ones, x**2 * (excess * sine**2 - wide)]
+        return torch.exp(torch.cat(torch.broadcast_tensors(*in_y), -1) @ torch.cat(torch.broadcast_tensors(*in_x), -2))
 
 
 @dataclass(frozen=True)
@@ -130,9 +151,8 @@ class CentreSurround(Stimulus):
         r, edge = distance(x, y), torch.as_tensor(self.edge)
         disc = aperture("soft", r, torch.as_tensor(self.radius), edge)
         annulus = aperture("soft", r, torch.as_tensor(self.surround_radius), edge) * (1 - disc)
-        centre = modulation(across(x, y, self.orientation), self.spatial_frequency, self.phase, disc)
-        outer = across(x, y, self.surround_orientation)
-        surround = modulation(outer, self.spatial_frequency, self.surround_phase, annulus)
+        centre = modulation(x, y, self.orientation, self.spatial_frequency, self.phase, disc)
+        surround = modulation(x, y, self.surround_orientation, self.spatial_frequency, self.surround_phase, annulus)
         return 0.5 + 0.5 * (self.contrast * centre + self.surround_contrast * surround)
 
 
