@@ -52,6 +52,15 @@ def _batch_norm(
     )
 
 
+def _clipped(
+    func: Callable[..., Tensor], input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False
+) -> Any:
+    x, dx = forward_ad.unpack_dual(input)
+    if dx is None or inplace:
+        return NotImplemented
+    return forward_ad.make_dual(func(x, min_val, max_val), torch.ops.aten.hardtanh_backward(dx, x, min_val, max_val))
+
+
 def _attention(
     func: Callable[..., Tensor],
     query: Tensor,
@@ -127,6 +136,7 @@ _RULES: dict[Callable[..., Any], Callable[..., Any]] = {
     torch.conv3d: _affine,
     F.linear: _affine,
     F.batch_norm: _batch_norm,
+    F.hardtanh: _clipped,
     F.scaled_dot_product_attention: _attention,
     F.multi_head_attention_forward: _multi_head_attention,
 }
