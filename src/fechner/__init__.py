@@ -22,6 +22,8 @@ from fechner.stimuli import CentreSurround as CentreSurround
 from fechner.stimuli import Gabor as Gabor
 from fechner.stimuli import Grating as Grating
 from fechner.stimuli import GratingInNoise as GratingInNoise
+from fechner.stimuli import HuePatch as HuePatch
+from fechner.stimuli import LChPatch as LChPatch
 from fechner.stimuli import OrientedNoise as OrientedNoise
 from fechner.stimuli import Parameter as Parameter
 from fechner.stimuli import Stimulus as Stimulus

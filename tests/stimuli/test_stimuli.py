@@ -15,24 +15,30 @@ from fechner.stimuli import STIMULI, parameters, stimulus
 from fechner.stimuli.apertures import aperture
 from fechner.stimuli.base import Length, render
 
+GREY = [n for n in STIMULI if not n.startswith("hue-")]
 SMALL = {"size": 21, "pixels_per_degree": 10.0}
 INERT = {("noise-low-pass", "octaves")}
 
 
 def small(name: str) -> Stimulus:
-    low = {"spatial_frequency": 2.0} if "published" not in name else {}
+    low = {"spatial_frequency": 2.0} if "published" not in name and name in GREY else {}
     return stimulus(name, **SMALL, **low)
 
 
 def cases() -> list[tuple[str, str]]:
-    return [(n, p) for n in STIMULI for p in parameters(small(n)) if (n, p) not in INERT]
+    return [
+        (n, p)
+        for n in STIMULI
+        for p in parameters(small(n))
+        if (n, p) not in INERT and not (n not in GREY and p == "pixels_per_degree")
+    ]
 
 
 @pytest.mark.parametrize(("name", "parameter"), cases())
 def test_forward_and_reverse_derivatives_agree_with_differences(name: str, parameter: str) -> None:
     shown = small(name)
     start = float(getattr(shown, parameter))
-    start = {"orientation": 23.0, "phase": 40.0, "surround_phase": 40.0}.get(parameter, 0.73 * start)
+    start = {"orientation": 23.0, "hue": 40.0, "phase": 40.0, "surround_phase": 40.0}.get(parameter, 0.73 * start)
     value = torch.tensor([start], dtype=torch.float64, requires_grad=True)
 
     def image(v: torch.Tensor) -> torch.Tensor:
@@ -43,7 +49,7 @@ def test_forward_and_reverse_derivatives_agree_with_differences(name: str, param
         assert (image(value + 0.01) - image(value)).abs().max() > 1e-7
 
 
-@pytest.mark.parametrize("name", STIMULI)
+@pytest.mark.parametrize("name", GREY)
 @pytest.mark.parametrize("phase", [0.0, 77.0, 180.0])
 def test_mean_luminance_is_half_at_every_contrast_and_phase(name: str, phase: float) -> None:
     contrasts = torch.tensor([0.0, 0.5, 1.0], dtype=torch.float64) * stimulus(name).contrast  # type: ignore[attr-defined]
@@ -64,7 +70,7 @@ def test_gabor_stays_in_range_with_mean_half(o: float, phase: float, f: float, s
     assert abs(float(image.double().mean()) - 0.5) < 1e-5
 
 
-@pytest.mark.parametrize("name", STIMULI)
+@pytest.mark.parametrize("name", GREY)
 def test_period_of_orientation(name: str) -> None:
     # Half a turn reverses the direction across the bars: the phase changes sign.
     phases = {} if "noise-" in name else {"phase": torch.tensor([50.0, -50.0], dtype=torch.float64)}

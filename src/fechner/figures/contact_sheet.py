@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import torch
 from matplotlib.axes import Axes
@@ -31,14 +29,16 @@ def of_one(shown: Stimulus, name: str) -> Figure:
 
 
 def of_all() -> Figure:
-    """All stimuli by name at six orientations."""
-    orientations = np.arange(_COLUMNS) * 30.0
+    """All stimuli by name at six orientations, or hues."""
     with style():
         figure = new_figure(7.2, 1.25 * len(STIMULI))
         grid = figure.subplots(len(STIMULI), _COLUMNS, squeeze=False)
         for line, name in zip(grid, STIMULI, strict=True):
-            images = stimulus(name)(orientation=torch.as_tensor(orientations, dtype=torch.float32))
-            _row(line, images, [f"{v:g}°" for v in orientations], name.replace("-", "\n"))
+            shown = stimulus(name)
+            turned = "orientation" if "orientation" in parameters(shown) else "hue"
+            values = _values(shown, turned)
+            images = shown(**{turned: torch.as_tensor(values, dtype=torch.float32)})
+            _row(line, images, [f"{v:g}°" for v in values], name.replace("-", "\n"))
     return figure
 
 
@@ -47,7 +47,7 @@ def _values(shown: Stimulus, parameter: str) -> np.ndarray:
     known, default = parameters(shown)[parameter], float(getattr(shown, parameter))
     if known.period is not None:
         return np.arange(_COLUMNS) * known.period / _COLUMNS
-    if math.isfinite(known.high) and known.units == "1":
+    if known.high == 1:
         return np.linspace(known.low, default, _COLUMNS)
     values = []
     for factor in (0.5, 0.7, 1.0, 1.25, 1.5, 2.0):

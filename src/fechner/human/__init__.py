@@ -1,4 +1,4 @@
-"""Human reference data that a text gives as numbers, with units, source and how the number was obtained."""
+"""Human reference data that a text gives as numbers, with units and source; and formulas that stand in for people."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from importlib.resources import files
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
+from skimage import color
 
-from fechner.errors import choices
+from fechner.errors import FechnerError, choices
 
 
 def available() -> list[str]:
@@ -48,3 +49,30 @@ def analytic_orientation_prior(orientation: npt.ArrayLike) -> npt.NDArray[np.flo
     """
     theta = np.deg2rad(np.asarray(orientation, dtype=float))
     return (2 - np.abs(np.sin(2 * theta))) / (2 * (np.pi - 1)) * np.pi / 180
+
+
+def cielab_hue_distance(
+    hue: npt.ArrayLike, saturation: float = 1.0, value: float = 1.0, step: float = 1.0
+) -> npt.NDArray[np.float64]:
+    """CIELAB distance ΔE (1976, D65) per degree of HSV hue, between colours half a step either side.
+
+    A proxy of human sensitivity to hue (Benjamin et al. 2022, Fig. 3b): a formula of colour difference, not a
+    measurement of hue discrimination.
+
+    >>> cielab_hue_distance([210.0, 118.0]).round(2)
+    array([3.44, 0.12])
+
+    Raises `FechnerError` for saturation or value outside [0, 1], or a step that is not between 0 and 60 degrees.
+    """
+    for name, number in (("saturation", saturation), ("value", value)):
+        if not 0 <= number <= 1:
+            raise FechnerError(f"{name} must lie in [0, 1], got {number:g}")
+    if not 0 < step <= 60:
+        raise FechnerError(f"step must lie between 0 and 60 degrees, got {step:g}")
+    hue = np.asarray(hue, dtype=float)
+
+    def lab(h: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        hsv = np.stack([h % 360 / 360, np.full_like(h, saturation), np.full_like(h, value)], -1)
+        return color.rgb2lab(color.hsv2rgb(hsv))
+
+    return np.linalg.norm(lab(hue + step / 2) - lab(hue - step / 2), axis=-1) / step

@@ -10,6 +10,7 @@ from fechner.errors import FechnerError, choices
 from fechner.stimuli.base import Contrast as Contrast
 from fechner.stimuli.base import Family as Family
 from fechner.stimuli.base import Frequency as Frequency
+from fechner.stimuli.base import Hue as Hue
 from fechner.stimuli.base import Length as Length
 from fechner.stimuli.base import Orientation as Orientation
 from fechner.stimuli.base import Parameter as Parameter
@@ -19,6 +20,8 @@ from fechner.stimuli.base import Stimulus as Stimulus
 from fechner.stimuli.base import parameters as parameters
 from fechner.stimuli.base import render as render
 from fechner.stimuli.base import settings as settings
+from fechner.stimuli.colour import HuePatch as HuePatch
+from fechner.stimuli.colour import LChPatch as LChPatch
 from fechner.stimuli.gratings import CentreSurround as CentreSurround
 from fechner.stimuli.gratings import Gabor as Gabor
 from fechner.stimuli.gratings import Grating as Grating
@@ -33,6 +36,8 @@ STIMULI: dict[str, Callable[..., Stimulus]] = {
     "centre-surround": CentreSurround,
     "noise-band-pass": partial(OrientedNoise, band="band-pass"),
     "noise-low-pass": partial(OrientedNoise, band="low-pass"),
+    "hue-hsv": HuePatch,
+    "hue-lch": LChPatch,
 }
 
 

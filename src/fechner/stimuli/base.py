@@ -38,13 +38,17 @@ from fechner.errors import FechnerError, choices
 
 @dataclass(frozen=True)
 class Parameter:
-    """What is known of a continuous stimulus parameter: its units, its range, its period on a circle."""
+    """What is known of a continuous stimulus parameter: its units, its range, its period on a circle.
+
+    `kinked` says that derivatives are one-sided at whole fractions of the period, which grids then avoid.
+    """
 
     units: str = "1"
     low: float = -math.inf
     high: float = math.inf
     period: float | None = None
     positive: bool = False
+    kinked: bool = False
 
     def check(self, name: str, values: np.ndarray) -> None:
         """Raise `FechnerError` unless all values are finite and within range."""
@@ -67,6 +71,9 @@ class Parameter:
             raise FechnerError(f"the number of values of {name} must be at least 1, got {spec}")
         elif self.period is not None:
             values = circular.grid(int(spec), self.period)
+            if self.kinked:
+                # Half a step off; an odd number of values would then hit 180°, and a quarter step hits nothing.
+                values = values + self.period / int(spec) * (0.25 if spec % 2 else 0.5)
         elif math.isfinite(self.low) and math.isfinite(self.high):
             values = np.linspace(self.low, self.high, int(spec))
         else:
@@ -77,6 +84,9 @@ class Parameter:
 
 Orientation = Annotated[float, Parameter("degree", period=180.0)]
 Phase = Annotated[float, Parameter("degree", period=360.0)]
+Hue = Annotated[float, Parameter("degree", period=360.0)]
+KinkedHue = Annotated[float, Parameter("degree", period=360.0, kinked=True)]
+Lightness = Annotated[float, Parameter("1", low=0.0, high=100.0)]
 Frequency = Annotated[float, Parameter("cycle/degree", positive=True)]
 Length = Annotated[float, Parameter("degree", positive=True)]
 Contrast = Annotated[float, Parameter("1", low=0.0, high=1.0)]
@@ -85,7 +95,7 @@ Positive = Annotated[float, Parameter("1", positive=True)]
 # What a callable's arguments mean when they carry a usual name and no annotation of their own.
 _USUAL = {
     "orientation": Orientation,
-    "hue": Phase,
+    "hue": Hue,
     "phase": Phase,
     "spatial_frequency": Frequency,
     "sigma": Length,

@@ -1,0 +1,102 @@
+"""Uniform patches whose hue varies, in HSV and in CIELCh; hue is in degrees, [0, 360)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from fechner.errors import FechnerError
+from fechner.stimuli.base import Contrast, Hue, KinkedHue, Lightness, Stimulus
+
+# sRGB primaries (IEC 61966-2-1) and its D65 white, as XYZ with Y = 1.
+_RGB_FROM_XYZ = (
+    (3.2404542, -1.5371385, -0.4985314),
+    (-0.9692660, 1.8760108, 0.0415560),
+    (0.0556434, -0.2040259, 1.0572252),
+)
+_WHITE = (0.95047, 1.0, 1.08883)
+
+
+@dataclass(frozen=True)
+class HuePatch(Stimulus):
+    """A uniform image of one HSV colour (Benjamin et al. 2022, Fig. 3).
+
+    One RGB channel at a time moves with hue, by S·V/60 per degree, so that raw pixels have the flat sensitivity
+    (S·V/60)² per pixel. Which one changes at multiples of 60°, where derivatives are one-sided: grids of hue given as
+    a number of values avoid them.
+
+    >>> HuePatch(saturation=0.7)(hue=torch.tensor([0.0, 120.0, 240.0])).shape
+    torch.Size([3, 3, 224, 224])
+    """
+
+    hue: KinkedHue = 0.0
+    saturation: Contrast = 0.7
+    value: Contrast = 0.7
+
+    def image(self) -> Tensor:
+        hue, saturation, value = (torch.as_tensor(v) for v in (self.hue, self.saturation, self.value))
+        channels = []
+        for n in (5.0, 3.0, 1.0):
+            sector = torch.remainder(n + hue / 60, 6.0)
+            channels.append(value - value * saturation * torch.minimum(sector, 4 - sector).clamp(0, 1))
+        return _patch(channels, self.size)
+
+
+@dataclass(frozen=True)
+class LChPatch(Stimulus):
+    """A uniform image of one CIELCh colour (D65, 2° observer): lightness, chroma and CIELAB hue angle.
+
+    Every combination of the values given must lie in the sRGB gamut; the default chroma does at every hue.
+
+    >>> LChPatch()(hue=torch.tensor([0.0, 120.0, 240.0])).shape
+    torch.Size([3, 3, 224, 224])
+    """
+
+    hue: Hue = 0.0
+    lightness: Lightness = 70.0
+    chroma: Lightness = 35.0
+
+    def check(self, values: Mapping[str, np.ndarray]) -> None:
+        super().check(values)
+        names = ("lightness", "chroma", "hue")
+        grid = [g.ravel() for g in np.meshgrid(*(np.unique(values[n]) for n in names))]
+        linear = torch.stack(_linear_rgb(*(torch.as_tensor(g) for g in grid)))
+        outside = ((linear < -1e-6) | (linear > 1 + 1e-6)).any(0).numpy()
+        if outside.any():
+            worst = [g[outside][0] for g in grid]
+            raise FechnerError(
+                f"chroma {worst[1]:g} at lightness {worst[0]:g} leaves the sRGB gamut at hue {worst[2]:g}°; "
+                "lower chroma or change lightness"
+            )
+
+    def image(self) -> Tensor:
+        lightness, chroma, hue = (torch.as_tensor(v) for v in (self.lightness, self.chroma, self.hue))
+        return _patch([_gamma(c) for c in _linear_rgb(lightness, chroma, hue)], self.size)
+
+
+def _patch(channels: list[Tensor], size: int) -> Tensor:
+    colour = torch.stack([c.view(-1, 1, 1) for c in torch.broadcast_tensors(*channels)], 1)
+    return colour.expand(-1, -1, size, size)
+
+
+def _linear_rgb(lightness: Tensor, chroma: Tensor, hue: Tensor) -> list[Tensor]:
+    """Linear sRGB of a CIELCh colour, by the inverse of the CIE 1976 definition of L*a*b*."""
+    angle = torch.deg2rad(hue)
+    y = (lightness + 16) / 116
+    roots = (y + chroma * torch.cos(angle) / 500, y, y - chroma * torch.sin(angle) / 200)
+    delta = 6 / 29
+    xyz = [
+        white * torch.where(r > delta, r**3, 3 * delta**2 * (r - 4 / 29))
+        for r, white in zip(roots, _WHITE, strict=True)
+    ]
+    return [sum((m * c for m, c in zip(row, xyz, strict=True)), torch.zeros(())) for row in _RGB_FROM_XYZ]
+
+
+def _gamma(linear: Tensor) -> Tensor:
+    """The sRGB transfer function."""
+    bright = 1.055 * linear.clamp_min(0.0031308) ** (1 / 2.4) - 0.055
+    return torch.where(linear > 0.0031308, bright, 12.92 * linear)
