@@ -12,6 +12,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from fechner import FechnerError, load, shuffle
+from fechner.networks.weights import fit
 
 
 def test_files_of_every_kind_give_the_same_network(tmp_path: Path) -> None:
@@ -87,3 +88,13 @@ def test_shuffle_by_shape() -> None:
     assert {tuple(np.sort(r)) for r in linear.weight.detach().numpy()} == sums
     assert not torch.equal(norm.running_mean, torch.arange(8.0))
     assert torch.equal(norm.running_mean.sort()[0], torch.arange(8.0))
+
+
+def test_a_variant_takes_another_networks_weights_only_if_most_fit() -> None:
+    state = load("alexnet", "init").model.state_dict()
+    variant = load("alexnet_no_pooling", "init").model
+    fit(variant, state, "these", partly=True)
+    assert torch.equal(variant.state_dict()["features.0.weight"], state["features.0.weight"])
+    for few in (dict(list(state.items())[:3]), {"features.0.bias": state["features.0.bias"], "a": torch.zeros(1)}):
+        with pytest.raises(FechnerError, match="these does not fit"):
+            fit(variant, few, "these", partly=True)

@@ -7,6 +7,7 @@ import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from fechner.errors import FechnerError
 from fechner.figures.style import new_figure, style
 from fechner.stimuli import STIMULI, Stimulus, parameters, stimulus
 
@@ -49,14 +50,16 @@ def _values(shown: Stimulus, parameter: str) -> np.ndarray:
         return np.arange(_COLUMNS) * known.period / _COLUMNS
     if known.high == 1:
         return np.linspace(known.low, default, _COLUMNS)
-    values = []
-    for factor in (0.5, 0.7, 1.0, 1.25, 1.5, 2.0):
-        try:
-            shown.validate(**{parameter: default * factor})
-            values.append(default * factor)
-        except ValueError:
-            values.append(default)
-    return np.array(values)
+    allowed = [f for f in np.linspace(0.5, 2, 31) if _valid(shown, parameter, default * f)]
+    return default * np.linspace(allowed[0], allowed[-1], _COLUMNS)
+
+
+def _valid(shown: Stimulus, parameter: str, value: float) -> bool:
+    try:
+        shown.validate(**{parameter: value})
+    except FechnerError:
+        return False
+    return True
 
 
 def _row(line: np.ndarray, images: torch.Tensor, titles: list[str], label: str) -> None:

@@ -23,13 +23,13 @@ def draw(dataset: xr.Dataset, axes: Axes) -> list[Line2D]:
         y = layer.relative_sensitivity.values
         xs, ys = x.values, y
         if period is not None:
-            xs, ys = np.append(xs, xs[0] + period), np.append(y, y[0])
+            xs, ys = np.concatenate([[xs[-1] - period], xs, [xs[0] + period]]), np.concatenate([y[-1:], y, y[:1]])
         pixels = str(layer.layer.values) == "input"
         colour = "0.5" if pixels else mpl.colormaps[DEPTH](float(layer.depth) * 0.95)
         lines += axes.plot(xs, ys, color=colour, ls="--" if pixels else "-", zorder=3 if pixels else 2, lw=1)
-    if along == "orientation":
-        axes.set_xticks([0, 45, 90, 135, 180])
-        axes.set_xlim(0, 180)
+    if period is not None:
+        axes.set_xticks(np.linspace(0, period, 5 if along == "orientation" else 7))
+        axes.set_xlim(0, period)
     axes.set_xlabel(f"{along.replace('_', ' ')} ({x.attrs['units']})")
     axes.set_ylabel("relative sensitivity")
     axes.set_ylim(bottom=0)

@@ -64,7 +64,7 @@ def _tensors(found: Mapping[object, object]) -> bool:
 def fit(model: nn.Module, state: Mapping[str, Tensor], source: str, *, partly: bool = False) -> None:
     """Load a state dict into a model, under common prefixes if need be.
 
-    With `partly`, entries of other names or shapes are left as they are (at least one must fit); otherwise a
+    With `partly`, entries of other names or shapes are left as they are, if more than half of both fit; otherwise a
     `FechnerError` says how the two differ.
     """
     own = model.state_dict()
@@ -74,7 +74,8 @@ def fit(model: nn.Module, state: Mapping[str, Tensor], source: str, *, partly: b
     missing = [k for k in own if k not in state and not k.endswith("num_batches_tracked")]
     unexpected = [k for k in state if k not in own]
     shapes = [k for k in state if k in own and k not in fits]
-    if (missing or unexpected or shapes) and not (partly and fits):
+    enough = partly and 2 * len(fits) > max(len(state), len(own))
+    if (missing or unexpected or shapes) and not enough:
         parts = [
             f"{len(names)} {what} (such as {names[0]})"
             for names, what in ((missing, "missing"), (unexpected, "unexpected"), (shapes, "of another shape"))
