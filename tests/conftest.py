@@ -36,7 +36,7 @@ def small() -> Network:
 
 
 @pytest.fixture(scope="session")
-def photographs() -> Path:
+def photographs_tar() -> Path:
     """The tar of 500 ImageNet photographs."""
     folder = Path(os.environ.get("FECHNER_DATA", Path(__file__).parents[2] / "shared" / "data"))
     tar = folder / "imagenet-sample.tar"

@@ -72,11 +72,11 @@ def test_variants_take_alexnet_weights(tmp_path: Path) -> None:
     assert not any(isinstance(m, nn.MaxPool2d) for m in load("alexnet_no_pooling", "init").model.modules())
 
 
-def accuracy(photographs: Path, every: int) -> tuple[float, int]:
+def accuracy(photographs_tar: Path, every: int) -> tuple[float, int]:
     names = [c.lower() for c in ResNet18_Weights.IMAGENET1K_V1.meta["categories"]]
     to_input = v2.Compose([v2.Resize(256), v2.CenterCrop(224), v2.ToImage(), v2.ToDtype(torch.float32, scale=True)])
     network, hits, total = load("efficientnet_lite0"), 0, 0
-    with tarfile.open(photographs) as tar:
+    with tarfile.open(photographs_tar) as tar:
         members = sorted((m for m in tar.getmembers() if m.isfile()), key=lambda m: m.name)[::every]
         for member in members:
             label = Path(member.name).stem.split("_", 1)[1].replace("_", " ").lower()
@@ -88,15 +88,15 @@ def accuracy(photographs: Path, every: int) -> tuple[float, int]:
     return hits / total, total
 
 
-def test_weights_in_the_wheel_classify_photographs(photographs: Path) -> None:
-    top5, total = accuracy(photographs, 10)
+def test_weights_in_the_wheel_classify_photographs(photographs_tar: Path) -> None:
+    top5, total = accuracy(photographs_tar, 10)
     assert total == 50
     assert top5 >= 0.9
 
 
 @pytest.mark.slow
-def test_weights_in_the_wheel_classify_all_photographs(photographs: Path) -> None:
-    top5, total = accuracy(photographs, 1)
+def test_weights_in_the_wheel_classify_all_photographs(photographs_tar: Path) -> None:
+    top5, total = accuracy(photographs_tar, 1)
     assert total == 500
     assert top5 >= 0.95
 
