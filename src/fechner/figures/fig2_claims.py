@@ -116,11 +116,13 @@ def _of_network(dataset: xr.Dataset, network: str) -> list[Claim]:
     )
     one, again = ratios(pretrained)
     lowest = int(np.nanargmin(one))
-    low, high = np.quantile(again[:, lowest], [0.025, 0.975])
+    tail = 0.025 / len(one)
+    low, high = np.quantile(again[:, lowest], [tail, 1 - tail])
     add(
         "early-reversed",
         f"before that the preference is reversed: '{pretrained.layer.values[lowest]}' prefers obliques (not in the paper)",
-        "smallest cardinal/oblique ratio of √D of any layer, below 1; 95 % bootstrap interval over phases",
+        "smallest cardinal/oblique ratio of √D of any layer, below 1; 95 % bootstrap interval over phases, "
+        f"Bonferroni-corrected for the choice among {len(one)} layers",
         float(one[lowest]),
         (float(low), float(high)),
         holds=bool(high < 1),
