@@ -34,7 +34,7 @@ class Photograph:
 
     name: str
     file: Path
-    offset: int | None = None
+    offset: int = 0
     length: int = -1
 
     def encoded(self) -> bytes:
@@ -42,20 +42,18 @@ class Photograph:
         if self.file.suffix.lower() == ".zip":
             return _zip(self.file).read(self.name)
         with self.file.open("rb") as f:
-            f.seek(self.offset or 0)
+            f.seek(self.offset)
             return f.read(self.length)
 
     def pixels(self) -> npt.NDArray[np.uint8]:
         """RGB, (height, width, 3), upright by its EXIF orientation.
 
         Grey is repeated, palettes and CMYK are converted, 16 bits are scaled to 8, transparent pixels lie on mid-grey.
-        Raises `FechnerError` if the file cannot be decoded or has no known range.
+        Raises `FechnerError`, which names the file, if it cannot be decoded or its pixels have no known range.
         """
         try:
             with Image.open(io.BytesIO(self.encoded())) as image:
                 return _rgb(ImageOps.exif_transpose(image))
-        except FechnerError:
-            raise
         # Decoders of damaged files raise whatever they trip over.
         except Exception as e:
             reason = (str(e).splitlines() or [type(e).__name__])[0]
@@ -124,11 +122,11 @@ def _rgb(image: Image.Image) -> npt.NDArray[np.uint8]:
     if image.mode.startswith("I"):
         deep = np.asarray(image).astype(np.int64)
         if deep.min() < 0 or deep.max() > 65535:
-            raise FechnerError(f"pixel values of {deep.min()} to {deep.max()} are not those of a 16-bit image")
+            raise ValueError(f"pixel values of {deep.min()} to {deep.max()} are not those of a 16-bit image")
         grey = np.rint(deep / 257).astype(np.uint8)
         return np.repeat(grey[..., None], 3, axis=2)
     if image.mode == "F":
-        raise FechnerError("floating-point pixels have no known range: save the image with 8 or 16 bits")
+        raise ValueError("floating-point pixels have no known range: save the image with 8 or 16 bits")
     if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
         over = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", over.size, _BEHIND_TRANSPARENCY), over)

@@ -40,7 +40,7 @@ from fechner.errors import FechnerError, choices
 class Parameter:
     """What is known of a continuous stimulus parameter: its units, its range, its period on a circle.
 
-    `kinked` says that derivatives are one-sided at whole fractions of the period, which grids then avoid.
+    `kinked` says that derivatives are one-sided at sixths of the period, as in HSV hue; grids then avoid them.
     """
 
     units: str = "1"
@@ -87,6 +87,7 @@ Phase = Annotated[float, Parameter("degree", period=360.0)]
 Hue = Annotated[float, Parameter("degree", period=360.0)]
 KinkedHue = Annotated[float, Parameter("degree", period=360.0, kinked=True)]
 Lightness = Annotated[float, Parameter("1", low=0.0, high=100.0)]
+Chroma = Annotated[float, Parameter("1", low=0.0, high=100.0)]
 Frequency = Annotated[float, Parameter("cycle/degree", positive=True)]
 Length = Annotated[float, Parameter("degree", positive=True)]
 Contrast = Annotated[float, Parameter("1", low=0.0, high=1.0)]

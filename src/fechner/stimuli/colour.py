@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from fechner.errors import FechnerError
-from fechner.stimuli.base import Contrast, Hue, KinkedHue, Lightness, Stimulus
+from fechner.stimuli.base import Chroma, Contrast, Hue, KinkedHue, Lightness, Stimulus
 
 # sRGB primaries (IEC 61966-2-1) and its D65 white, as XYZ with Y = 1.
 _RGB_FROM_XYZ = (
@@ -58,7 +58,7 @@ class LChPatch(Stimulus):
 
     hue: Hue = 0.0
     lightness: Lightness = 70.0
-    chroma: Lightness = 35.0
+    chroma: Chroma = 35.0
 
     def check(self, values: Mapping[str, np.ndarray]) -> None:
         super().check(values)
