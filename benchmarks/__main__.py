@@ -1,6 +1,7 @@
 """Cost, accuracy and memory of `fechner.sensitivity` against naive twins, as ratios: `make benchmark`.
 
-Takes about ten minutes on two cores. Name some of cost, accuracy, published, memory to run only those.
+Takes about ten minutes on two cores. Name some of cost, accuracy, published, memory, photographs to run only those;
+the last needs imagenet-sample.tar in the folder that FECHNER_DATA names.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from torch.autograd import forward_ad
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 import fechner
+from benchmarks import photographs
 from fechner.cli import _keep_freed_memory
 from fechner.networks import Network, blocks, tap, trace
 from fechner.stimuli import render
@@ -145,5 +147,12 @@ if __name__ == "__main__":
         _peak(*sys.argv[2:])
     else:
         _keep_freed_memory()
-        for task in sys.argv[1:] or ["accuracy", "memory", "cost", "published"]:
-            {"cost": cost, "accuracy": accuracy, "published": published, "memory": memory}[task]()
+        tasks = {
+            "accuracy": accuracy,
+            "memory": memory,
+            "cost": cost,
+            "published": published,
+            "photographs": photographs.run,
+        }
+        for task in sys.argv[1:] or tasks:
+            tasks[task]()

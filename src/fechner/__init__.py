@@ -18,6 +18,7 @@ from fechner.networks import list_networks as list_networks
 from fechner.networks import load as load
 from fechner.networks import shuffle as shuffle
 from fechner.sensitivity import sensitivity as sensitivity
+from fechner.statistics import image_statistics as image_statistics
 from fechner.stimuli import CentreSurround as CentreSurround
 from fechner.stimuli import Gabor as Gabor
 from fechner.stimuli import Grating as Grating

@@ -7,6 +7,12 @@ import numpy.typing as npt
 
 Array = npt.NDArray[np.float64]
 
+# What 0 and the direction of a circular coordinate mean: stated in every result, and compared before two are compared.
+BARS = "of the bars, 0 is horizontal, counter-clockwise as seen on screen"
+HSV = "HSV hue of sRGB"
+CIELCH = "CIELAB hue angle, D65, 2° observer"
+PERIODS = {"orientation": 180.0, "hue": 360.0, "phase": 360.0}
+
 
 def grid(n: int, period: float) -> Array:
     """`n` evenly spaced values on the half-open circle [0, period).
@@ -31,3 +37,45 @@ def near(values: npt.ArrayLike, targets: npt.ArrayLike, period: float, within: f
     """Which values lie within `within` of any of the targets, around the circle."""
     d = distance(np.asarray(values)[:, None], np.asarray(targets)[None, :], period)
     return np.asarray((d <= within + 1e-9).any(axis=1))
+
+
+def closed(values: npt.ArrayLike, period: float) -> Array:
+    """Values of an even grid, and the first again, a period on: for drawing all of the circle.
+
+    >>> closed([0.0, 60.0, 120.0], 180.0)
+    array([  0.,  60., 120., 180.])
+    """
+    values = np.asarray(values, dtype=float)
+    return np.append(values, values[0] + period)
+
+
+def normalize(weights: npt.ArrayLike, period: float) -> Array:
+    """Densities from weights on an even grid of a circle (last axis); NaN where all weights are zero.
+
+    >>> normalize([1.0, 3.0], 100.0)
+    array([0.005, 0.015])
+    """
+    weights = np.asarray(weights, dtype=float)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return weights / weights.sum(-1, keepdims=True) * (weights.shape[-1] / period)
+
+
+def rebin(density: npt.ArrayLike, values: npt.ArrayLike, period: float) -> Array:
+    """A density on an even grid (last axis), averaged over the cells around other values on the same circle.
+
+    The cell of a value reaches half-way to its neighbours. Values must increase.
+
+    >>> rebin(np.array([1.0, 3.0, 1.0, 3.0]), [0.0, 50.0], 100.0)
+    array([2., 2.])
+    """
+    density, values = np.asarray(density, dtype=float), np.asarray(values, dtype=float)
+    n = density.shape[-1]
+    around = np.concatenate([values[-1:] - period, values, values[:1] + period])
+    edges = (around[1:] + around[:-1]) / 2
+    # The integral of the density, a line within each bin; bins are centred on multiples of period / n.
+    cumulative = np.concatenate([np.zeros((*density.shape[:-1], 1)), np.cumsum(density, -1)], -1) * (period / n)
+    position = (edges / period + 0.5 / n) % 1 * n
+    whole = np.minimum(position.astype(int), n - 1)
+    integral = cumulative[..., whole] + (position - whole) * (period / n) * density[..., whole]
+    turns = np.floor(edges / period + 0.5 / n) * cumulative[..., -1:]
+    return np.diff(integral + turns, axis=-1) / np.diff(edges)

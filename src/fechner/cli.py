@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ctypes
+import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -11,14 +13,16 @@ import numpy as np
 import torch
 import typer
 import xarray as xr
+from matplotlib.axes import Axes
 from rich.console import Console
 from rich.table import Table
 
 import fechner
-from fechner import results
+from fechner import circular, results
 from fechner.errors import FechnerError
-from fechner.figures import contact_sheet, curves, style
+from fechner.figures import contact_sheet, curves, density, style
 from fechner.networks import blocks, trace
+from fechner.statistics import FEATURES, is_first_process
 from fechner.stimuli import STIMULI, stimulus
 
 app = typer.Typer(
@@ -80,11 +84,7 @@ def sensitivity(
 
       fechner sensitivity resnet18 --weights init --layers 'layer?' --along spatial_frequency --values 1,2,4,8,16
     """
-    for path in (out, figure):
-        if path is not None:
-            results.writable(path)
-    if figure is not None and figure.suffix not in (".png", ".svg", ".pdf"):
-        raise FechnerError(f"--figure must end in .png, .svg or .pdf, got '{figure}'")
+    _writable(out, figure)
     shown, target = stimulus(stimulus_name, **_fields(settings)), _device(device)
     averaged = None if average is None else {n: _values(v) for n, v in (_pair(a, "--average") for a in average)}
     measured = fechner.sensitivity(
@@ -104,15 +104,62 @@ def sensitivity(
     _out.print(_summary(measured))
     _out.print(f"saved {out}")
     if figure is not None:
-        with style.style():
-            drawn = style.new_figure(3.5, 2.6)
-            axes = drawn.subplots()
+
+        def draw(axes: Axes) -> None:
             curves.draw(measured, axes)
             axes.set_title(f"{network}, {weights}")
             curves.depth_bar(axes)
-        figure.parent.mkdir(parents=True, exist_ok=True)
-        style.write(drawn, figure, (figure.suffix[1:],))
-        _out.print(f"drew {figure}")
+
+        _draw(figure, draw)
+
+
+@app.command()
+def statistics(
+    images: Annotated[
+        str | None, typer.Argument(help="A folder tree, a .tar or a .zip of images [default: scikit-image's nine].")
+    ] = None,
+    feature: Annotated[str, typer.Option(help=f"One of: {', '.join(FEATURES)}.")] = "orientation",
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="Change a setting of the feature, e.g. saturation=0.2."),
+    ] = None,
+    bootstraps: Annotated[int, typer.Option(help="Replicates of the bootstrap over photographs.")] = 1000,
+    seed: Annotated[int, typer.Option(help="Seed of the bootstrap.")] = 0,
+    workers: Annotated[int | None, typer.Option(help="Processes that decode [default: one a core].")] = None,
+    out: Annotated[Path, typer.Option(help="NetCDF file to write.")] = Path("prior.nc"),
+    figure: Annotated[Path | None, typer.Option(help="Also draw the density to this .png, .svg or .pdf.")] = None,
+) -> None:
+    """Measure how often each orientation, hue or spatial frequency occurs in photographs.
+
+    Under torchrun the photographs are shared out among its processes, with the same result.
+
+    [bold]Examples[/bold]
+
+      fechner statistics photographs/ --feature orientation --out prior.nc --figure prior.png
+
+      fechner statistics imagenet.tar --feature hue --set space=cielch --set saturation=0.2
+
+      torchrun --nproc-per-node 8 -m fechner statistics imagenet/train --feature hue --out prior.nc
+    """
+    _writable(out, figure)
+    found = fechner.image_statistics(
+        images, feature, bootstraps=bootstraps, seed=seed, workers=workers, **_fields(settings)
+    )
+    if not is_first_process():
+        return
+    results.save(found, out)
+    skipped = json.loads(found.attrs["skipped"])
+    for name, why in list(skipped.items())[:5]:
+        typer.echo(f"skipped {name}: {why}", err=True)
+    if len(skipped) > 5:
+        typer.echo(f"… and {len(skipped) - 5} more, named in {out}", err=True)
+    count = found.attrs["photographs"]
+    note = ": a first look, too few for an estimate of natural statistics" if images is None else ""
+    _out.print(f"{feature} in {count} photographs from {found.attrs['images']}{note}")
+    _out.print(_peaks(found))
+    _out.print(f"saved {out}")
+    if figure is not None:
+        _draw(figure, lambda axes: density.draw(found, axes))
 
 
 @app.command()
@@ -150,9 +197,7 @@ def stimuli(
     out: Annotated[Path, typer.Option(help="Figure to write (.png, .svg or .pdf).")] = Path("stimuli.png"),
 ) -> None:
     """Draw a contact sheet: one stimulus with its parameters along rows, or all stimuli at several orientations."""
-    results.writable(out)
-    if out.suffix not in (".png", ".svg", ".pdf"):
-        raise FechnerError(f"--out must end in .png, .svg or .pdf, got '{out}'")
+    _writable(out, out, "--out")
     sheet = contact_sheet.of_one(stimulus(name, **_fields(settings)), name) if name else contact_sheet.of_all()
     out.parent.mkdir(parents=True, exist_ok=True)
     style.write(sheet, out, (out.suffix[1:],))
@@ -181,15 +226,53 @@ def reproduce(
     typer.echo(f"see {out / 'index.html'}")
 
 
+def _writable(out: Path, figure: Path | None, option: str = "--figure") -> None:
+    """Raise `FechnerError` before any work if a result or a figure could not be written."""
+    for path in (out, figure):
+        if path is not None:
+            results.writable(path)
+    if figure is not None and figure.suffix not in (".png", ".svg", ".pdf"):
+        raise FechnerError(f"{option} must end in .png, .svg or .pdf, got '{figure}'")
+
+
+def _draw(path: Path, draw: Callable[[Axes], None]) -> None:
+    """A figure of one panel."""
+    with style.style():
+        figure = style.new_figure(3.5, 2.6)
+        draw(figure.subplots())
+    path.parent.mkdir(parents=True, exist_ok=True)
+    style.write(figure, path, (path.suffix[1:],))
+    _out.print(f"drew {path}")
+
+
+def _peaks(found: xr.Dataset) -> str:
+    """The result in one line."""
+    if "exponent" in found:
+        low, high = float(found.exponent_low), float(found.exponent_high)
+        return f"power falls as 1/frequency^{float(found.exponent):.2f} [{low:.2f}, {high:.2f}]"
+    along = str(found.attrs["along"])
+    period = circular.PERIODS[along]
+    parts = []
+    for word, at in (("most", int(found.density.values.argmax())), ("least", int(found.density.values.argmin()))):
+        y, low, high = (float(found[n][at]) * period for n in ("density", "density_low", "density_high"))
+        parts.append(f"{word} often at {float(found[along][at]):g}°: {y:.2f} [{low:.2f}, {high:.2f}] × uniform")
+    return "; ".join(parts)
+
+
 def _fields(settings: list[str] | None) -> dict[str, Any]:
     fields: dict[str, Any] = {}
     for setting in settings or []:
         name, text = _pair(setting, "--set")
         try:
-            fields[name] = int(text) if name in ("size", "seed") else float(text)
+            fields[name] = int(text) if name in ("size", "seed", "values") else _number(text)
         except ValueError:
             fields[name] = text
     return fields
+
+
+def _number(text: str) -> float | tuple[float, ...]:
+    numbers = tuple(float(part) for part in text.split(","))
+    return numbers if len(numbers) > 1 else numbers[0]
 
 
 def _pair(text: str, option: str) -> tuple[str, str]:

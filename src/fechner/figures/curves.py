@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.lines import Line2D
 
+from fechner import circular
 from fechner.figures.style import DEPTH
 
 
@@ -16,7 +17,7 @@ def draw(dataset: xr.Dataset, axes: Axes) -> list[Line2D]:
     """Relative sensitivity against the parameter, one line a layer; the pixels are dashed. Returns the lines."""
     along = str(dataset.attrs["along"])
     x = dataset[along]
-    period = {"orientation": 180.0, "hue": 360.0, "phase": 360.0}.get(along)
+    period = circular.PERIODS.get(along)
     lines = []
     for i in range(dataset.sizes["layer"]):
         layer = dataset.isel(layer=i)

@@ -15,6 +15,8 @@ from matplotlib.figure import Figure
 STATES = {"pretrained": "#0072B2", "init": "#E69F00", "shuffled": "#CC79A7"}
 LABELS = {"pretrained": "pretrained", "init": "at initialisation", "shuffled": "weights shuffled"}
 DEPTH = "viridis"
+PRIOR = "#009E73"
+HUMAN = "#D55E00"
 
 _RC: Any = {
     "font.size": 8,

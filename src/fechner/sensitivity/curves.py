@@ -19,7 +19,7 @@ from fechner.networks import Layer, as_network, select
 from fechner.sensitivity.probe import probe
 from fechner.sensitivity.sweep import INPUT, fitting_batch, sweep
 from fechner.sensitivity.tangent import Central, Chord, Exact, Method, squared_norm
-from fechner.stimuli import Family, Stimulus, parameters, render, settings
+from fechner.stimuli import Family, Parameter, Stimulus, parameters, render, settings
 
 Values = int | Sequence[float] | np.ndarray
 
@@ -122,7 +122,7 @@ def sensitivity(
         "device": device.type,
         "batch_size": batch_size,
     }
-    coordinates = {name: (known[name].units, v) for name, v in ({along: coordinate} | nuisance).items()}
+    coordinates = {name: (known[name], v) for name, v in ({along: coordinate} | nuisance).items()}
     return _dataset(np.moveaxis(samples, -1, 1), measured, coordinates, attributes)
 
 
@@ -162,10 +162,11 @@ def _plan(
 def _dataset(
     samples: np.ndarray,
     layers: Sequence[Layer],
-    coordinates: Mapping[str, tuple[str, np.ndarray]],
+    coordinates: Mapping[str, tuple[Parameter, np.ndarray]],
     attributes: Mapping[str, Any],
 ) -> xr.Dataset:
-    along, (units, _) = next(iter(coordinates.items()))
+    along, (parameter, _) = next(iter(coordinates.items()))
+    units = parameter.units
     flat = samples.reshape(*samples.shape[:2], -1)
     mean = flat.mean(-1)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -185,7 +186,10 @@ def _dataset(
         "layer_type": ("layer", [layer.kind for layer in layers]),
         "units": ("layer", [layer.units for layer in layers], {"long_name": "activations per stimulus"}),
     }
-    grids = {name: (name, v, {"units": u}) for name, (u, v) in coordinates.items()}
+    grids = {
+        name: (name, v, {"units": p.units} | ({"convention": p.convention} if p.convention else {}))
+        for name, (p, v) in coordinates.items()
+    }
     return xr.Dataset(variables, table | grids, dict(attributes))
 
 

@@ -7,12 +7,11 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import psutil
 import torch
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor, nn
 
 from fechner.errors import FechnerError
 from fechner.networks import Layer, Network, tap
+from fechner.progress import bar
 from fechner.sensitivity.tangent import Method, at
 from fechner.stimuli import Family, render
 
@@ -49,8 +48,8 @@ def sweep(
         value = reduce(response, torch.zeros_like(response) if tangent is None else tangent)
         results[name][finished : finished + len(value)] = value
 
-    with _bar(progress) as bar:
-        task = bar.add_task(f"{network.name} ({network.weights})", total=total)
+    with bar(progress, "stimuli") as shown:
+        task = shown.add_task(f"{network.name} ({network.weights})", total=total)
         for run in runs:
             done, length = 0, len(next(iter(run.values()))) - method.overlap
             while done < length:
@@ -69,7 +68,7 @@ def sweep(
                     continue
                 done += count
                 finished += count
-                bar.update(task, advance=count)
+                shown.update(task, advance=count)
     return {name: values.cpu().double().numpy() for name, values in results.items()}
 
 
@@ -124,15 +123,3 @@ def fitting_batch(layers: Sequence[Layer], image: Tensor) -> int:
     else:
         free, most = psutil.virtual_memory().available, 16
     return int(max(1, min(most, free // 2 // (8 * largest))))
-
-
-def _bar(show: bool) -> Progress:
-    console = Console(stderr=True)
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("stimuli"),
-        TimeRemainingColumn(),
-    )
-    return Progress(*columns, console=console, transient=True, disable=not (show and console.is_terminal))

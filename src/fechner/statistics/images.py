@@ -28,20 +28,22 @@ _IN_WHEEL = (
 _BEHIND_TRANSPARENCY = (128, 128, 128, 255)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Photograph:
-    """One image file, or one member of an archive: `offset` and `length` place it in a .tar."""
+    """One image by name, in a folder or an archive: `offset` and `length` place it in a .tar."""
 
     name: str
-    file: Path
+    source: Path
     offset: int = 0
     length: int = -1
 
     def encoded(self) -> bytes:
         """The bytes of the image file."""
-        if self.file.suffix.lower() == ".zip":
-            return _zip(self.file).read(self.name)
-        with self.file.open("rb") as f:
+        if self.source.is_dir():
+            return (self.source / self.name).read_bytes()
+        if self.source.suffix.lower() == ".zip":
+            return _zip(self.source).read(self.name)
+        with self.source.open("rb") as f:
             f.seek(self.offset)
             return f.read(self.length)
 
@@ -72,10 +74,10 @@ def photographs(source: str | Path | None = None) -> list[Photograph]:
     """
     if source is None:
         folder = Path(str(files("skimage"))) / "data"
-        return [Photograph(name, folder / name) for name in _IN_WHEEL if (folder / name).is_file()]
+        return [Photograph(name, folder) for name in _IN_WHEEL if (folder / name).is_file()]
     path = Path(source)
     if path.is_dir():
-        found = [Photograph(p.relative_to(path).as_posix(), p) for p in path.rglob("*") if p.is_file()]
+        found = [Photograph(p.relative_to(path).as_posix(), path) for p in path.rglob("*") if p.is_file()]
     elif not path.is_file():
         raise FechnerError(f"no folder or archive of images '{path}'")
     elif path.suffix.lower() == ".tar":

@@ -41,6 +41,7 @@ class Parameter:
     """What is known of a continuous stimulus parameter: its units, its range, its period on a circle.
 
     `kinked` says that derivatives are one-sided at sixths of the period, as in HSV hue; grids then avoid them.
+    `convention` says what the numbers mean where units do not: two results are compared only if theirs agree.
     """
 
     units: str = "1"
@@ -49,6 +50,7 @@ class Parameter:
     period: float | None = None
     positive: bool = False
     kinked: bool = False
+    convention: str = ""
 
     def check(self, name: str, values: np.ndarray) -> None:
         """Raise `FechnerError` unless all values are finite and within range."""
@@ -82,10 +84,10 @@ class Parameter:
         return values
 
 
-Orientation = Annotated[float, Parameter("degree", period=180.0)]
+Orientation = Annotated[float, Parameter("degree", period=180.0, convention=circular.BARS)]
 Phase = Annotated[float, Parameter("degree", period=360.0)]
-Hue = Annotated[float, Parameter("degree", period=360.0)]
-KinkedHue = Annotated[float, Parameter("degree", period=360.0, kinked=True)]
+Hue = Annotated[float, Parameter("degree", period=360.0, convention=circular.CIELCH)]
+KinkedHue = Annotated[float, Parameter("degree", period=360.0, kinked=True, convention=circular.HSV)]
 Lightness = Annotated[float, Parameter("1", low=0.0, high=100.0)]
 Chroma = Annotated[float, Parameter("1", low=0.0, high=100.0)]
 Frequency = Annotated[float, Parameter("cycle/degree", positive=True)]
@@ -96,7 +98,7 @@ Positive = Annotated[float, Parameter("1", positive=True)]
 # What a callable's arguments mean when they carry a usual name and no annotation of their own.
 _USUAL = {
     "orientation": Orientation,
-    "hue": Hue,
+    "hue": Annotated[float, Parameter("degree", period=360.0)],
     "phase": Phase,
     "spatial_frequency": Frequency,
     "sigma": Length,

@@ -1,0 +1,123 @@
+"""How the contrast energy of photographs is spread over spatial frequency."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from PIL import Image
+from scipy import fft
+
+from fechner.errors import FechnerError
+from fechner.statistics.borders import central_square, content
+from fechner.statistics.feature import Array, Feature, Pixels
+
+_LOWEST, _HIGHEST, _FITTED = 1 / 64, 1 / 2, 1 / 4  # cycles/pixel
+
+
+@dataclass(frozen=True)
+class SpatialFrequency(Feature):
+    """Power spectrum of luminance, averaged over orientations, from 1/64 to 1/2 cycles/pixel.
+
+    Of the largest square in the middle of each photograph, under a round Hann window. An image counts at frequencies of
+    which at least four cycles fit in it. `pixels_per_degree` turns pixels into degrees as it does for stimuli. Bars
+    along the border are cut off first.
+
+    >>> x = np.arange(256)
+    >>> wave = (127 + 60 * np.cos(2 * np.pi * x / 9)).astype(np.uint8)    # 11.1 cycles/degree
+    >>> power = SpatialFrequency().measure(np.broadcast_to(wave[:, None], (256, 256, 3)).copy())[0]
+    >>> float(SpatialFrequency().coordinate[0][power.argmax()].round(1))
+    11.5
+    """
+
+    values: int = 20
+    pixels_per_degree: float = 100.0
+
+    name: ClassVar[str] = "spatial_frequency"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.pixels_per_degree > 0:
+            raise FechnerError(f"pixels_per_degree must be greater than 0, got {self.pixels_per_degree}")
+
+    @property
+    def coordinate(self) -> tuple[Array, dict[str, str]]:
+        """The geometric middles of the bins, which are even in octaves."""
+        edges = self._edges() * self.pixels_per_degree
+        return np.sqrt(edges[1:] * edges[:-1]), {
+            "units": "cycle/degree",
+            "pixels_per_degree": str(self.pixels_per_degree),
+        }
+
+    def _edges(self) -> Array:
+        """In cycles/pixel."""
+        return np.geomspace(_LOWEST, _HIGHEST, self.values + 1)
+
+    def measure(self, pixels: Pixels) -> Array:
+        """Power in each bin and whether the image has that frequency (2, frequency), of one RGB photograph.
+
+        Power is variance per (cycle/degree)², of luminance in [0, 1].
+        """
+        picture = content(np.asarray(Image.fromarray(pixels).convert("L")))
+        square = central_square(picture) / np.float32(255)
+        side = len(square)
+        edges = self._edges()
+        fits = edges[:-1] >= 4 / side
+        if not fits.any():
+            raise FechnerError(f"{picture.shape[1]} × {picture.shape[0]} pixels are too few for a power spectrum")
+        position = (np.arange(side, dtype=np.float32) - (side - 1) / 2) / (side / 2)
+        radius = np.sqrt(np.square(position)[:, None] + np.square(position)[None, :])
+        window = np.where(radius < 1, 0.5 + 0.5 * np.cos(np.pi * radius), 0).astype(np.float32)
+        windowed = window * (square - (window * square).sum() / window.sum())
+        power = np.square(np.abs(fft.rfft2(windowed))) / np.square(window).sum()
+        frequency = np.sqrt(
+            np.square(fft.fftfreq(side))[:, None] + np.square(fft.rfftfreq(side))[None, :], dtype=np.float64
+        )
+        # Columns of a half spectrum stand for two, but for the first.
+        weight = np.full(power.shape, 2.0)
+        weight[:, 0] = 1
+        index = np.searchsorted(edges, frequency.ravel(), "right")
+        count = np.bincount(index, weight.ravel(), len(edges) + 1)[1 : len(edges)]
+        energy = np.bincount(index, (weight * power).ravel(), len(edges) + 1)[1 : len(edges)]
+        present = fits & (count > 0)
+        mean = np.divide(energy, count, out=np.zeros_like(energy), where=present)
+        return np.stack([mean / self.pixels_per_degree**2, present.astype(float)])
+
+    def density(self, totals: Array) -> Array:
+        """Densities (bootstrap, frequency) of contrast energy, all orientations together: 2πf × power, normalised."""
+        edges = self._edges() * self.pixels_per_degree
+        ring = self.coordinate[0] * np.nan_to_num(_power(totals))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return ring / (ring * np.diff(edges)).sum(-1, keepdims=True)
+
+    def describe(self, totals: Array) -> dict[str, Any]:
+        """Power, the width of its bins, and the exponent of power ∝ 1/frequency^exponent up to 1/4 cycle/pixel."""
+        frequency, power = self.coordinate[0], _power(totals)
+        fitted = (self._edges()[1:] <= _FITTED + 1e-9) & (power[0] > 0)
+        x = np.log(frequency[fitted])
+        with np.errstate(divide="ignore", invalid="ignore"):
+            y = np.log(power[:, fitted])
+        slope = (
+            -((x - x.mean()) * y).sum(-1) / np.square(x - x.mean()).sum()
+            if fitted.sum() > 1
+            else np.full(len(y), np.nan)
+        )
+        low, high = np.nanquantile(slope[1:], [0.025, 0.975]) if len(slope) > 1 else (np.nan, np.nan)
+        return {
+            "bin_width": (
+                "spatial_frequency",
+                np.diff(self._edges()) * self.pixels_per_degree,
+                {"units": "cycle/degree"},
+            ),
+            "power": ("spatial_frequency", power[0], {"units": "1/(cycle/degree)^2"}),
+            "exponent": ((), slope[0], {"units": "1", "long_name": "power falls as 1/frequency^exponent"}),
+            "exponent_low": ((), low),
+            "exponent_high": ((), high),
+        }
+
+
+def _power(totals: Array) -> Array:
+    """Mean power (bootstrap, frequency) over the images that have the frequency."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return totals[:, 0] / totals[:, 1]

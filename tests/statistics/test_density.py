@@ -1,0 +1,113 @@
+"""One function for every feature: the bootstrap, the sharing out, what is skipped, and what is refused."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+from PIL import Image
+
+from fechner import FechnerError, image_statistics, results
+from fechner.statistics import FEATURES, photographs
+from fechner.statistics.hue import Hue
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Eighty pictures of a few colours each."""
+    rng = np.random.default_rng(0)
+    for i in range(80):
+        colours = rng.integers(0, 256, (6, 8, 3), dtype=np.uint8)
+        path = tmp_path / "images" / f"{i % 4}" / f"{i}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(colours.repeat(8, 0).repeat(8, 1)).save(path)
+    return tmp_path / "images"
+
+
+@pytest.mark.parametrize("feature", FEATURES)
+def test_densities_integrate_to_one(feature: str) -> None:
+    found = image_statistics(feature=feature, bootstraps=50)
+    along = found.attrs["along"]
+    values = found[along]
+    width = found.bin_width if "bin_width" in found else float(np.diff(values)[0])
+    assert float((found.density * width).sum()) == pytest.approx(1)
+    assert (found.density_samples * width).sum(along).values == pytest.approx(np.ones(50))
+    assert (found.density_low <= found.density_high).all()
+    assert found.attrs["photographs"] == 9
+    assert values.attrs["units"] in ("degree", "cycle/degree")
+
+
+def test_the_estimate_is_the_mean_over_photographs_and_the_interval_that_of_a_bootstrap(folder: Path) -> None:
+    found = image_statistics(folder, "hue", values=12, bootstraps=2000, seed=3)
+    shares = np.stack([Hue(values=12).measure(p.pixels())[0] for p in photographs(folder)])
+    assert found.density.values == pytest.approx(shares.sum(0) / shares.sum() / 30)
+    rng = np.random.default_rng(0)
+    again = np.stack([shares[rng.integers(0, 80, 80)].sum(0) for _ in range(2000)])
+    low, high = np.quantile(again / again.sum(1, keepdims=True) / 30, [0.025, 0.975], axis=0)
+    assert (found.density_high - found.density_low).values == pytest.approx(high - low, rel=0.15)
+
+
+def test_any_sharing_out_gives_the_same(folder: Path, tmp_path: Path) -> None:
+    here = image_statistics(folder, "hue", values=24, bootstraps=40, workers=0)
+    workers = image_statistics(folder, "hue", values=24, bootstraps=40, workers=2, progress=False)
+    words = ["-m", "fechner", "statistics", str(folder), "--feature", "hue", "--set", "values=24", "--bootstraps", "40"]
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", "0"]
+    run = subprocess.run(
+        [*torchrun, "--rdzv-backend", "c10d", "--rdzv-endpoint", "localhost:0", *words, "--out", str(tmp_path / "p.nc")],
+        capture_output=True, text=True, timeout=300, env=os.environ | {"OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.count("saved") == 1
+    for other in (workers, results.read(tmp_path / "p.nc")):
+        for name in here.data_vars:
+            assert np.abs(here[name].values - other[name].values).max() < 1e-9
+        assert other.attrs["photographs"] == 80
+
+
+def test_another_seed_draws_other_replicates(folder: Path) -> None:
+    one, two = (image_statistics(folder, "hue", values=12, bootstraps=20, seed=s) for s in (0, 1))
+    xr.testing.assert_equal(one.density, two.density)
+    assert not np.allclose(one.density_samples, two.density_samples)
+
+
+def test_what_cannot_be_used_is_skipped_and_named_up_to_a_tenth(folder: Path) -> None:
+    for i in range(8):
+        (folder / f"broken{i}.jpg").write_bytes(b"\xff\xd8nonsense")
+    found = image_statistics(folder, "hue", bootstraps=0)
+    assert found.attrs["photographs"] == 80
+    skipped = json.loads(found.attrs["skipped"])
+    assert set(skipped) == {f"broken{i}.jpg" for i in range(8)}
+    assert "cannot decode" in skipped["broken0.jpg"]
+    (folder / "broken8.jpg").write_bytes(b"\xff\xd8nonsense")
+    with pytest.raises(FechnerError, match="more than a tenth of 89 images cannot be used"):
+        image_statistics(folder, "hue")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"feature": "colour"}, "unknown feature 'colour'"),
+        ({"feature": "hue", "saturatoin": 0.3}, "unknown setting of hue 'saturatoin'; did you mean: saturation"),
+        ({"feature": "hue", "saturation": "high"}, "cannot measure hue"),
+        ({"feature": "orientation", "scales": "fine"}, "cannot measure orientation"),
+        ({"bootstraps": -1}, "bootstraps must be"),
+        ({"workers": -1}, "workers must be"),
+        ({"images": "/no/such/folder"}, "no folder or archive"),
+    ],
+)
+def test_bad_input(arguments: dict[str, object], message: str) -> None:
+    with pytest.raises(FechnerError, match=message):
+        image_statistics(**arguments)  # type: ignore[arg-type]
+
+
+def test_nothing_to_count(tmp_path: Path) -> None:
+    Image.fromarray(np.zeros((64, 64, 3), np.uint8)).save(tmp_path / "black.png")
+    for feature in ("hue", "orientation"):
+        with pytest.raises(FechnerError, match=f"nothing to count: no {feature}"):
+            image_statistics(tmp_path, feature)
