@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from importlib.metadata import version
 
+from fechner.comparison import compare as compare
 from fechner.errors import FechnerError as FechnerError
 from fechner.figures.reproduce import reproduce as reproduce
 from fechner.networks import Network as Network
@@ -27,6 +28,7 @@ from fechner.stimuli import HuePatch as HuePatch
 from fechner.stimuli import LChPatch as LChPatch
 from fechner.stimuli import OrientedNoise as OrientedNoise
 from fechner.stimuli import Parameter as Parameter
+from fechner.stimuli import SpectralPatch as SpectralPatch
 from fechner.stimuli import Stimulus as Stimulus
 
 __version__ = version("fechner")

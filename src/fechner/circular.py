@@ -39,14 +39,15 @@ def near(values: npt.ArrayLike, targets: npt.ArrayLike, period: float, within: f
     return np.asarray((d <= within + 1e-9).any(axis=1))
 
 
-def closed(values: npt.ArrayLike, period: float) -> Array:
-    """Values of an even grid, and the first again, a period on: for drawing all of the circle.
+def around(values: npt.ArrayLike, curve: npt.ArrayLike, period: float) -> tuple[Array, Array]:
+    """A curve with one more point at either end, so that a line through it reaches around the circle.
 
-    >>> closed([0.0, 60.0, 120.0], 180.0)
-    array([  0.,  60., 120., 180.])
+    >>> around([30.0, 90.0, 150.0], [1.0, 2.0, 3.0], 180.0)
+    (array([-30.,  30.,  90., 150., 210.]), array([3., 1., 2., 3., 1.]))
     """
-    values = np.asarray(values, dtype=float)
-    return np.append(values, values[0] + period)
+    values, curve = np.asarray(values, dtype=float), np.asarray(curve, dtype=float)
+    longer = np.concatenate([values[-1:] - period, values, values[:1] + period])
+    return longer, np.concatenate([curve[..., -1:], curve, curve[..., :1]], -1)
 
 
 def normalize(weights: npt.ArrayLike, period: float) -> Array:

@@ -9,17 +9,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import numpy as np
 import torch
 import typer
-import xarray as xr
 from matplotlib.axes import Axes
 from rich.console import Console
 from rich.table import Table
 
 import fechner
-from fechner import circular, results
+from fechner import comparison, results, tables
 from fechner.errors import FechnerError
+from fechner.figures import comparison as comparison_figure
 from fechner.figures import contact_sheet, curves, density, style
 from fechner.networks import blocks, trace
 from fechner.statistics import FEATURES, is_first_process
@@ -101,7 +100,7 @@ def sensitivity(
     )
     measured.attrs["seed"] = seed
     results.save(measured, out)
-    _out.print(_summary(measured))
+    _out.print(tables.of_sensitivity(measured))
     _out.print(f"saved {out}")
     if figure is not None:
 
@@ -156,10 +155,50 @@ def statistics(
     count = found.attrs["photographs"]
     note = ": a first look, too few for an estimate of natural statistics" if images is None else ""
     _out.print(f"{feature} in {count} photographs from {found.attrs['images']}{note}")
-    _out.print(_peaks(found))
+    _out.print(tables.of_statistics(found))
     _out.print(f"saved {out}")
     if figure is not None:
         _draw(figure, lambda axes: density.draw(found, axes))
+
+
+@app.command()
+def compare(
+    sensitivity_file: Annotated[Path, typer.Argument(metavar="CURVES", help="What `fechner sensitivity` wrote.")],
+    density_file: Annotated[Path, typer.Argument(metavar="PRIOR", help="What `fechner statistics` wrote.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+    bootstraps: Annotated[int, typer.Option(help="Replicates of the bootstrap.")] = 1000,
+    seed: Annotated[int, typer.Option(help="Seed of the bootstrap.")] = 0,
+    out: Annotated[Path | None, typer.Option(help="Also write everything to this NetCDF file.")] = None,
+    figure: Annotated[Path | None, typer.Option(help="Also draw it to this .png, .svg or .pdf.")] = None,
+) -> None:
+    """How far the sensitivity of every layer in CURVES follows the density in PRIOR.
+
+    r is the correlation of √D with the density (and with formulas that stand in for people), q the exponent of J ∝ p^q;
+    intervals of 95 % over nuisance values and photographs.
+
+    [bold]Example[/bold]
+
+      fechner sensitivity efficientnet_lite0 --out curves.nc
+
+      fechner statistics photographs/ --out prior.nc
+
+      fechner compare curves.nc prior.nc --figure comparison.png
+    """
+    _writable(out, figure)
+    found = fechner.compare(
+        results.read(sensitivity_file), results.read(density_file), bootstraps=bootstraps, seed=seed
+    )
+    if as_json:
+        typer.echo(json.dumps(comparison.records(found), indent=1, ensure_ascii=False))
+    else:
+        Console(width=max(_out.width, 130)).print(tables.of_comparison(found))
+    if out is not None:
+        results.save(found, out)
+        typer.echo(f"saved {out}", err=as_json)
+    if figure is not None:
+        figure.parent.mkdir(parents=True, exist_ok=True)
+        style.write(comparison_figure.draw(found), figure, (figure.suffix[1:],))
+        typer.echo(f"drew {figure}", err=as_json)
 
 
 @app.command()
@@ -226,7 +265,7 @@ def reproduce(
     typer.echo(f"see {out / 'index.html'}")
 
 
-def _writable(out: Path, figure: Path | None, option: str = "--figure") -> None:
+def _writable(out: Path | None, figure: Path | None, option: str = "--figure") -> None:
     """Raise `FechnerError` before any work if a result or a figure could not be written."""
     for path in (out, figure):
         if path is not None:
@@ -243,20 +282,6 @@ def _draw(path: Path, draw: Callable[[Axes], None]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     style.write(figure, path, (path.suffix[1:],))
     _out.print(f"drew {path}")
-
-
-def _peaks(found: xr.Dataset) -> str:
-    """The result in one line."""
-    if "exponent" in found:
-        low, high = float(found.exponent_low), float(found.exponent_high)
-        return f"power falls as 1/frequency^{float(found.exponent):.2f} [{low:.2f}, {high:.2f}]"
-    along = str(found.attrs["along"])
-    period = circular.PERIODS[along]
-    parts = []
-    for word, at in (("most", int(found.density.values.argmax())), ("least", int(found.density.values.argmin()))):
-        y, low, high = (float(found[n][at]) * period for n in ("density", "density_low", "density_high"))
-        parts.append(f"{word} often at {float(found[along][at]):g}°: {y:.2f} [{low:.2f}, {high:.2f}] × uniform")
-    return "; ".join(parts)
 
 
 def _fields(settings: list[str] | None) -> dict[str, Any]:
@@ -303,22 +328,6 @@ def _device(name: str) -> torch.device:
     except Exception as e:
         raise FechnerError(f"device '{name}' cannot be used here ({(str(e).splitlines() or ['unknown'])[0]})") from None
     return device
-
-
-def _summary(measured: xr.Dataset) -> Table:
-    along, units = str(measured.attrs["along"]), measured.threshold.attrs["units"]
-    table = Table("layer", "type", "units", f"threshold ({units})", "peak at", "√D max/min")
-    for i in range(measured.sizes["layer"]):
-        layer = measured.isel(layer=i)
-        root = np.sqrt(layer.sensitivity.values)
-        most = layer[along].values[root.argmax()]
-        with np.errstate(divide="ignore", invalid="ignore"):
-            spread = root.max() / root.min()
-        threshold = float(np.median(layer.threshold))
-        cells = [str(layer.layer.values), str(layer.layer_type.values), f"{int(layer.units)}"]
-        table.add_row(*cells, f"{threshold:.3g}", f"{most:g}", f"{spread:.2f}")
-    table.caption = f"sensitivity along {along}; threshold: median, under independent unit-variance Gaussian noise"
-    return table
 
 
 def _keep_freed_memory() -> None:

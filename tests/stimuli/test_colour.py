@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from skimage import color
 
 import fechner
-from fechner import FechnerError, HuePatch, LChPatch
+from fechner import FechnerError, HuePatch, LChPatch, SpectralPatch
 from fechner.stimuli import parameters
+from fechner.stimuli.colour import colour_matching
 
 
 @settings(max_examples=50, deadline=None)
@@ -56,3 +57,21 @@ def test_colours_outside_the_gamut_are_refused() -> None:
         LChPatch(chroma=90)(hue=torch.arange(360.0))
     with pytest.raises(FechnerError, match=r"saturation must lie in \[0, 1\]"):
         HuePatch(saturation=1.2)
+
+
+def test_colour_matching_functions_make_equal_energy_white_and_peak_where_they_should() -> None:
+    nm = torch.arange(360, 831, dtype=torch.float64)
+    x, y, z = (m.numpy() for m in colour_matching(nm))
+    # The CIE 1931 functions were scaled to equal areas; photopic sensitivity peaks at 555 nm, with 1.
+    assert x.sum() == pytest.approx(y.sum(), rel=0.01)
+    assert z.sum() == pytest.approx(y.sum(), rel=0.01)
+    assert abs(int(nm[y.argmax()]) - 555) <= 4
+    assert y.max() == pytest.approx(1, abs=0.02)
+
+
+def test_the_spectrum_runs_from_blue_through_green_to_red() -> None:
+    shown = SpectralPatch(size=2)(wavelength=torch.tensor([450.0, 530.0, 645.0], dtype=torch.float64))[:, :, 0, 0]
+    assert shown.argmax(1).tolist() == [2, 1, 0]
+    every = SpectralPatch(size=2)(wavelength=torch.linspace(450, 650, 401, dtype=torch.float64))
+    assert 0 <= float(every.min()) < 0.01
+    assert float(every.max()) == pytest.approx(1, abs=1e-3)

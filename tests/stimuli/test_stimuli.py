@@ -15,7 +15,7 @@ from fechner.stimuli import STIMULI, parameters, stimulus
 from fechner.stimuli.apertures import aperture
 from fechner.stimuli.base import Length, render
 
-GREY = [n for n in STIMULI if not n.startswith("hue-")]
+GREY = [n for n in STIMULI if not n.startswith(("hue-", "spectral"))]
 SMALL = {"size": 21, "pixels_per_degree": 10.0}
 INERT = {("noise-low-pass", "octaves")}
 
@@ -38,7 +38,9 @@ def cases() -> list[tuple[str, str]]:
 def test_forward_and_reverse_derivatives_agree_with_differences(name: str, parameter: str) -> None:
     shown = small(name)
     start = float(getattr(shown, parameter))
-    start = {"orientation": 23.0, "hue": 40.0, "phase": 40.0, "surround_phase": 40.0}.get(parameter, 0.73 * start)
+    start = {"orientation": 23.0, "hue": 40.0, "phase": 40.0, "surround_phase": 40.0, "wavelength": 560.0}.get(
+        parameter, 0.73 * start
+    )
     value = torch.tensor([start], dtype=torch.float64, requires_grad=True)
 
     def image(v: torch.Tensor) -> torch.Tensor:

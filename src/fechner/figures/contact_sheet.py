@@ -30,16 +30,17 @@ def of_one(shown: Stimulus, name: str) -> Figure:
 
 
 def of_all() -> Figure:
-    """All stimuli by name at six orientations, or hues."""
+    """All stimuli by name at six orientations, hues or wavelengths."""
     with style():
         figure = new_figure(7.2, 1.25 * len(STIMULI))
         grid = figure.subplots(len(STIMULI), _COLUMNS, squeeze=False)
         for line, name in zip(grid, STIMULI, strict=True):
             shown = stimulus(name)
-            turned = "orientation" if "orientation" in parameters(shown) else "hue"
+            turned = next(n for n in ("orientation", "hue", "wavelength") if n in parameters(shown))
+            mark = "°" if parameters(shown)[turned].period else f" {parameters(shown)[turned].units}"
             values = _values(shown, turned)
             images = shown(**{turned: torch.as_tensor(values, dtype=torch.float32)})
-            _row(line, images, [f"{v:g}°" for v in values], name.replace("-", "\n"))
+            _row(line, images, [f"{v:g}{mark}" for v in values], name.replace("-", "\n"))
     return figure
 
 
@@ -48,6 +49,8 @@ def _values(shown: Stimulus, parameter: str) -> np.ndarray:
     known, default = parameters(shown)[parameter], float(getattr(shown, parameter))
     if known.period is not None:
         return np.arange(_COLUMNS) * known.period / _COLUMNS
+    if known.units == "nm":
+        return np.linspace(known.low, known.high, _COLUMNS)
     if known.high == 1:
         return np.linspace(known.low, default, _COLUMNS)
     allowed = [f for f in np.linspace(0.5, 2, 31) if _valid(shown, parameter, default * f)]

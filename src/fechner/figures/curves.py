@@ -24,7 +24,7 @@ def draw(dataset: xr.Dataset, axes: Axes) -> list[Line2D]:
         y = layer.relative_sensitivity.values
         xs, ys = x.values, y
         if period is not None:
-            xs, ys = np.concatenate([[xs[-1] - period], xs, [xs[0] + period]]), np.concatenate([y[-1:], y, y[:1]])
+            xs, ys = circular.around(xs, ys, period)
         pixels = str(layer.layer.values) == "input"
         colour = "0.5" if pixels else mpl.colormaps[DEPTH](float(layer.depth) * 0.95)
         lines += axes.plot(xs, ys, color=colour, ls="--" if pixels else "-", zorder=3 if pixels else 2, lw=1)

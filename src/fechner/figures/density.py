@@ -46,11 +46,9 @@ def draw(dataset: xr.Dataset, axes: Axes) -> None:
 
 def area(dataset: xr.Dataset, axes: Axes, period: float, scale: float = 1.0) -> None:
     """The density as a filled curve with its interval, closed around the circle, times `scale`."""
-    x = circular.closed(dataset[str(dataset.attrs["along"])].values, period)
-    y, low, high = (
-        scale * period * np.concatenate([dataset[name].values, dataset[name].values[:1]])
-        for name in ("density", "density_low", "density_high")
-    )
+    values = dataset[str(dataset.attrs["along"])].values
+    x, drawn = circular.around(values, [dataset[n].values for n in ("density", "density_low", "density_high")], period)
+    y, low, high = scale * period * drawn
     axes.fill_between(x, 0, y, color=PRIOR, alpha=0.15, lw=0, zorder=0)
     axes.fill_between(x, low, high, color=PRIOR, alpha=0.3, lw=0, zorder=0)
     axes.plot(x, y, color=PRIOR, lw=0.8, zorder=1)

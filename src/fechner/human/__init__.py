@@ -10,6 +10,7 @@ import numpy.typing as npt
 import xarray as xr
 from skimage import color
 
+from fechner import circular
 from fechner.errors import FechnerError, choices
 
 
@@ -17,7 +18,7 @@ def available() -> list[str]:
     """Names of the data sets.
 
     >>> available()
-    ['orientation-discrimination']
+    ['grating-acuity', 'orientation-discrimination', 'spatial-frequency-discrimination']
     """
     return sorted(
         f.name.removesuffix(".csv") for f in files(__package__).joinpath("data").iterdir() if f.name.endswith(".csv")
@@ -26,6 +27,8 @@ def available() -> list[str]:
 
 def read(name: str) -> xr.Dataset:
     """One data set by name: `low` and `high` of each entry, with units, conditions, source and how it was obtained.
+
+    Where they are ends of a development, `age_low` and `age_high` are the ages of the two.
 
     >>> float(read("orientation-discrimination").low[0])
     0.3
@@ -36,9 +39,35 @@ def read(name: str) -> xr.Dataset:
         raise choices("human data set", name, available())
     text = files(__package__).joinpath("data", f"{name}.csv").read_text(encoding="utf-8")
     rows = list(csv.DictReader(text.splitlines()))
-    numbers = {k: ("entry", [float(r[k]) for r in rows], {"units": rows[0]["units"]}) for k in ("low", "high")}
+    units = {"low": "units", "high": "units", "age_low": "age_units", "age_high": "age_units"}
+    numbers = {
+        k: ("entry", [float(r[k]) for r in rows], {"units": rows[0][u]}) for k, u in units.items() if k in rows[0]
+    }
     words = {k: ("entry", [r[k] for r in rows]) for k in ("conditions", "source", "how")}
     return xr.Dataset(numbers | words)
+
+
+def curves(along: str) -> dict[str, xr.Dataset]:
+    """Formulas that stand in for people along a feature, on a fine grid, each with `density` and what it is.
+
+    Orientation: an analytic prior. HSV hue: CIELAB distance, a proxy of √J. Spatial frequency: Weber's law, √J ∝ 1/f,
+    which thresholds of a constant fraction mean. None for other features.
+
+    >>> list(curves("orientation"))
+    ['analytic prior']
+    """
+    if along == "orientation":
+        grid = circular.grid(360, 180.0)
+        shape, name, meaning = analytic_orientation_prior(grid), "analytic prior", circular.BARS
+    elif along == "hue":
+        grid = circular.grid(720, 360.0)
+        shape, name, meaning = cielab_hue_distance(grid), "CIELAB distance", circular.HSV
+    elif along == "spatial_frequency":
+        grid = np.geomspace(0.1, 1000, 200)
+        return {"Weber's law": xr.Dataset({"density": (along, 1 / grid)}, {along: grid})}
+    else:
+        return {}
+    return {name: xr.Dataset({"density": (along, shape)}, {along: (along, grid, {"convention": meaning})})}
 
 
 def analytic_orientation_prior(orientation: npt.ArrayLike) -> npt.NDArray[np.float64]:

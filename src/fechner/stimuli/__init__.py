@@ -22,6 +22,7 @@ from fechner.stimuli.base import render as render
 from fechner.stimuli.base import settings as settings
 from fechner.stimuli.colour import HuePatch as HuePatch
 from fechner.stimuli.colour import LChPatch as LChPatch
+from fechner.stimuli.colour import SpectralPatch as SpectralPatch
 from fechner.stimuli.gratings import CentreSurround as CentreSurround
 from fechner.stimuli.gratings import Gabor as Gabor
 from fechner.stimuli.gratings import Grating as Grating
@@ -38,6 +39,7 @@ STIMULI: dict[str, Callable[..., Stimulus]] = {
     "noise-low-pass": partial(OrientedNoise, band="low-pass"),
     "hue-hsv": HuePatch,
     "hue-lch": LChPatch,
+    "spectral": SpectralPatch,
 }
 
 

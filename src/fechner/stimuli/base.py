@@ -90,6 +90,7 @@ Hue = Annotated[float, Parameter("degree", period=360.0, convention=circular.CIE
 KinkedHue = Annotated[float, Parameter("degree", period=360.0, kinked=True, convention=circular.HSV)]
 Lightness = Annotated[float, Parameter("1", low=0.0, high=100.0)]
 Chroma = Annotated[float, Parameter("1", low=0.0, high=100.0)]
+Wavelength = Annotated[float, Parameter("nm", low=450.0, high=650.0)]
 Frequency = Annotated[float, Parameter("cycle/degree", positive=True)]
 Length = Annotated[float, Parameter("degree", positive=True)]
 Contrast = Annotated[float, Parameter("1", low=0.0, high=1.0)]

@@ -1,16 +1,17 @@
-"""Uniform patches whose hue varies, in HSV and in CIELCh; hue is in degrees, [0, 360)."""
+"""Uniform patches whose hue varies, in HSV and in CIELCh (degrees, [0, 360)), and along the spectrum (nm)."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from fechner.errors import FechnerError
-from fechner.stimuli.base import Chroma, Contrast, Hue, KinkedHue, Lightness, Stimulus
+from fechner.stimuli.base import Chroma, Contrast, Hue, KinkedHue, Lightness, Stimulus, Wavelength
 
 # sRGB primaries (IEC 61966-2-1) and its D65 white, as XYZ with Y = 1.
 _RGB_FROM_XYZ = (
@@ -19,6 +20,12 @@ _RGB_FROM_XYZ = (
     (0.0556434, -0.2040259, 1.0572252),
 )
 _WHITE = (0.95047, 1.0, 1.08883)
+# Lobes of the CIE 1931 colour-matching functions: height, centre in nm, slope below it and above it in 1/nm.
+_LOBES = (
+    ((0.362, 442.0, 0.0624, 0.0374), (1.056, 599.8, 0.0264, 0.0323), (-0.065, 501.1, 0.0490, 0.0382)),
+    ((0.821, 568.8, 0.0213, 0.0247), (0.286, 530.9, 0.0613, 0.0322)),
+    ((1.217, 437.0, 0.0845, 0.0278), (0.681, 459.0, 0.0385, 0.0725)),
+)
 
 
 @dataclass(frozen=True)
@@ -78,6 +85,51 @@ class LChPatch(Stimulus):
         return _patch([_gamma(c) for c in _linear_rgb(lightness, chroma, hue)], self.size)
 
 
+@dataclass(frozen=True)
+class SpectralPatch(Stimulus):
+    """A uniform image whose colour runs through the spectrum approximately, from 450 to 650 nm (Benjamin et al. 2022).
+
+    Monochromatic light lies outside the gamut of a screen. The same amount of white is therefore mixed into every
+    wavelength, as much as brings all of them into the gamut, and all are scaled alike; `value` multiplies linear light.
+    Colour-matching functions: the fit of Wyman, Sloan & Shirley, "Simple analytic approximations to the CIE XYZ color
+    matching functions", Journal of Computer Graphics Techniques 2(2), 2013; their Eq. 4.
+
+    >>> SpectralPatch()(wavelength=torch.tensor([450.0, 550.0, 650.0])).shape
+    torch.Size([3, 3, 224, 224])
+    """
+
+    wavelength: Wavelength = 550.0
+    value: Contrast = 1.0
+
+    def image(self) -> Tensor:
+        wavelength, value = torch.as_tensor(self.wavelength), torch.as_tensor(self.value)
+        white, scale = _spectral_range()
+        return _patch([_gamma(value * ((c + white) / scale)) for c in _spectral_rgb(wavelength)], self.size)
+
+
+def colour_matching(wavelength: Tensor) -> list[Tensor]:
+    """CIE 1931 x̄, ȳ and z̄ at wavelengths in nm, as fitted by Wyman, Sloan & Shirley (2013)."""
+    matched = []
+    for lobes in _LOBES:
+        total = torch.zeros_like(wavelength)
+        for height, centre, below, above in lobes:
+            t = (wavelength - centre) * torch.where(wavelength < centre, below, above)
+            total = total + height * torch.exp(-0.5 * t * t)
+        matched.append(total)
+    return matched
+
+
+@cache
+def _spectral_range() -> tuple[float, float]:
+    """What to add to linear sRGB from 450 to 650 nm, and then to divide it by, so that it fills [0, 1]."""
+    every = torch.stack(_spectral_rgb(torch.linspace(450, 650, 20001, dtype=torch.float64)))
+    return 1e-6 - float(every.min()), float(every.max() - every.min()) + 2e-6
+
+
+def _spectral_rgb(wavelength: Tensor) -> list[Tensor]:
+    return _rgb(colour_matching(wavelength))
+
+
 def _patch(channels: list[Tensor], size: int) -> Tensor:
     colour = torch.stack([c.view(-1, 1, 1) for c in torch.broadcast_tensors(*channels)], 1)
     return colour.expand(-1, -1, size, size)
@@ -93,6 +145,11 @@ def _linear_rgb(lightness: Tensor, chroma: Tensor, hue: Tensor) -> list[Tensor]:
         white * torch.where(r > delta, r**3, 3 * delta**2 * (r - 4 / 29))
         for r, white in zip(roots, _WHITE, strict=True)
     ]
+    return _rgb(xyz)
+
+
+def _rgb(xyz: list[Tensor]) -> list[Tensor]:
+    """Linear sRGB."""
     return [sum((m * c for m, c in zip(row, xyz, strict=True)), torch.zeros(())) for row in _RGB_FROM_XYZ]
 
 

@@ -1,0 +1,270 @@
+"""How far sensitivity follows a prior: every layer's curve against densities of photographs, formulas and people."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from fechner import circular, human, results
+from fechner.errors import FechnerError
+
+Array = npt.NDArray[np.float64]
+FLAT = 1e-3
+WITHIN = 7.5
+
+
+def compare(curves: xr.Dataset, prior: xr.Dataset, *, bootstraps: int = 1000, seed: int = 0) -> xr.Dataset:
+    """Compare the sensitivity of every layer with the density of the same feature in photographs.
+
+    >>> from fechner import HuePatch, image_statistics, load, sensitivity
+    >>> curves = sensitivity(load("resnet18", "init"), HuePatch(size=64), "hue", 12, {"value": [0.5, 0.9]})
+    >>> found = compare(curves, image_statistics(feature="hue", bootstraps=100), bootstraps=100)
+    >>> found.correlation.dims
+    ('reference', 'layer')
+
+    Args:
+        curves: what `fechner.sensitivity` returned.
+        prior: what `fechner.image_statistics` returned for the same feature.
+        bootstraps: replicates; each draws nuisance values (phase, saturation, …) of the curves and photographs anew.
+        seed: of the bootstrap.
+
+    Returns:
+        A Dataset over (reference, layer), in which the first reference is `prior`, and the others are the formulas that
+        `fechner.human` has for this feature (analytic priors, proxies of human sensitivity):
+
+        - `correlation`: Pearson's r of √D and the reference p over the grid of the curves; 0 for a curve that varies by
+          less than 0.1 %, which is marked `flat`,
+        - `null_p`: how many of all rotations of the curve correlate at least as well (circular features on a whole grid),
+        - `correlation_over_input`: the correlation minus that of the pixels, so that what is due to them is not
+          credited to the network,
+        - `exponent`: q of J ∝ p^q, the slope of log D on log p (2 for infomax, 1/2 for discrimax; errors in p make it
+          smaller), D being the Fisher information J under independent Gaussian noise of unit variance,
+        - `ratio`: for orientation √D within 7.5° of 0° and 90° over that within 7.5° of 45° and 135°; otherwise √D in the
+          quarter of the grid where the reference is highest over that in the quarter where it is lowest,
+        - each with `_low` and `_high`, a 95 % percentile interval; and `correlation_samples`, its bootstrap.
+
+    Raises:
+        FechnerError: if the two are not a curve and a density of the same feature, in the same units and convention.
+    """
+    along = _check(curves, prior)
+    grid = curves[along].values
+    references = {_label(prior): prior, **_formulas(curves[along])}
+    rng = np.random.default_rng(seed)
+    plain, samples = _curves(curves, along, bootstraps, rng)
+    inputs = _input_of(curves)
+    whole = _is_whole(grid, circular.PERIODS.get(along))
+    found: dict[str, list[Array]] = {}
+    shown = []
+    for reference in references.values():
+        once, drawn = _reference(reference, curves[along], bootstraps, rng)
+        shown.append(once / once.mean())
+        for name, measure in (
+            ("correlation", lambda d, p: _correlation(np.sqrt(d), p)),
+            ("correlation_over_input", lambda d, p: _over(_correlation(np.sqrt(d), p), inputs)),
+            ("exponent", _exponent),
+            ("ratio", lambda d, p, once=once: contrast(np.sqrt(d), along, grid, once)),
+        ):
+            again = measure(samples, drawn[:, None])
+            found.setdefault(name, []).append(measure(plain, once))
+            low, high = (
+                np.nanquantile(again, [0.025, 0.975], axis=0) if bootstraps else np.full((2, len(plain)), np.nan)
+            )
+            found.setdefault(f"{name}_low", []).append(low)
+            found.setdefault(f"{name}_high", []).append(high)
+            if name == "correlation":
+                found.setdefault("correlation_samples", []).append(again.T)
+        found.setdefault("null_p", []).append(_null(np.sqrt(plain), once) if whole else np.full(len(plain), np.nan))
+    variables = {
+        name: (("reference", "layer", "bootstrap")[: np.ndim(values)], np.stack(values))
+        for name, values in found.items()
+    }
+    dims = {"reference_curve": (("reference", along), np.stack(shown), {"long_name": "reference / its mean"})}
+    kept = [str(c) for c in curves.coords if set(curves[c].dims) <= {"layer", along}]
+    coordinates = {name: curves[name] for name in kept} | {"reference": list(references)}
+    flat = ("layer", np.ptp(np.sqrt(plain), -1) <= FLAT * np.sqrt(plain).mean(-1))
+    out = xr.Dataset(
+        variables | dims | {"relative_sensitivity": curves.relative_sensitivity, "flat": flat}, coordinates
+    )
+    out["ratio"].attrs["long_name"] = "√D cardinal / oblique" if along == "orientation" else "√D peak / trough"
+    attributes = {
+        "along": along,
+        "network": str(curves.attrs.get("network", "")),
+        "weights": str(curves.attrs.get("weights", "")),
+        "stimulus": str(curves.attrs.get("stimulus", "")),
+        "photographs": prior.attrs.get("photographs", 0),
+        "noise_model": str(curves.attrs.get("noise_model", "")),
+        "seed": seed,
+        "bootstraps": bootstraps,
+        "interval": "95 %, bootstrap over nuisance values and photographs",
+    }
+    return out.assign_attrs(results.provenance() | attributes)
+
+
+def contrast(root: Array, along: str, grid: Array, reference: Array) -> Array:
+    """Mean √D (last axis) where it should be high over where it should be low; NaN where the grid has no such values.
+
+    A layer without sensitivity, such as a classifier that starts at zero, has no ratio either.
+    """
+    if along == "orientation":
+        high, low = circular.near(grid, [0, 90], 180, WITHIN), circular.near(grid, [45, 135], 180, WITHIN)
+    else:
+        order = np.argsort(reference, kind="stable")
+        quarter = max(1, len(order) // 4)
+        low, high = (np.isin(np.arange(len(order)), part) for part in (order[:quarter], order[-quarter:]))
+    if not high.any() or not low.any():
+        return np.full(root.shape[:-1], np.nan)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = root[..., high].mean(-1) / root[..., low].mean(-1)
+    return np.where(np.isfinite(ratio), ratio, np.nan)
+
+
+def records(found: xr.Dataset) -> list[dict[str, object]]:
+    """One dictionary for each layer and reference, for JSON: what has no value is None."""
+
+    def number(value: xr.DataArray) -> float | None:
+        return float(value) if np.isfinite(value) else None
+
+    listed: list[dict[str, object]] = []
+    for reference in found.reference.values:
+        for i in range(found.sizes["layer"]):
+            one = found.sel(reference=reference).isel(layer=i)
+            entry: dict[str, object] = {
+                "reference": str(reference),
+                "layer": str(one.layer.values),
+                "flat": bool(one.flat),
+            }
+            for name in ("correlation", "correlation_over_input", "exponent", "ratio"):
+                entry[name] = number(one[name])
+                entry[f"{name}_interval"] = [number(one[f"{name}_low"]), number(one[f"{name}_high"])]
+            entry["null_p"] = number(one.null_p)
+            listed.append(entry)
+    return listed
+
+
+def _check(curves: xr.Dataset, prior: xr.Dataset) -> str:
+    if "sensitivity" not in curves or "along" not in curves.attrs:
+        swapped = "; give the curves first, the density second" if "density" in curves else ""
+        raise FechnerError(f"the first is not a result of `fechner sensitivity`: it has no sensitivity{swapped}")
+    if "density" not in prior:
+        raise FechnerError("the second is not a result of `fechner statistics`: it has no density")
+    along, other = str(curves.attrs["along"]), str(prior.attrs.get("along", prior.density.dims[0]))
+    if along != other:
+        raise FechnerError(
+            f"sensitivity was measured along {along}, the density is that of {other}: they cannot be compared"
+        )
+    here, there = curves[along].attrs, prior[along].attrs
+    for name, what, remedy in (("units", "units", "convert"), ("convention", "conventions", "measure anew")):
+        if name in here and name in there and here[name] != there[name]:
+            raise FechnerError(f"{along} in different {what}: '{here[name]}' and '{there[name]}'; {remedy} one of them")
+    stimulus = json.loads(str(curves.attrs.get("stimulus", "{}")))
+    scale, of_prior = stimulus.get("pixels_per_degree"), there.get("pixels_per_degree")
+    if of_prior is not None and scale is not None and float(of_prior) != float(scale):
+        raise FechnerError(
+            f"the stimulus had {float(scale):g} pixels/degree, the density {float(of_prior):g}: measure it anew with "
+            f"pixels_per_degree={float(scale):g}"
+        )
+    if curves.sizes[along] < 4:
+        raise FechnerError(f"at least 4 values of {along} are needed to compare, got {curves.sizes[along]}")
+    return along
+
+
+def _label(prior: xr.Dataset) -> str:
+    return f"{prior.attrs['photographs']} photographs" if "photographs" in prior.attrs else "density"
+
+
+def _formulas(coordinate: xr.DataArray) -> Mapping[str, xr.Dataset]:
+    convention = coordinate.attrs.get("convention")
+    return {
+        name: curve
+        for name, curve in human.curves(str(coordinate.name)).items()
+        if convention is None or curve[coordinate.name].attrs.get("convention", convention) == convention
+    }
+
+
+def _curves(curves: xr.Dataset, along: str, bootstraps: int, rng: np.random.Generator) -> tuple[Array, Array]:
+    """D (layer, value), and its bootstrap over nuisance values (bootstrap, layer, value)."""
+    plain = curves.sensitivity.transpose("layer", along).values
+    if "sensitivity_samples" not in curves:
+        return plain, np.broadcast_to(plain, (bootstraps, *plain.shape))
+    samples = curves.sensitivity_samples.transpose("layer", along, ...).values
+    samples = samples.reshape(*plain.shape, -1)
+    n = samples.shape[-1]
+    drawn = rng.multinomial(n, np.full(n, 1 / n), bootstraps) / n
+    return plain, np.moveaxis(samples @ drawn.T, -1, 0)
+
+
+def _reference(
+    reference: xr.Dataset, coordinate: xr.DataArray, bootstraps: int, rng: np.random.Generator
+) -> tuple[Array, Array]:
+    """The reference on the grid of the curves, and its bootstrap over photographs (bootstrap, value)."""
+    along, grid = str(coordinate.name), coordinate.values
+    period = circular.PERIODS.get(along)
+    at = reference[along].values
+
+    def on_grid(density: Array) -> Array:
+        if period is not None:
+            if _is_whole(grid, period):
+                return circular.rebin(density, grid, period)
+            around = np.concatenate([at[-1:] - period, at, at[:1] + period])
+            closed = np.concatenate([density[..., -1:], density, density[..., :1]], -1)
+            return np.stack([np.interp(grid % period, around, d) for d in np.atleast_2d(closed)]).reshape(
+                *density.shape[:-1], -1
+            )
+        with np.errstate(divide="ignore"):
+            return np.exp(np.apply_along_axis(lambda d: np.interp(np.log(grid), np.log(at), d), -1, np.log(density)))
+
+    if period is None and (grid.min() < at.min() or grid.max() > at.max()):
+        raise FechnerError(
+            f"{along} of the curves runs from {grid.min():g} to {grid.max():g} {coordinate.attrs.get('units', '')}, that of "
+            f"the reference only from {at.min():.3g} to {at.max():.3g}: measure both over the same range"
+        )
+    once = on_grid(reference.density.values)
+    if "density_samples" not in reference or not reference.sizes["bootstrap"]:
+        return once, np.broadcast_to(once, (bootstraps, len(once)))
+    drawn = on_grid(reference.density_samples.values)
+    return once, drawn[rng.integers(0, len(drawn), bootstraps)]
+
+
+def _is_whole(grid: Array, period: float | None) -> bool:
+    """Whether the grid is even and covers the circle."""
+    return period is not None and len(grid) > 1 and bool(np.allclose(np.diff(grid), period / len(grid)))
+
+
+def _correlation(root: Array, reference: Array) -> Array:
+    x = root - root.mean(-1, keepdims=True)
+    y = reference - reference.mean(-1, keepdims=True)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        r = (x * y).sum(-1) / np.sqrt((x * x).sum(-1) * (y * y).sum(-1))
+    return np.where(np.ptp(root, -1) <= FLAT * root.mean(-1), 0.0, r)
+
+
+def _over(correlation: Array, inputs: npt.NDArray[np.intp]) -> Array:
+    return correlation - correlation[..., inputs]
+
+
+def _exponent(sensitivity: Array, reference: Array) -> Array:
+    usable = (reference > 0) & (sensitivity > 0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        x, y = (np.where(usable, np.log(v), 0.0) for v in np.broadcast_arrays(reference, sensitivity))
+        n = usable.sum(-1, keepdims=True)
+        x = np.where(usable, x - x.sum(-1, keepdims=True) / n, 0.0)
+        return (x * y).sum(-1) / (x * x).sum(-1)
+
+
+def _null(root: Array, reference: Array) -> Array:
+    """The share of rotations, none included, at which the correlation is at least as large."""
+    n = len(reference)
+    shifted = np.stack([_correlation(root, np.roll(reference, k)) for k in range(n)])
+    return np.where(np.ptp(root, -1) <= FLAT * root.mean(-1), 1.0, (shifted >= shifted[0] - 1e-12).mean(0))
+
+
+def _input_of(curves: xr.Dataset) -> npt.NDArray[np.intp]:
+    """For every layer, where the pixels that it saw stand."""
+    is_input = curves.layer.values == "input"
+    if not is_input[0]:
+        raise FechnerError("the curves lack the pixels ('input'), the first layer that `fechner sensitivity` reports")
+    return np.maximum.accumulate(np.where(is_input, np.arange(len(is_input)), 0))
