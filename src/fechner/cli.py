@@ -20,6 +20,7 @@ from fechner import comparison, results, tables
 from fechner.errors import FechnerError
 from fechner.figures import comparison as comparison_figure
 from fechner.figures import contact_sheet, curves, density, style
+from fechner.figures.reproduce import FIGURES
 from fechner.networks import blocks, trace
 from fechner.statistics import FEATURES, is_first_process
 from fechner.stimuli import STIMULI, stimulus
@@ -245,11 +246,20 @@ def stimuli(
 
 @app.command()
 def reproduce(
-    figures: Annotated[list[str] | None, typer.Argument(help="fig2, or all.")] = None,
+    figures: Annotated[list[str] | None, typer.Argument(help=f"{', '.join(FIGURES)}, or all.")] = None,
     profile: Annotated[
         Literal["quick", "paper"], typer.Option(help="quick: minutes; paper: every network, hours.")
     ] = "quick",
     out: Annotated[Path, typer.Option(help="Folder to write.")] = Path("results"),
+    images: Annotated[
+        Path | None, typer.Option(help="Folder, .tar or .zip of photographs [default: scikit-image's nine].")
+    ] = None,
+    weights: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="[NETWORK=]FILE", help="A checkpoint for Figure 3 d, such as one trained on rotated hues."
+        ),
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Keep parts that are finished already.")] = False,
     device: Device = "auto",
 ) -> None:
@@ -258,7 +268,16 @@ def reproduce(
     Interrupt at any time; finished parts are kept, and --resume goes on from there.
     """
     try:
-        fechner.reproduce(figures or ["all"], profile, out, resume=resume, device=str(_device(device)), say=typer.echo)
+        fechner.reproduce(
+            figures or ["all"],
+            profile,
+            out,
+            images=images,
+            checkpoints=weights or [],
+            resume=resume,
+            device=str(_device(device)),
+            say=typer.echo,
+        )
     except KeyboardInterrupt:
         typer.echo(f"\ninterrupted; finished parts are kept in {out}: run again with --resume", err=True)
         raise typer.Exit(130) from None

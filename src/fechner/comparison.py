@@ -226,6 +226,8 @@ def _reference(
     if "density_samples" not in reference or not reference.sizes["bootstrap"]:
         return once, np.broadcast_to(once, (bootstraps, len(once)))
     drawn = on_grid(reference.density_samples.values)
+    # Of few photographs a replicate may draw none that has the feature.
+    drawn = drawn[np.isfinite(drawn).all(-1)]
     return once, drawn[rng.integers(0, len(drawn), bootstraps)]
 
 

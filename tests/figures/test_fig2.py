@@ -11,8 +11,8 @@ import pytest
 import xarray as xr
 
 import fechner
-from fechner import FechnerError, human
-from fechner.figures import contact_sheet, fig2, fig2_claims, fig2_draw, reproduce, style
+from fechner import FechnerError, circular, human
+from fechner.figures import contact_sheet, fig2, fig2_claims, fig2_draw, parts, reproduce, style
 
 TINY = fig2.Profile(("efficientnet_lite0",), values=8, phases=2, seeds=2)
 
@@ -22,7 +22,7 @@ def synthetic(ratios: dict[str, float], networks: tuple[str, ...] = ("efficientn
     rng = np.random.default_rng(1)
     orientation = np.arange(0, 180, 3.0)
     layers = ["input", *[f"blocks.{i}" for i in range(9)]]
-    parts = []
+    measured = []
     for network in networks:
         for state, ratio in ratios.items():
             for seed in range(1 if state == "pretrained" else 3):
@@ -35,8 +35,8 @@ def synthetic(ratios: dict[str, float], networks: tuple[str, ...] = ("efficientn
                 rel = np.sqrt(mean) / np.sqrt(mean).mean(-1, keepdims=True)
                 stimuli = ("gabor", "gabor-published") if state == "pretrained" else ("gabor",)
                 for stimulus in stimuli:
-                    labels = asdict(fig2.Part(network, state, seed, stimulus))
-                    parts.append(
+                    labels = asdict(parts.Part(network, state, seed, stimulus))
+                    measured.append(
                         xr.Dataset(
                             {
                                 "sensitivity": (("layer", "orientation"), mean),
@@ -49,10 +49,25 @@ def synthetic(ratios: dict[str, float], networks: tuple[str, ...] = ("efficientn
                             | {k: ("layer", [v] * 10) for k, v in labels.items()},
                         )
                     )
-    data = xr.concat(parts, "layer", data_vars="all")
+    data = xr.concat(measured, "layer", data_vars="all")
     data["stimulus_image"] = xr.DataArray(np.full((4, 4), 0.5), dims=("y", "x"))
     data["stimulus_derivative"] = xr.DataArray(np.eye(4), dims=("y", "x"))
-    return data.assign_attrs(along="orientation", figure="fig2")
+    return parts.with_density(data.assign_attrs(along="orientation", figure="fig2"), density())
+
+
+def density() -> xr.Dataset:
+    """Twice as often within 22.5° of 0° and 90° as elsewhere, from photographs that scatter by a tenth."""
+    theta = circular.grid(180, 180.0)
+    p = np.where(np.abs(theta % 90 - 45) > 22.5, 2.0, 1.0)
+    samples = circular.normalize(p * np.random.default_rng(0).uniform(0.9, 1.1, (100, 180)), 180)
+    low, high = np.quantile(samples, [0.025, 0.975], axis=0)
+    curves = {"density": circular.normalize(p, 180), "density_low": low, "density_high": high}
+    return xr.Dataset(
+        {n: ("orientation", c) for n, c in curves.items()}
+        | {"density_samples": (("bootstrap", "orientation"), samples)},
+        {"orientation": ("orientation", theta, {"units": "degree"})},
+        {"along": "orientation", "photographs": 100, "images": "made up"},
+    )
 
 
 def test_claims_recover_a_known_effect_and_its_absence() -> None:
@@ -75,6 +90,11 @@ def test_claims_recover_a_known_effect_and_its_absence() -> None:
     assert not none["late-init"].holds
     assert not none["pretrained-over-init"].holds
     assert none["late-pretrained"].interval[1] < 1
+    assert found["follows"].holds
+    assert found["follows-over-early"].holds
+    assert found["follows-over-init"].holds
+    assert not none["follows"].holds
+    assert not none["follows-over-init"].holds
     json.dumps([asdict(c) for c in found.values()])
 
 
@@ -90,7 +110,7 @@ def test_pooling_controls_are_judged_where_measured() -> None:
 @pytest.mark.parametrize("networks", [("efficientnet_lite0",), ("efficientnet_lite0", "resnet18", "alexnet", "vgg11")])
 def test_figures_draw_from_the_dataset(networks: tuple[str, ...], tmp_path: Path) -> None:
     data = synthetic({"pretrained": 1.5, "init": 1.0, "shuffled": 0.9}, networks)
-    for name, figure in (("main", fig2_draw.draw(data)), ("supplement", fig2_draw.draw_supplement(data))):
+    for name, figure in (("main", fig2_draw.draw_main(data)), ("supplement", fig2_draw.draw_supplement(data))):
         for path in style.write(figure, tmp_path / name):
             assert path.stat().st_size > 10_000
 
@@ -103,11 +123,10 @@ def test_a_layer_without_sensitivity_is_left_out() -> None:
     found = {c.id: c for c in fig2_claims.claims(data)}
     assert found["fig2-efficientnet_lite0-late-init"].holds
     fig2_draw.draw(data)
-    fig2_draw.draw_supplement(data)
 
 
 def test_missing_weights_are_marked(tmp_path: Path) -> None:
-    figure = fig2_draw.draw(synthetic({"init": 1.0, "shuffled": 0.9}, ("resnet18",)))
+    figure = fig2_draw.draw_main(synthetic({"init": 1.0, "shuffled": 0.9}, ("resnet18",)))
     texts = [t.get_text() for f in figure.subfigs for a in f.axes for t in a.texts]
     assert "weights not available" in texts
 
@@ -115,23 +134,23 @@ def test_missing_weights_are_marked(tmp_path: Path) -> None:
 def test_reproduce_resumes_and_redraws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(fig2.PROFILES, "quick", TINY)
     said: list[str] = []
-    stopped = fig2.sensitivity
+    stopped = parts.sensitivity
 
     def interrupted(network, *args, **kw):
         if network.weights == "shuffled":
             raise KeyboardInterrupt
         return stopped(network, *args, layers="blocks.1?", progress=False, **kw)
 
-    monkeypatch.setattr(fig2, "sensitivity", interrupted)
+    monkeypatch.setattr(parts, "sensitivity", interrupted)
     with pytest.raises(KeyboardInterrupt):
         fechner.reproduce(["fig2"], "quick", tmp_path, say=said.append)
     kept = {p.name: p.stat().st_mtime_ns for p in (tmp_path / "fig2" / "parts").iterdir()}
     assert len(kept) == 3
     monkeypatch.setattr(
-        fig2, "sensitivity", lambda n, *a, **kw: stopped(n, *a, layers="blocks.1?", progress=False, **kw)
+        parts, "sensitivity", lambda n, *a, **kw: stopped(n, *a, layers="blocks.1?", progress=False, **kw)
     )
     data = fechner.reproduce(["fig2"], "quick", tmp_path, resume=True, say=said.append)
-    assert sum("finished before" in s for s in said) == 3
+    assert sum("finished before" in s for s in said) == 4
     for name, time in kept.items():
         assert (tmp_path / "fig2" / "parts" / name).stat().st_mtime_ns == time
     assert {p.name for p in (tmp_path / "fig2").iterdir()} == {
@@ -142,10 +161,11 @@ def test_reproduce_resumes_and_redraws(tmp_path: Path, monkeypatch: pytest.Monke
     assert {"id", "figure", "statement", "criterion", "measured", "interval", "holds"} == set(claims[0])
     assert data.sizes["orientation"] == 8
     # Other settings are not mistaken for finished parts.
-    assert (
-        fig2._finished(tmp_path / "fig2" / "parts" / next(iter(kept)), fig2.plan(TINY)[0], fig2.PROFILES["paper"])
-        is None
-    )
+    path, part = tmp_path / "fig2" / "parts" / next(iter(kept)), fig2.plan(TINY)[0]
+    assert parts.finished(path, part, parts.Sweep("orientation", 8, {"phase": 2})) is not None
+    assert parts.finished(path, part, parts.Sweep("orientation", 180, {"phase": 10})) is None
+    # The page and the figures can be had again from the data alone, and another profile or image set is not resumed.
+    assert len(reproduce.redraw(tmp_path / "fig2")) == len(claims)
 
 
 def test_networks_without_weights_are_left_out_and_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -154,10 +174,10 @@ def test_networks_without_weights_are_left_out_and_named(tmp_path: Path, monkeyp
             raise FechnerError("no internet")
         return fechner.load(name, weights, seed)
 
-    monkeypatch.setattr(fig2, "load", load)
-    tiny = fig2.Profile(("resnet18",), values=4, phases=2, seeds=2)
+    monkeypatch.setattr(parts, "load", load)
+    monkeypatch.setitem(fig2.PROFILES, "quick", fig2.Profile(("resnet18",), values=4, phases=2, seeds=2))
     said: list[str] = []
-    data = fig2.compute(tiny, tmp_path, say=said.append)
+    data = fig2.compute(parts.Run("quick", tmp_path / "fig2", say=said.append))
     assert json.loads(data.attrs["unavailable"]) == {"resnet18": "no internet"}
     assert set(data.weights.values) == {"init"}
     assert sum("left out" in s for s in said) == 1
@@ -179,7 +199,7 @@ def test_contact_sheets(tmp_path: Path) -> None:
 
 def test_reference_panel_shows_the_cited_numbers() -> None:
     axes = style.new_figure(3, 2).subplots()
-    fig2_draw.draw_reference(axes)
+    fig2_draw.draw_reference(synthetic({"pretrained": 1.5}), axes)
     assert human.read("orientation-discrimination").low.values.tolist() == [0.3, 0.6]
     assert {t.get_text() for t in axes.get_legend().get_texts()} >= {"analytic prior (assumed)"}  # type: ignore[union-attr]
 

@@ -7,6 +7,10 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
+from scipy import stats
+
 
 @dataclass(frozen=True)
 class Claim:
@@ -21,6 +25,17 @@ class Claim:
     holds: bool
 
 
+def t_interval(values: npt.NDArray[np.float64]) -> tuple[float, float, float]:
+    """Mean of a few independent values, such as seeds, with its 95 % t-interval."""
+    mean, half = values.mean(), stats.t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))
+    return float(mean), float(mean - half), float(mean + half)
+
+
 def write(claims: Sequence[Claim], path: Path) -> None:
     """Write claims.json."""
     path.write_text(json.dumps([asdict(c) for c in claims], indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def read(path: Path) -> list[Claim]:
+    """Read claims.json."""
+    return [Claim(**c | {"interval": tuple(c["interval"])}) for c in json.loads(path.read_text(encoding="utf-8"))]

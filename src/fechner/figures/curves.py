@@ -29,12 +29,19 @@ def draw(dataset: xr.Dataset, axes: Axes) -> list[Line2D]:
         colour = "0.5" if pixels else mpl.colormaps[DEPTH](float(layer.depth) * 0.95)
         lines += axes.plot(xs, ys, color=colour, ls="--" if pixels else "-", zorder=3 if pixels else 2, lw=1)
     if period is not None:
-        axes.set_xticks(np.linspace(0, period, 5 if along == "orientation" else 7))
-        axes.set_xlim(0, period)
+        circular_ticks(axes, along)
     axes.set_xlabel(f"{along.replace('_', ' ')} ({x.attrs['units']})")
     axes.set_ylabel("relative sensitivity")
     axes.set_ylim(bottom=0)
     return lines
+
+
+def circular_ticks(axes: Axes, along: str) -> None:
+    """All of the circle, with ticks at its quarters (orientation) or thirds (hue and phase)."""
+    period = circular.PERIODS[along]
+    axes.set_xlim(0, period)
+    axes.set_xticks(np.linspace(0, period, 5 if along == "orientation" else 4))
+    axes.set_xticks(np.linspace(0, period, 13), minor=True)
 
 
 def depth_bar(axes: Axes, *others: Axes) -> None:

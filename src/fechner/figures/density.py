@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
-import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 
 from fechner import circular
+from fechner.figures.curves import circular_ticks
 from fechner.figures.style import HUMAN, PRIOR
+
+
+def coarse(dataset: xr.Dataset, values: int) -> xr.Dataset:
+    """The same density in fewer bins, for drawing."""
+    along = str(dataset.attrs["along"])
+    grid = circular.grid(values, circular.PERIODS[along])
+    kept = {
+        n: (along, circular.rebin(dataset[n].values, grid, circular.PERIODS[along]))
+        for n in ("density", "density_low", "density_high")
+    }
+    return xr.Dataset(kept, {along: (along, grid, dataset[along].attrs)}, dataset.attrs)
 
 
 def draw(dataset: xr.Dataset, axes: Axes) -> None:
@@ -36,19 +47,30 @@ def draw(dataset: xr.Dataset, axes: Axes) -> None:
         )
         return
     period = circular.PERIODS[along]
-    area(dataset, axes, period)
+    area(dataset, axes)
+    x, y = circular.around(dataset[along].values, dataset.density.values * period, period)
+    axes.plot(x, y, color=PRIOR, lw=0.8, zorder=1)
     axes.axhline(1, color="0.8", lw=0.6, zorder=0)
-    axes.set_xlim(0, period)
-    axes.set_xticks(np.linspace(0, period, 5 if along == "orientation" else 7))
+    circular_ticks(axes, along)
     axes.set_ylim(bottom=0)
     axes.set_ylabel("density (× uniform)")
 
 
-def area(dataset: xr.Dataset, axes: Axes, period: float, scale: float = 1.0) -> None:
-    """The density as a filled curve with its interval, closed around the circle, times `scale`."""
-    values = dataset[str(dataset.attrs["along"])].values
-    x, drawn = circular.around(values, [dataset[n].values for n in ("density", "density_low", "density_high")], period)
-    y, low, high = scale * period * drawn
+def area(dataset: xr.Dataset, axes: Axes) -> None:
+    """A density on a circle as an area, relative to uniform, and its interval as a darker band."""
+    along = str(dataset.attrs["along"])
+    period = circular.PERIODS[along]
+    curves = [dataset[n].values * period for n in ("density", "density_low", "density_high")]
+    x, (y, low, high) = circular.around(dataset[along].values, curves, period)
     axes.fill_between(x, 0, y, color=PRIOR, alpha=0.15, lw=0, zorder=0)
     axes.fill_between(x, low, high, color=PRIOR, alpha=0.3, lw=0, zorder=0)
-    axes.plot(x, y, color=PRIOR, lw=0.8, zorder=1)
+
+
+def backdrop(dataset: xr.Dataset, axes: Axes) -> None:
+    """The same on a scale of its own, as high as the panel, behind what is drawn there."""
+    behind = axes.twinx()
+    area(dataset, behind)
+    behind.set_ylim(0, 1.05 * float(dataset.density_high.max()) * circular.PERIODS[str(dataset.attrs["along"])])
+    behind.set_axis_off()
+    axes.set_zorder(behind.get_zorder() + 1)
+    axes.patch.set_visible(False)

@@ -7,25 +7,20 @@ import numpy.typing as npt
 import xarray as xr
 from scipy import stats
 
-from fechner.circular import near
-from fechner.figures.claims import Claim
-from fechner.figures.fig2 import MAIN, RANDOM, networks, select
+from fechner.comparison import contrast
+from fechner.figures import following
+from fechner.figures.claims import Claim, t_interval
+from fechner.figures.parts import MAIN, RANDOM, layers_only, networks, select, third
 from fechner.figures.style import LABELS
 
-WITHIN = 7.5
 BOOTSTRAPS = 2000
 Array = npt.NDArray[np.float64]
 
 
 def ratio(sensitivity: Array, orientation: Array) -> Array:
-    """Mean √D within 7.5° of 0° and 90°, over that within 7.5° of 45° and 135°; orientation is the last axis.
-
-    A layer without sensitivity, such as a classifier that starts at zero, has no ratio (NaN) and counts nowhere.
-    """
+    """Mean √D within 7.5° of 0° and 90°, over that within 7.5° of 45° and 135°; orientation is the last axis."""
     root = np.sqrt(np.where(sensitivity > 0, sensitivity, np.nan))
-    cardinal = near(orientation, [0, 90], 180, WITHIN)
-    oblique = near(orientation, [45, 135], 180, WITHIN)
-    return root[..., cardinal].mean(-1) / root[..., oblique].mean(-1)
+    return contrast(root, "orientation", orientation, root)
 
 
 def ratios(dataset: xr.Dataset) -> tuple[Array, Array]:
@@ -38,24 +33,13 @@ def ratios(dataset: xr.Dataset) -> tuple[Array, Array]:
     return ratio(samples.mean(0), orientation), again
 
 
-def layers_only(dataset: xr.Dataset) -> xr.Dataset:
-    """Without the pixels."""
-    return dataset.isel(layer=np.flatnonzero(dataset.layer.values != "input"))
-
-
-def third(dataset: xr.Dataset, which: str) -> xr.Dataset:
-    """The first or the last third of the layers measured."""
-    n = dataset.sizes["layer"]
-    count = max(1, round(n / 3))
-    return dataset.isel(layer=slice(0, count) if which == "early" else slice(n - count, n))
-
-
 def claims(dataset: xr.Dataset) -> list[Claim]:
     """All claims that the networks in the dataset allow, each with a 95 % interval."""
     found: list[Claim] = []
     for network in networks(dataset):
         if network in MAIN:
             found += _of_network(dataset, network)
+            found += following.claims(dataset, network, "fig2", "gabor", "orientation")
     return found + _pooling(dataset)
 
 
@@ -72,7 +56,7 @@ def _of_network(dataset: xr.Dataset, network: str) -> list[Claim]:
     logs = {state: _late_by_seed(dataset, network, state) for state in RANDOM}
     for state in RANDOM:
         if len(logs[state]) > 1:
-            mean, low, high = _t_interval(logs[state])
+            mean, low, high = t_interval(logs[state])
             add(
                 f"late-{state}",
                 f"late layers {LABELS[state]} do not prefer horizontal and vertical",
@@ -96,7 +80,7 @@ def _of_network(dataset: xr.Dataset, network: str) -> list[Claim]:
     )
     for state in RANDOM:
         if len(logs[state]) > 1:
-            mean, low, high = _t_interval(float(late) - logs[state])
+            mean, low, high = t_interval(float(late) - logs[state])
             add(
                 f"pretrained-over-{state}",
                 f"the preference of late layers for horizontal and vertical is absent {_absent[state]}",
@@ -162,7 +146,7 @@ def _pooling(dataset: xr.Dataset) -> list[Claim]:
     ):
         other = _late_by_seed(dataset, variant, "init")
         if len(base) > 1 and len(other) > 1:
-            mean, low, high = _t_interval(np.abs(base) - np.abs(other))
+            mean, low, high = t_interval(np.abs(base) - np.abs(other))
             found.append(
                 Claim(
                     f"fig2-{variant}",
@@ -185,11 +169,6 @@ def _late_by_seed(dataset: xr.Dataset, network: str, state: str) -> Array:
         late = third(layers_only(select(part, seed=seed)), "late")
         logs.append(float(np.nanmean(np.log(ratio(late.sensitivity.values, late.orientation.values)))))
     return np.array(logs)
-
-
-def _t_interval(values: Array) -> tuple[float, float, float]:
-    mean, half = values.mean(), stats.t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))
-    return float(mean), float(mean - half), float(mean + half)
 
 
 def _exp(mean: float, low: float, high: float) -> tuple[float, tuple[float, float]]:

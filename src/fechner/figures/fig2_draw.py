@@ -12,13 +12,18 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from fechner import human
-from fechner.figures import curves
-from fechner.figures.fig2 import CONTROLS, MAIN, networks, select
-from fechner.figures.fig2_claims import layers_only, ratio
+from fechner.figures import curves, density
+from fechner.figures.fig2_claims import ratio
+from fechner.figures.parts import CONTROLS, MAIN, density_of, layers_only, networks, select
 from fechner.figures.style import LABELS, STATES, new_figure, style
 
 
-def draw(dataset: xr.Dataset) -> Figure:
+def draw(dataset: xr.Dataset) -> dict[str, Figure]:
+    """The main figure and its supplement, by file name."""
+    return {"fig2": draw_main(dataset), "fig2_supplement": draw_supplement(dataset)}
+
+
+def draw_main(dataset: xr.Dataset) -> Figure:
     """The main figure: (a) human reference and prior, (b) the method, (c) curves, (d) ratio against depth."""
     shown = [n for n in networks(dataset) if n in MAIN]
     with style():
@@ -26,26 +31,27 @@ def draw(dataset: xr.Dataset) -> Figure:
         halves: Any = figure.subfigures(2, 1, height_ratios=[1, len(shown)])
         top, bottom = halves
         a, b1, b2, b3 = top.subplots(1, 4, width_ratios=[1.5, 0.8, 0.8, 1.25])
-        draw_reference(a)
+        draw_reference(dataset, a)
         draw_method(dataset, b1, b2)
         draw_example(dataset, b3)
-        _letter(a, "a")
-        _letter(b1, "b")
+        letter(a, "a")
+        letter(b1, "b")
         rows = bottom.subplots(len(shown), 4, squeeze=False, width_ratios=[1, 1, 1, 1.05])
         for row, network in zip(rows, shown, strict=True):
             for axes, state in zip(row, STATES, strict=False):
                 part = select(dataset, network=network, weights=state, stimulus="gabor")
                 draw_state(part, axes, f"{network}\n{LABELS[state]}")
+                density.area(density_of(dataset), axes)
                 if axes is not row[0] and row[0].lines:
                     axes.set_ylabel("")
                     axes.tick_params(labelleft=False)
-            _same_height(row[:3])
+            same_height(row[:3])
             draw_ratio(select(dataset, network=network, stimulus="gabor"), row[3])
             if network == shown[0]:
                 row[3].legend(loc="lower left", bbox_to_anchor=(0, 1), handlelength=1, borderpad=0)
         curves.depth_bar(rows[0][2], *[r[2] for r in rows[1:]])
-        _letter(rows[0][0], "c")
-        _letter(rows[0][3], "d")
+        letter(rows[0][0], "c")
+        letter(rows[0][3], "d")
     return figure
 
 
@@ -72,7 +78,7 @@ def draw_supplement(dataset: xr.Dataset) -> Figure:
                 strict=False,
             ):
                 draw_state(both[name], axes, f"{network}, pretrained\n{title}")
-            _same_height(row[:2])
+            same_height(row[:2])
             curves.depth_bar(row[1])
             for part, colour, label in zip(both.values(), ("#0072B2", "#D55E00"), ("0.3 %", "cut at 8 %"), strict=True):
                 _ratio_line(part, row[2], colour, label)
@@ -89,11 +95,12 @@ def draw_supplement(dataset: xr.Dataset) -> Figure:
     return figure
 
 
-def draw_reference(axes: Axes) -> None:
-    """Human thresholds that a text gives as numbers, and the analytic prior, labelled as what they are."""
+def draw_reference(dataset: xr.Dataset, axes: Axes) -> None:
+    """Human thresholds that a text gives as numbers, the density in photographs, and the analytic prior."""
     orientation = np.linspace(0, 180, 361)
+    density.area(density_of(dataset), axes)
     prior = axes.plot(orientation, 180 * human.analytic_orientation_prior(orientation), color="0.2")[0]
-    axes.set_ylim(0, 2.6)
+    axes.set_ylim(0, 4)
     axes.set_xlim(0, 180)
     axes.set_xticks([0, 45, 90, 135, 180])
     axes.set_xlabel("orientation (degree)")
@@ -103,10 +110,11 @@ def draw_reference(axes: Axes) -> None:
     data = human.read("orientation-discrimination")
     band = right.axhspan(float(data.low[0]), float(data.high[0]), color="#56B4E9", alpha=0.4, lw=0)
     dots = right.plot([0, 90, 180], [float(data.low[1])] * 3, "o", color="#D55E00", ms=4, clip_on=False)[0]
-    right.set_ylim(0, 1.3)
+    right.set_ylim(0, 1.6)
     right.set_ylabel("human threshold (degree)")
-    labels = ["analytic prior (assumed)", "gratings, 0.3–0.5°", "principal meridians, ≈ 0.6°"]
-    axes.legend([prior, band, dots], labels, loc="upper center", handlelength=1, borderpad=0)
+    labels = [f"{dataset.attrs['photographs']} photographs", "analytic prior (assumed)"]
+    labels += ["gratings, 0.3–0.5°", "principal meridians, ≈ 0.6°"]
+    axes.legend([axes.collections[1], prior, band, dots], labels, loc="upper center", handlelength=1, borderpad=0)
 
 
 def draw_method(dataset: xr.Dataset, left: Axes, right: Axes) -> None:
@@ -161,12 +169,11 @@ def draw_state(part: xr.Dataset, axes: Axes, title: str) -> list[Line2D]:
     first = select(part, seed=seeds[0]).copy()
     stack = np.stack([select(part, seed=s).relative_sensitivity.values for s in seeds])
     first["relative_sensitivity"] = (first.relative_sensitivity.dims, stack.mean(0))
-    lines = curves.draw(first.assign_attrs(along="orientation"), axes)
+    lines = curves.draw(first, axes)
     if len(seeds) > 1:
         for i, line in enumerate(lines):
-            axes.fill_between(
-                first.orientation, stack[:, i].min(0), stack[:, i].max(0), color=line.get_color(), alpha=0.12, lw=0
-            )
+            x = first[first.attrs["along"]]
+            axes.fill_between(x, stack[:, i].min(0), stack[:, i].max(0), color=line.get_color(), alpha=0.12, lw=0)
     axes.axhline(1, color="0.8", lw=0.6, zorder=1)
     return lines
 
@@ -196,7 +203,7 @@ def _ratio_axes(axes: Axes) -> None:
     axes.set_ylabel("√D cardinal / oblique")
 
 
-def _same_height(row: Sequence[Axes]) -> None:
+def same_height(row: Sequence[Axes]) -> None:
     """One vertical scale for panels that are compared."""
     drawn = [
         np.concatenate([np.asarray(line.get_ydata(), dtype=float) for line in a.lines] or [np.ones(1)]) for a in row
@@ -210,5 +217,6 @@ def _same_height(row: Sequence[Axes]) -> None:
             axes.text(0.02, 0.98, f"peaks up to {height:.1f}", transform=axes.transAxes, va="top", fontsize=6)
 
 
-def _letter(axes: Axes, letter: str) -> None:
-    axes.annotate(letter, (0, 1), (-28, 8), "axes fraction", textcoords="offset points", fontweight="bold", fontsize=10)
+def letter(axes: Axes, name: str) -> None:
+    """The panel's letter."""
+    axes.annotate(name, (0, 1), (-28, 8), "axes fraction", textcoords="offset points", fontweight="bold", fontsize=10)

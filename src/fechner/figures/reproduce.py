@@ -4,19 +4,38 @@ from __future__ import annotations
 
 import html
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import xarray as xr
+from matplotlib.figure import Figure
 
 from fechner import results
 from fechner.errors import FechnerError, choices
 from fechner.figures import claims as claims_file
-from fechner.figures import fig2, fig2_claims, fig2_draw, style
+from fechner.figures import fig1, fig2, fig2_claims, fig2_draw, fig3, fig3_draw, style
 from fechner.figures.claims import Claim
-from fechner.figures.fig2 import Say
+from fechner.figures.parts import MAIN, Run, Say
+from fechner.networks import load
+from fechner.statistics import photographs
 
-FIGURES = ("fig2",)
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a figure is made; `draw` gives figures by file name, the first of which is named like the figure."""
+
+    profiles: Collection[str]
+    compute: Callable[[Run], xr.Dataset]
+    draw: Callable[[xr.Dataset], dict[str, Figure]]
+    claims: Callable[[xr.Dataset], list[Claim]]
+
+
+FIGURES = {
+    "fig1": Recipe(fig1.PROFILES, fig1.compute, fig1.draw, fig1.claims),
+    "fig2": Recipe(fig2.PROFILES, fig2.compute, fig2_draw.draw, fig2_claims.claims),
+    "fig3": Recipe(fig3.PROFILES, fig3.compute, fig3_draw.draw, fig3.claims),
+}
 
 
 def reproduce(
@@ -24,6 +43,8 @@ def reproduce(
     profile: str = "quick",
     out: str | Path = "results",
     *,
+    images: str | Path | None = None,
+    checkpoints: Sequence[str] = (),
     resume: bool = False,
     device: str = "cpu",
     say: Say = print,
@@ -31,22 +52,27 @@ def reproduce(
     """Reproduce figures of Benjamin et al. (2022); returns the Dataset of the last one.
 
     Writes OUT/<figure>/{data.nc, <figure>.svg, <figure>.png, claims.json} and OUT/index.html. Finished parts are kept
-    in OUT/<figure>/parts, and read instead of measured again with `resume`. Raises `FechnerError` for an unknown figure
-    or profile, and if OUT cannot be written.
+    in OUT/<figure>/parts and OUT/photographs, and read instead of measured again with `resume`. `images` are the
+    photographs whose statistics are taken, as for `image_statistics`. `checkpoints` are weights files, FILE or
+    NETWORK=FILE, that Figure 3 measures beside. Raises `FechnerError` for an unknown figure or profile, images or
+    checkpoints that cannot be read, and if OUT cannot be written, before anything is measured.
     """
-    wanted = FIGURES if "all" in figures else tuple(figures)
+    wanted = tuple(FIGURES) if "all" in figures else tuple(figures)
     for name in wanted:
         if name not in FIGURES:
             raise choices("figure", name, [*FIGURES, "all"])
-    if profile not in fig2.PROFILES:
-        raise choices("profile", profile, fig2.PROFILES)
+        if profile not in FIGURES[name].profiles:
+            raise choices("profile", profile, FIGURES[name].profiles)
     out = Path(out)
     results.writable(out / "index.html")
+    photographs(images)
+    files = tuple(_checkpoint(c) for c in checkpoints)
+    dataset = xr.Dataset()
     for name in wanted:
         folder = out / name
         results.writable(folder / "data.nc")
         began = time.monotonic()
-        dataset = fig2.compute(fig2.PROFILES[profile], folder / "parts", resume, device, say)
+        dataset = FIGURES[name].compute(Run(profile, folder, images, files, resume, device, say))
         dataset.attrs |= {"profile": profile, "seconds": round(time.monotonic() - began, 1)}
         results.save(dataset, folder / "data.nc")
         found = redraw(folder)
@@ -58,13 +84,23 @@ def reproduce(
 def redraw(folder: Path) -> list[Claim]:
     """Draw a figure and judge its claims anew from its saved data.nc, in seconds."""
     dataset = results.read(folder / "data.nc")
-    if dataset.attrs.get("figure") != "fig2":
+    name = dataset.attrs.get("figure")
+    if name not in FIGURES:
         raise FechnerError(f"'{folder / 'data.nc'}' holds no figure that can be drawn here")
-    style.write(fig2_draw.draw(dataset), folder / "fig2")
-    style.write(fig2_draw.draw_supplement(dataset), folder / "fig2_supplement")
-    found = fig2_claims.claims(dataset)
+    for file, figure in FIGURES[name].draw(dataset).items():
+        style.write(figure, folder / file)
+    found = FIGURES[name].claims(dataset)
     claims_file.write(found, folder / "claims.json")
     return found
+
+
+def _checkpoint(given: str) -> tuple[str, str]:
+    """Network and file of a checkpoint, which is loaded once to see that it fits."""
+    network, equals, file = given.partition("=")
+    if not equals:
+        network, file = MAIN[0], given
+    load(network, file)
+    return network, file
 
 
 def _page(out: Path) -> None:
@@ -78,14 +114,15 @@ def _page(out: Path) -> None:
         rows = "".join(
             f"<tr><td>{html.escape(c.statement)}<br><small>{html.escape(c.criterion)}</small></td><td>{c.measured:.3f} "
             f"[{c.interval[0]:.3f}, {c.interval[1]:.3f}]</td><td>{'holds' if c.holds else '<b>does not hold</b>'}</td></tr>"
-            for c in fig2_claims.claims(dataset)
+            for c in claims_file.read(folder / "claims.json")
         )
         record = ", ".join(
-            f"{k} {dataset.attrs[k]}" for k in ("profile", "seconds", "fechner_version", "torch_version", "date")
+            f"{k} {dataset.attrs[k]}"
+            for k in ("profile", "photographs", "seconds", "fechner_version", "torch_version", "date")
         )
+        drawn = "".join(f"<img src='{name}/{p.name}' alt='{p.stem}'>" for p in sorted(folder.glob("*.svg")))
         sections.append(
-            f"<h2>{name}</h2><img src='{name}/{name}.svg' alt='{name}'><img src='{name}/{name}_supplement.svg' "
-            f"alt='{name}, supplement'><table><tr><th>claim and criterion</th><th>measured [95 % interval]</th><th></th></tr>"
+            f"<h2>{name}</h2>{drawn}<table><tr><th>claim and criterion</th><th>measured [95 % interval]</th><th></th></tr>"
             f"{rows}</table><p><a href='{name}/data.nc'>data</a>, <a href='{name}/claims.json'>claims</a>; "
             f"{html.escape(record)}; command: <code>{html.escape(dataset.attrs['command'])}</code></p>"
         )
