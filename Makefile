@@ -3,6 +3,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 OUT ?= results
+# A folder, .tar or .zip of photographs; by default the nine in scikit-image's wheel.
+IMAGES ?=
 
 .PHONY: reproduce test test-slow check format benchmark clean
 .DELETE_ON_ERROR:
@@ -16,7 +18,7 @@ $(INSTALLED): pyproject.toml
 	@touch $@
 
 reproduce: $(INSTALLED)
-	$(BIN)/fechner reproduce all --profile quick --resume --out $(OUT)
+	$(BIN)/fechner reproduce all --profile quick --resume --out $(OUT) $(if $(IMAGES),--images $(IMAGES))
 
 test: check
 	$(BIN)/python -m pytest

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
@@ -63,7 +64,10 @@ def test_sensitivity_saves_and_draws(
         (["sensitivity", "alexnet", "--weights", "init", "--set", "contrast=2"], "contrast must lie in [0, 1]"),
         (["sensitivity", "alexnet", "--weights", "init", "--set", "spatial_frequency=51"], "Nyquist limit of 50"),
         (["sensitivity", "alexnet", "--weights", "init", "--set", "sigma"], "--set takes NAME=VALUE"),
-        (["sensitivity", "alexnet", "--weights", "init", "--values", "many"], "must be a whole number or numbers"),
+        (
+            ["sensitivity", "alexnet", "--weights", "init", "--values", "many"],
+            "must be a whole number, numbers separated by commas, or LOW:HIGH:NUMBER",
+        ),
         (["sensitivity", "alexnet", "--weights", "init", "--average", "fase=3"], "did you mean: phase"),
         (["sensitivity", "alexnet", "--weights", "none.pt"], "no weights file 'none.pt'"),
         (["sensitivity", "alexnet", "--stimulus", "gabr"], "did you mean: gabor"),
@@ -71,6 +75,15 @@ def test_sensitivity_saves_and_draws(
         (["sensitivity", "alexnet", "--figure", "a.jpeg"], "--figure must end in"),
         (["sensitivity", "alexnet", "--out", "/proc/no/c.nc"], "cannot make the folder"),
         (["networks", "zzz*"], "no network matches"),
+        (["statistics", "gone"], "no folder or archive of images 'gone'"),
+        (["statistics", "--feature", "hues"], "unknown feature 'hues'; did you mean: hue"),
+        (["statistics", "--feature", "hue", "--set", "saturation=2"], "saturation must lie in [0, 1]"),
+        (["statistics", "--set", "scales=fine"], "cannot measure orientation"),
+        (["statistics", "--out", "/proc/no/p.nc"], "cannot make the folder"),
+        (["statistics", "--figure", "p.jpeg"], "--figure must end in"),
+        (["compare", "gone.nc", "gone.nc"], "no result file 'gone.nc'"),
+        (["reproduce", "--images", "gone"], "no folder or archive of images 'gone'"),
+        (["reproduce", "fig3", "--weights", "gone.pt"], "no weights file 'gone.pt'"),
         (["layers", "resnet81"], "did you mean"),
         (["layers", "vit_b_16", "--size", "100"], "cannot run on 100 × 100"),
         (["stimuli", "gaborr"], "did you mean: gabor"),
@@ -112,7 +125,9 @@ def test_stimuli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert (tmp_path / "s.png").stat().st_size > 10_000
 
 
-@pytest.mark.parametrize("command", ["sensitivity", "networks", "layers", "stimuli", "reproduce"])
+@pytest.mark.parametrize(
+    "command", ["sensitivity", "statistics", "compare", "networks", "layers", "stimuli", "reproduce"]
+)
 def test_help_teaches(command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(monkeypatch, command, "--help") == 0
     assert "Usage" in capsys.readouterr().out
@@ -127,3 +142,54 @@ def test_interruption_keeps_finished_parts(
     monkeypatch.setattr("fechner.reproduce", stop)
     assert run(monkeypatch, "reproduce", "--out", tmp_path) == 130
     assert "run again with --resume" in capsys.readouterr().err
+
+
+def test_statistics_and_compare(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    prior, curves = tmp_path / "prior.nc", tmp_path / "curves.nc"
+    words: list[str | Path] = [
+        "statistics",
+        "--feature",
+        "hue",
+        "--set",
+        "values=72",
+        "--set",
+        "value=0.4",
+        "--bootstraps",
+        "50",
+    ]
+    assert run(monkeypatch, *words, "--out", prior, "--figure", tmp_path / "prior.png") == 0
+    assert "9 photographs from scikit-image: a first look" in capsys.readouterr().out.replace("\n", " ")
+    assert results.read(prior).sizes["hue"] == 72
+    words = [
+        "sensitivity",
+        "resnet18",
+        "--weights",
+        "init",
+        "--stimulus",
+        "hue-hsv",
+        "--along",
+        "hue",
+        "--values",
+        "12",
+    ]
+    words += ["--average", "saturation=0.5:0.9:3", "--set", "size=32", "--layers", "layer?", "--out", curves]
+    assert run(monkeypatch, *words) == 0
+    assert results.read(curves).saturation.values.tolist() == pytest.approx([0.5, 0.7, 0.9])
+    assert run(monkeypatch, "compare", curves, prior, "--out", tmp_path / "c.nc", "--figure", tmp_path / "c.svg") == 0
+    out = capsys.readouterr().out
+    assert "layer4" in out
+    assert "CIELAB distance" in out
+    assert results.read(tmp_path / "c.nc").sizes["layer"] == 5
+    assert (tmp_path / "c.svg").stat().st_size > 10_000
+    assert run(monkeypatch, "compare", curves, prior, "--json") == 0
+    assert {r["layer"] for r in json.loads(capsys.readouterr().out)} == {
+        "input",
+        "layer1",
+        "layer2",
+        "layer3",
+        "layer4",
+    }
+    assert run(monkeypatch, "compare", prior, curves) == 2
+    assert "give the curves first" in capsys.readouterr().err

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import numpy as np
 import torch
 import typer
 from matplotlib.axes import Axes
@@ -55,11 +56,12 @@ def sensitivity(
     network: Annotated[str, typer.Argument(help="A name from `fechner networks`.")],
     stimulus_name: Annotated[str, typer.Option("--stimulus", help=f"One of: {', '.join(STIMULI)}.")] = "gabor",
     along: Annotated[str, typer.Option(help="The stimulus parameter to measure along.")] = "orientation",
-    values: Annotated[str, typer.Option(help="How many values, or the values: 1,2,4,8.")] = "180",
+    values: Annotated[str, typer.Option(help="How many values, or the values: 1,2,4,8 or 0.5:0.9:8.")] = "180",
     average: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="NAME=VALUES", help="Nuisance parameter to average over [default: phase=10 if it has one]."
+            metavar="NAME=VALUES",
+            help="Nuisance parameter to average over, e.g. saturation=0.5:0.9:8 [default: phase=10 if it has one].",
         ),
     ] = None,
     settings: Settings = None,
@@ -327,14 +329,16 @@ def _pair(text: str, option: str) -> tuple[str, str]:
 
 
 def _values(text: str) -> int | list[float]:
+    """A number of values, values separated by commas, or LOW:HIGH:NUMBER for even steps with both ends."""
     try:
-        return int(text)
+        if text.count(":") == 2:
+            low, high, number = text.split(":")
+            return np.linspace(float(low), float(high), int(number)).tolist()
+        return int(text) if text.lstrip("-").isdigit() else [float(v) for v in text.split(",")]
     except ValueError:
-        pass
-    try:
-        return [float(v) for v in text.split(",")]
-    except ValueError:
-        raise FechnerError(f"values must be a whole number or numbers separated by commas, got '{text}'") from None
+        raise FechnerError(
+            f"values must be a whole number, numbers separated by commas, or LOW:HIGH:NUMBER, got '{text}'"
+        ) from None
 
 
 def _device(name: str) -> torch.device:
