@@ -7,4 +7,6 @@ from fechner.statistics.density import image_statistics as image_statistics
 from fechner.statistics.density import make as make
 from fechner.statistics.images import Photograph as Photograph
 from fechner.statistics.images import photographs as photographs
+from fechner.statistics.patches import principal_components as principal_components
+from fechner.statistics.patches import reconstruct as reconstruct
 from fechner.statistics.stream import is_first_process as is_first_process

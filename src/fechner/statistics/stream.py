@@ -79,21 +79,21 @@ def totals(
     rank, world = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
     mine = photographs[rank::world]
     share = _Share(mine, feature, bootstraps, seed)
-    loader = DataLoader(share, batch_size=None, num_workers=_workers(len(mine)) if workers is None else workers)
+    loader = DataLoader(share, batch_size=None, num_workers=processes(len(mine)) if workers is None else workers)
     parts: list[Array] = []
     skipped: dict[str, str] = {}
     with bar(progress and rank == 0, "photographs") as shown:
         task = shown.add_task(feature.name.replace("_", " "), total=len(mine))
         for count, reasons, part in loader:
             skipped |= reasons
-            _check(skipped, len(photographs))
+            check_skipped(skipped, len(photographs))
             parts += [] if part is None else [part]
             shown.update(task, advance=count)
     if world > 1:
         shares = _gather((parts, skipped), world)
         parts = [part for share_parts, _ in shares for part in share_parts]
         skipped = {name: why for _, reasons in shares for name, why in reasons.items()}
-        _check(skipped, len(photographs))
+        check_skipped(skipped, len(photographs))
     return np.sum(parts, 0), dict(sorted(skipped.items()))
 
 
@@ -103,7 +103,8 @@ def _weights(name: str, bootstraps: int, seed: int) -> Array:
     return np.concatenate([[1.0], _POISSON[np.frombuffer(random, "<u2")]])
 
 
-def _check(skipped: dict[str, str], total: int) -> None:
+def check_skipped(skipped: dict[str, str], total: int) -> None:
+    """Raise `FechnerError` if more than a tenth of all photographs have been skipped."""
     if len(skipped) > _MOST_SKIPPED * total:
         name, why = next(iter(skipped.items()))
         raise FechnerError(
@@ -111,7 +112,7 @@ def _check(skipped: dict[str, str], total: int) -> None:
         )
 
 
-def _workers(count: int) -> int:
+def processes(count: int) -> int:
     """Processes on this machine for so many photographs; starting one costs more than measuring a few."""
     if count < 2 * _BATCH:
         return 0

@@ -1,0 +1,332 @@
+"""Gradient descent in deep linear networks: the end-to-end map along learning, by three engines.
+
+Everything happens in the basis of the principal components, where the covariance is a diagonal. Learning is gradient
+descent on the mean squared error over all output elements, so that a step of learning rate η advances the gradient flow
+on ½E‖y − Ŵx‖² by the time 2η/d, d being the number of outputs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import xarray as xr
+from torch import Tensor
+
+from fechner import results
+from fechner.errors import FechnerError, choices
+from fechner.learning.flow import flow
+from fechner.progress import bar
+
+Array = npt.NDArray[np.float64]
+Weights = list[Tensor]
+
+
+@dataclass(frozen=True)
+class LinearNetwork:
+    """The network and what it starts from.
+
+    `depth` matrices in a chain, or "tied": x̂ = WᵀWx. `start` "uniform" draws every weight from ±`scale` (Benjamin et al.
+    2022: 0.005 for one and two matrices, 0.01 for three); "balanced" aligns all layers with the data, so that each
+    mode of the end-to-end map starts at `scale`.
+
+    >>> LinearNetwork(depth=2).matrices
+    2
+    """
+
+    depth: int | Literal["tied"] = "tied"
+    start: Literal["uniform", "balanced"] = "uniform"
+    scale: float = 0.005
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.depth != "tied" and (not isinstance(self.depth, int) or not 1 <= self.depth <= 6):
+            raise FechnerError(f"depth must be 'tied' or a number of matrices from 1 to 6, got {self.depth!r}")
+        if self.start not in ("uniform", "balanced"):
+            raise choices("start", str(self.start), ["uniform", "balanced"])
+        if not self.scale > 0 and self.depth != 1:
+            raise FechnerError(
+                f"scale must be greater than 0, got {self.scale:g}: zero weights are a saddle, from which gradient descent "
+                "never moves"
+            )
+
+    @property
+    def matrices(self) -> int:
+        """How many weight matrices there are."""
+        return 1 if self.depth == "tied" else self.depth
+
+    def weights(self, inputs: int, outputs: int, dtype: torch.dtype, device: torch.device) -> Weights:
+        """Initial weights; hidden layers are as wide as the input."""
+        if self.start == "balanced":
+            share = 0.5 if self.depth == "tied" else 1 / self.matrices
+            sizes = [(inputs, inputs)] * (self.matrices - 1) + [(inputs if self.depth == "tied" else outputs, inputs)]
+            return [self.scale**share * torch.eye(*s, dtype=dtype, device=device) for s in sizes]
+        generator = torch.Generator().manual_seed(self.seed)
+        sizes = [(inputs, inputs)] * (self.matrices - 1) + [(inputs if self.depth == "tied" else outputs, inputs)]
+        drawn = [torch.rand(s, generator=generator, dtype=torch.float64) * 2 - 1 for s in sizes]
+        return [(self.scale * w).to(device, dtype) for w in drawn]
+
+    def map(self, weights: Weights) -> Tensor:
+        """End-to-end map (output, input)."""
+        if self.depth == "tied":
+            return weights[0].T @ weights[0]
+        product = weights[0]
+        for w in weights[1:]:
+            product = w @ product
+        return product
+
+    def respond(self, weights: Weights, inputs: Tensor) -> Tensor:
+        """Outputs (n, output) to inputs (n, input), layer by layer."""
+        if self.depth == "tied":
+            return inputs @ weights[0].T @ weights[0]
+        for w in weights:
+            inputs = inputs @ w.T
+        return inputs
+
+    def descent(self, weights: Weights, variance: Tensor, covariance: Tensor) -> Weights:
+        """Minus the gradient of ½E‖y − Ŵx‖² for each matrix.
+
+        `variance` is the covariance of the inputs, or its diagonal (input,), `covariance` (output, input) that of target
+        and input.
+        """
+        if self.depth == "tied":
+            w = weights[0]
+            error = covariance - _times(w.T @ w, variance)
+            return [w @ (error + error.T)]
+        before = [weights[0]]
+        for w in weights[1:-1]:
+            before.append(w @ before[-1])
+        whole = weights[-1] @ before[-1] if len(weights) > 1 else weights[0]
+        back = covariance - _times(whole, variance)
+        steps = []
+        for i in range(len(weights) - 1, 0, -1):
+            steps.append(back @ before[i - 1].T)
+            back = weights[i].T @ back
+        return [back, *reversed(steps)]
+
+    def curvature(self, variance: float) -> float:
+        """The largest eigenvalue of the Hessian once the strongest component is learned, with balanced layers."""
+        return (4 if self.depth == "tied" else self.matrices) * variance
+
+
+@dataclass(frozen=True)
+class Phase:
+    """What is learned, for so many steps.
+
+    `variance`: of the inputs' principal components (input,), or the covariance of the inputs (input, input) where these
+    are not the components, as after a switch of image statistics. `covariance` of target and input (output, input);
+    without it the target is the input. `data` (n, input): what minibatches are drawn from, with the input as target.
+    """
+
+    variance: Array
+    steps: int
+    covariance: Array | None = None
+    data: Array | None = field(default=None, repr=False)
+
+    @property
+    def inputs(self) -> int:
+        """Dimensions of the input."""
+        return len(self.variance)
+
+    @property
+    def outputs(self) -> int:
+        """Dimensions of the target."""
+        return self.inputs if self.covariance is None else len(self.covariance)
+
+    def strongest(self) -> float:
+        """The largest variance along any direction."""
+        return float(self.variance.max() if self.variance.ndim == 1 else np.linalg.eigvalsh(self.variance)[-1])
+
+    def tensors(self, dtype: torch.dtype, device: torch.device) -> tuple[Tensor, Tensor]:
+        """Variance and covariance with the target."""
+        variance = torch.as_tensor(self.variance, dtype=dtype, device=device)
+        if self.covariance is not None:
+            return variance, torch.as_tensor(self.covariance, dtype=dtype, device=device)
+        return variance, torch.diag(variance) if variance.dim() == 1 else variance
+
+
+Engine = Literal["flow", "descent", "minibatch"]
+
+
+def learn(
+    network: LinearNetwork,
+    phases: Phase | Sequence[Phase],
+    snapshots: Sequence[int],
+    *,
+    learning_rate: float = 1.0,
+    engine: Engine = "flow",
+    batch: int = 16384,
+    tolerance: float = 2e-3,
+    dtype: torch.dtype = torch.float32,
+    device: str | torch.device = "cpu",
+    progress: bool = True,
+) -> xr.Dataset:
+    """The end-to-end map of a linear network at chosen steps of learning.
+
+    >>> found = learn(LinearNetwork(2, "balanced", 0.01), Phase(np.array([4.0, 1.0]), 200), [0, 50, 200])
+    >>> found.end_to_end.dims
+    ('step', 'output', 'component')
+
+    Args:
+        network: what learns.
+        phases: what it learns: the variances of principal components (`principal_components(...).variance`), and the
+            target; several phases follow one another.
+        snapshots: the steps at which the map is kept, as copies.
+        learning_rate: of gradient descent on the mean squared error.
+        engine: "descent" takes every step, on the covariance; "flow" integrates gradient flow over the same time with
+            adaptive steps; "minibatch" draws `batch` of the phase's `data` (n, component) for every step, as published.
+        tolerance: of each adaptive step, relative to the weights.
+
+    Returns:
+        A Dataset: `end_to_end` (step, output, component) in the basis of the components; `loss`, the mean squared error over all
+        elements; attributes with all settings.
+
+    Raises:
+        FechnerError: for snapshots outside the phases, a learning rate beyond the stability limit (which it names),
+            and data that do not fit.
+    """
+    phases = [phases] if isinstance(phases, Phase) else list(phases)
+    wanted, limit = _check(network, phases, snapshots, learning_rate, engine)
+    inputs, outputs = phases[0].inputs, phases[0].outputs
+    target = torch.device(device)
+    weights = network.weights(inputs, outputs, dtype, target)
+    time = 2 * learning_rate / outputs
+    maps: dict[int, tuple[npt.NDArray[np.floating], float]] = {}
+    done = 0
+    with bar(progress, "steps") as shown:
+        task = shown.add_task(f"linear network, {network.depth}, {engine}", total=sum(p.steps for p in phases))
+        for phase in phases:
+            tensors = phase.tensors(dtype, target)
+            advance = _engine(engine, network, phase, tensors, learning_rate, tolerance, batch)
+            end = done + phase.steps
+            for stop in sorted({done, *(s for s in wanted if done <= s <= end), end}):
+                weights = advance(weights, stop - done)
+                shown.update(task, advance=stop - done)
+                done = stop
+                if not all(bool(torch.isfinite(w).all()) for w in weights):
+                    raise FechnerError(f"learning diverged before step {done}: lower learning_rate below {limit:.4g}")
+                if stop in wanted:
+                    # A copy: what is learned later must not change it.
+                    kept = network.map(weights).clone()
+                    maps[stop] = (kept.cpu().numpy(), _loss(kept, phase, *tensors))
+    attributes = results.provenance() | {
+        "depth": str(network.depth),
+        "start": network.start,
+        "scale": network.scale,
+        "seed": network.seed,
+        "learning_rate": learning_rate,
+        "engine": engine,
+        "time_per_step": time,
+        "dtype": str(dtype).removeprefix("torch."),
+    }
+    return xr.Dataset(
+        {
+            "end_to_end": (("step", "output", "component"), np.stack([maps[s][0] for s in wanted])),
+            "loss": ("step", np.array([maps[s][1] for s in wanted]), {"long_name": "mean squared error"}),
+        },
+        {"step": wanted, "component": np.arange(1, inputs + 1)},
+        attributes,
+    )
+
+
+def _engine(
+    engine: Engine,
+    network: LinearNetwork,
+    phase: Phase,
+    tensors: tuple[Tensor, Tensor],
+    learning_rate: float,
+    tolerance: float,
+    batch: int,
+) -> Callable[[Weights, int], Weights]:
+    """What takes weights so many steps further."""
+    time = 2 * learning_rate / phase.outputs
+
+    def slope(weights: Weights) -> Weights:
+        return network.descent(weights, *tensors)
+
+    curvature = 1.2 * network.curvature(phase.strongest())
+    step: float | None = None
+
+    def flowing(weights: Weights, steps: int) -> Weights:
+        nonlocal step
+        weights, step = flow(slope, weights, steps * time, curvature, tolerance, step)
+        return weights
+
+    def descending(weights: Weights, steps: int) -> Weights:
+        for _ in range(steps):
+            weights = [w + time * g for w, g in zip(weights, slope(weights), strict=True)]
+        return weights
+
+    rng = np.random.default_rng(network.seed)
+
+    def sampling(weights: Weights, steps: int) -> Weights:
+        assert phase.data is not None
+        for _ in range(steps):
+            drawn = phase.data[rng.integers(0, len(phase.data), batch)]
+            x = torch.as_tensor(drawn, dtype=weights[0].dtype, device=weights[0].device)
+            weights = [w.detach().requires_grad_() for w in weights]
+            loss = (network.respond(weights, x) - x).square().mean()
+            slopes = torch.autograd.grad(loss, weights)
+            weights = [(w - learning_rate * g).detach() for w, g in zip(weights, slopes, strict=True)]
+        return weights
+
+    return {"flow": flowing, "descent": descending, "minibatch": sampling}[engine]
+
+
+def _check(
+    network: LinearNetwork, phases: Sequence[Phase], snapshots: Sequence[int], learning_rate: float, engine: Engine
+) -> tuple[list[int], float]:
+    """The snapshots in order, and the largest stable learning rate; `FechnerError` for what cannot be learned."""
+    if engine not in ("flow", "descent", "minibatch"):
+        raise choices("engine", str(engine), ["flow", "descent", "minibatch"])
+    for phase in phases:
+        if phase.steps < 1:
+            raise FechnerError(f"a phase needs at least 1 step, got {phase.steps}")
+        given = [a for a in (phase.variance, phase.covariance) if a is not None]
+        if not all(np.isfinite(a).all() for a in given) or np.diagonal(np.atleast_2d(phase.variance)).min() < 0:
+            raise FechnerError("variances must be finite and not negative, covariances finite")
+        if (phase.inputs, phase.outputs) != (phases[0].inputs, phases[0].outputs):
+            raise FechnerError("all phases must have the same number of inputs and of outputs")
+        if network.depth == "tied" and phase.outputs != phase.inputs:
+            raise FechnerError(f"a tied network returns {phase.inputs} values, the target has {phase.outputs}")
+        if engine == "minibatch" and (
+            phase.data is None or phase.data.shape[1] != phase.inputs or phase.covariance is not None
+        ):
+            raise FechnerError("minibatches need the data of each phase (n, input), and have the input as target")
+    total = sum(p.steps for p in phases)
+    wanted = sorted({int(s) for s in snapshots})
+    if not wanted or wanted[0] < 0 or wanted[-1] > total:
+        raise FechnerError(f"snapshots must lie in [0, {total}], the steps of all phases, got {list(snapshots)[:5]}")
+    if not learning_rate > 0:
+        raise FechnerError(f"learning_rate must be greater than 0, got {learning_rate}")
+    strongest = max(p.strongest() for p in phases)
+    if strongest <= 0:
+        raise FechnerError("the inputs do not vary: there is nothing to learn")
+    limit = phases[0].outputs / network.curvature(strongest)
+    if learning_rate >= limit and engine != "flow":
+        raise FechnerError(
+            f"learning rate {learning_rate:g} diverges: with the largest variance {strongest:.4g} gradient descent is "
+            f"stable below {limit:.4g}"
+        )
+    return wanted, limit
+
+
+def _times(matrix: Tensor, variance: Tensor) -> Tensor:
+    return matrix * variance if variance.dim() == 1 else matrix @ variance
+
+
+def _loss(end: Tensor, phase: Phase, variance: Tensor, covariance: Tensor) -> float:
+    """E‖y − Ŵx‖² / d; the target's own variance is known where it is the input, and taken as explained otherwise."""
+    fitted = (_times(end, variance) * end).sum() - 2 * (covariance * end).sum()
+    own = covariance.trace() if phase.covariance is None else _explained(variance, covariance)
+    return float(own + fitted) / len(end)
+
+
+def _explained(variance: Tensor, covariance: Tensor) -> Tensor:
+    """Variance of the target that a linear map of the input explains."""
+    full = torch.diag(variance) if variance.dim() == 1 else variance
+    return (covariance @ torch.linalg.pinv(full.double(), hermitian=True).to(covariance) * covariance).sum()

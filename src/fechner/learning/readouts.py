@@ -1,0 +1,116 @@
+"""What a learning linear network does: read from the maps that `learn` kept."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import xarray as xr
+
+from fechner.errors import FechnerError, choices
+from fechner.stimuli import Family, parameters
+
+Array = npt.NDArray[np.float64]
+
+
+def proportion_learned(learned: xr.Dataset) -> xr.DataArray:
+    """The diagonal of the end-to-end map in the basis of the components (step, component): 0 at first, 1 when learned."""
+    maps = learned["end_to_end"]
+    if maps.sizes["output"] != maps.sizes["component"]:
+        raise FechnerError("the proportion learned is that of a network whose target is its input")
+    diagonal = np.einsum("sii->si", maps.values)
+    return xr.DataArray(diagonal, maps.coords, ("step", "component"), attrs={"long_name": "proportion learned s"})
+
+
+def misalignment(learned: xr.Dataset) -> xr.DataArray:
+    """The share of the squared map off its diagonal, for each step: 0 where every component is learned by itself."""
+    maps = learned["end_to_end"].values.astype(np.float64)
+    whole = np.square(maps).sum((1, 2))
+    return xr.DataArray(1 - np.square(np.einsum("sii->si", maps)).sum(1) / whole, {"step": learned.step}, ("step",))
+
+
+def learning_step(learned: xr.Dataset, criterion: float = 0.5) -> xr.DataArray:
+    """The step at which each component is learned to a criterion, interpolated; NaN if it is not by the end."""
+    curves, steps = proportion_learned(learned).values, learned.step.values.astype(float)
+    reached = curves >= criterion
+    at = reached.argmax(0)
+    before = np.maximum(at - 1, 0)
+    column = np.arange(curves.shape[1])
+    low, high = curves[before, column], curves[at, column]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        part = np.where(at > 0, (criterion - low) / (high - low), 0.0)
+    found = np.where(reached.any(0), steps[before] + part * (steps[at] - steps[before]), np.nan)
+    return xr.DataArray(found, {"component": learned.component}, ("component",), attrs={"units": "step"})
+
+
+def sensitivity_of_maps(
+    learned: xr.Dataset,
+    pca: xr.Dataset,
+    stimulus: Family,
+    along: str,
+    values: Sequence[float],
+    average: Mapping[str, Any],
+) -> xr.DataArray:
+    """D = ‖Ŵ ∂x/∂θ‖² of the end-to-end map at every kept step, exact; Fisher information under unit Gaussian noise.
+
+    `stimulus` gives grey images (B, C, H, W) of which the first channel is a patch; its derivative is taken forward, in
+    float64. Returns (step, <along>, nuisance), per unit² of the parameter: average over nuisance, then D^(−1/2) is the
+    threshold. All steps are one batched product.
+    """
+    known = parameters(stimulus)
+    for name in (along, *average):
+        if name not in known:
+            raise choices("parameter of the stimulus", name, known)
+    grid = known[along].values(along, values)
+    nuisance = {name: known[name].values(name, spec) for name, spec in average.items()}
+    mesh = np.meshgrid(grid, *nuisance.values(), indexing="ij")
+    tensors = [torch.as_tensor(m.ravel(), dtype=torch.float64) for m in mesh]
+    fixed = dict(zip(nuisance, tensors[1:], strict=True))
+    _, slopes, *_ = torch.func.jvp(
+        lambda v: stimulus(**{along: v}, **fixed), (tensors[0],), (torch.ones_like(tensors[0]),)
+    )
+    pixels = slopes[:, 0].flatten(1)
+    if pixels.shape[1] != pca.sizes["pixel"]:
+        raise FechnerError(f"the stimulus has {pixels.shape[1]} pixels, the patches {pca.sizes['pixel']}")
+    directions = torch.as_tensor(pca.components.values) @ pixels.T
+    maps = torch.as_tensor(learned["end_to_end"].values)
+    squared = torch.matmul(maps, directions.to(maps.dtype)).double().square().sum(1).numpy()
+    shape = (len(maps), len(grid), *map(len, nuisance.values()))
+    coordinates = {"step": learned.step.values, along: grid, **nuisance}
+    units = {"units": f"1/({known[along].units})^2"}
+    return xr.DataArray(squared.reshape(shape), coordinates, ("step", along, *nuisance), attrs=units)
+
+
+def elbow(frequency: Array, threshold: Array) -> float:
+    """Where a threshold that is flat and then rises as a line begins to rise, fitted by least squares.
+
+    >>> f = np.arange(1.0, 20.0)
+    >>> round(elbow(f, 1.0 + np.maximum(f - 8.0, 0)), 1)
+    8.0
+    """
+    best, found = np.inf, float("nan")
+    for at in np.linspace(frequency[0], frequency[-1], 40 * len(frequency) + 1)[:-1]:
+        design = np.stack([np.ones_like(frequency), np.maximum(frequency - at, 0)], 1)
+        rest = threshold - design @ np.linalg.lstsq(design, threshold, rcond=None)[0]
+        if (size := float(rest @ rest)) < best - 1e-15:
+            best, found = size, float(at)
+    return found
+
+
+def acuity(frequency: Array, threshold: Array, criterion: float) -> float:
+    """The highest frequency whose threshold is below a criterion, interpolated between frequencies; NaN if there is none.
+
+    >>> float(acuity(np.array([1.0, 2.0, 3.0]), np.array([0.1, 0.2, 0.4]), 0.3))
+    2.5
+    """
+    below = np.flatnonzero(threshold < criterion)
+    if not len(below):
+        return float("nan")
+    last = below[-1]
+    if last == len(frequency) - 1:
+        return float(frequency[-1])
+    part = (criterion - threshold[last]) / (threshold[last + 1] - threshold[last])
+    return float(frequency[last] + part * (frequency[last + 1] - frequency[last]))

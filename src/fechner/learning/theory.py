@@ -1,0 +1,93 @@
+"""Closed forms of gradient flow in linear networks, one function a formula.
+
+Gradient flow on ½E‖y − Wx‖² in time t; λ is the variance of an input component, σ its covariance with the target (σ = λ
+for an autoencoder), s the strength of the mode in the end-to-end map. Balanced layers whose singular vectors are those
+of the data.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from scipy.linalg import expm
+
+from fechner.errors import FechnerError
+
+Array = npt.NDArray[np.float64]
+
+
+def rate(s: npt.ArrayLike, depth: int, variance: npt.ArrayLike, covariance: npt.ArrayLike) -> Array:
+    """ds/dt = N s^(2−2/N) (σ − λs) of a network of N balanced layers.
+
+    >>> float(rate(0.25, 2, 2.0, 2.0))
+    0.75
+    """
+    _depth(depth)
+    s = np.asarray(s, dtype=float)
+    return depth * s ** (2 - 2 / depth) * (np.asarray(covariance) - np.asarray(variance) * s)
+
+
+def one_layer(t: npt.ArrayLike, start: npt.ArrayLike, variance: npt.ArrayLike, covariance: npt.ArrayLike) -> Array:
+    """s(t) = σ/λ + (s₀ − σ/λ) e^(−λt)."""
+    end = np.asarray(covariance) / np.asarray(variance)
+    return end + (np.asarray(start) - end) * np.exp(-np.asarray(variance) * np.asarray(t))
+
+
+def two_layers(t: npt.ArrayLike, start: npt.ArrayLike, variance: npt.ArrayLike, covariance: npt.ArrayLike) -> Array:
+    """s(t) = s∞ / (1 + (s∞/s₀ − 1) e^(−2σt)), s∞ = σ/λ (Saxe et al. 2014 for λ = 1)."""
+    end = np.asarray(covariance) / np.asarray(variance)
+    return end / (1 + (end / np.asarray(start) - 1) * np.exp(-2 * np.asarray(covariance) * np.asarray(t)))
+
+
+def four_layers_time(s: npt.ArrayLike, start: npt.ArrayLike, variance: float, covariance: float) -> Array:
+    """The time at which four layers reach s: F(s) − F(s₀), F(s) = (1/2σ)[−s^(−½) + √(λ/σ) artanh √(λs/σ)]."""
+
+    def antiderivative(at: Array) -> Array:
+        ratio = variance / covariance
+        return (-1 / np.sqrt(at) + np.sqrt(ratio) * np.arctanh(np.sqrt(ratio * at))) / (2 * covariance)
+
+    return antiderivative(np.asarray(s, dtype=float)) - antiderivative(np.asarray(start, dtype=float))
+
+
+def tied(t: npt.ArrayLike, start: npt.ArrayLike, variance: npt.ArrayLike) -> Array:
+    """p(t) = 1 / (1 + (1/p₀ − 1) e^(−4λt)) of an autoencoder x̂ = WᵀWx whose WᵀW commutes with the covariance.
+
+    >>> float(tied(0.0, 0.1, 3.0))
+    0.1
+    """
+    return 1 / (1 + (1 / np.asarray(start) - 1) * np.exp(-4 * np.asarray(variance) * np.asarray(t)))
+
+
+def time_to_learn(depth: int, start: npt.ArrayLike, covariance: npt.ArrayLike) -> Array:
+    """About s₀^(−(1−2/N)) / ((N−2)σ) for more than two layers and a small start.
+
+    Raises `FechnerError` for two layers or fewer.
+    """
+    if depth < 3:
+        raise FechnerError(f"the approximation holds for three layers or more, got {depth}")
+    return np.asarray(start) ** -(1 - 2 / depth) / ((depth - 2) * np.asarray(covariance))
+
+
+def two_layers_whitened(t: float, first: Array, second: Array, covariance: Array) -> Array:
+    """End-to-end map of two balanced layers at time t for whitened inputs, whatever their alignment.
+
+    `first` (h, i) and `second` (o, h) are the initial weights, with W₁W₁ᵀ = W₂ᵀW₂, `covariance` (o, i) is Σyx. With
+    Q = [W₁ᵀ; W₂] and F = [[0, Σyxᵀ], [Σyx, 0]]: QQᵀ = e^(Ft) Q₀ [I + Q₀ᵀ (∫₀ᵗ e^(2Fs) ds) Q₀]⁻¹ Q₀ᵀ e^(Ft)
+    (Braun et al. 2022).
+    """
+    inputs, outputs = first.shape[1], second.shape[0]
+    f = np.block([[np.zeros((inputs, inputs)), covariance.T], [covariance, np.zeros((outputs, outputs))]])
+    start = np.concatenate([first.T, second])
+    grown = expm(f * t)
+    values, vectors = np.linalg.eigh(f)
+    # ∫₀ᵗ e^(2vs) ds, which is t for a zero eigenvalue.
+    small = np.abs(values) < 1e-12
+    integral = np.where(small, t, np.expm1(2 * values * t) / np.where(small, 1, 2 * values))
+    inner = np.eye(first.shape[0]) + start.T @ (vectors * integral) @ vectors.T @ start
+    product = grown @ start @ np.linalg.solve(inner, start.T @ grown)
+    return product[inputs:, :inputs]
+
+
+def _depth(depth: int) -> None:
+    if depth < 1:
+        raise FechnerError(f"depth must be at least 1, got {depth}")

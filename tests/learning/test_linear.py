@@ -1,0 +1,183 @@
+"""Linear networks: three engines agree with each other, with autograd and with theory."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from scipy.integrate import solve_ivp
+
+from fechner import FechnerError
+from fechner.learning import LinearNetwork, Phase, learn, readouts, theory
+from fechner.learning.flow import flow
+
+VARIANCE = 8.0 / np.arange(1, 13) ** 1.2
+DEPTHS: list = ["tied", 1, 2, 3, 4]
+
+
+def data(variance: np.ndarray, n: int = 20000) -> np.ndarray:
+    """Samples whose covariance is exactly diagonal."""
+    x = np.random.default_rng(0).standard_normal((n, len(variance)))
+    return np.linalg.qr(x - x.mean(0))[0] * np.sqrt(n * variance)
+
+
+@pytest.mark.parametrize("depth", DEPTHS)
+@pytest.mark.parametrize("full", [False, True])
+def test_descent_is_the_gradient_of_the_loss(depth: int | str, full: bool) -> None:
+    rng = np.random.default_rng(1)
+    network = LinearNetwork(depth, scale=0.5)  # type: ignore[arg-type]
+    weights = [w.requires_grad_() for w in network.weights(5, 5, torch.float64, torch.device("cpu"))]
+    x = torch.as_tensor(
+        rng.standard_normal((400, 5)) @ rng.standard_normal((5, 5)) if full else data(VARIANCE[:5], 400)
+    )
+    teacher = torch.as_tensor(rng.standard_normal((5, 5)))
+    y = x @ teacher.T
+    loss = 0.5 * (network.respond(weights, x) - y).square().sum(1).mean()
+    expected = torch.autograd.grad(loss, weights)
+    variance = x.T @ x / 400 if full else torch.as_tensor(VARIANCE[:5])
+    found = network.descent([w.detach() for w in weights], variance, y.T @ x / 400)
+    for f, e in zip(found, expected, strict=True):
+        assert torch.allclose(f, -e, atol=1e-9)
+    assert torch.allclose(network.respond(weights, x), x @ network.map(weights).T)
+
+
+@pytest.mark.parametrize("depth", DEPTHS)
+def test_flow_and_descent_agree_within_a_hundredth(depth: int | str) -> None:
+    steps = 6000
+    snapshots = np.linspace(0, steps, 13).astype(int)
+    network = LinearNetwork(depth, scale=0.05 if depth in ("tied", 1) else 0.3)  # type: ignore[arg-type]
+    phase = Phase(VARIANCE, steps)
+    slow, fast = (
+        learn(network, phase, snapshots, learning_rate=0.02, engine=e, dtype=torch.float64, tolerance=5e-4)  # type: ignore[arg-type]
+        for e in ("descent", "flow")
+    )
+    assert np.abs(readouts.proportion_learned(slow) - readouts.proportion_learned(fast)).max() < 0.01
+    assert np.abs(slow.loss - fast.loss).max() < 0.01 * float(slow.loss[0])
+    assert float(fast.loss[-1]) < 0.5 * float(fast.loss[0])
+
+
+@pytest.mark.parametrize("depth", ["tied", 2])
+def test_minibatches_agree_within_their_noise(depth: int | str) -> None:
+    network = LinearNetwork(depth, scale=0.3)  # type: ignore[arg-type]
+    phase = Phase(VARIANCE, 300, data=data(VARIANCE))
+    snapshots = [0, 50, 100, 200, 300]
+    exact = learn(network, phase, snapshots, learning_rate=0.05, engine="descent", dtype=torch.float64)
+    errors = []
+    for batch in (500, 8000):
+        drawn = learn(
+            network, phase, snapshots, learning_rate=0.05, engine="minibatch", batch=batch, dtype=torch.float64
+        )
+        errors.append(float(np.abs(exact["end_to_end"] - drawn["end_to_end"]).max()))
+    assert errors[1] < 0.03
+    assert errors[1] < 0.5 * errors[0]
+
+
+@pytest.mark.parametrize("depth", ["tied", 1, 2, 3, 4])
+def test_balanced_networks_follow_the_closed_forms(depth: int | str) -> None:
+    start, steps = 0.02, 4000
+    snapshots = np.linspace(0, steps, 9).astype(int)
+    found = learn(
+        LinearNetwork(depth, "balanced", start), Phase(VARIANCE, steps), snapshots, learning_rate=0.01,  # type: ignore[arg-type]
+        dtype=torch.float64, tolerance=1e-5,
+    )  # fmt: skip
+    t = snapshots[:, None] * found.attrs["time_per_step"]
+    s = readouts.proportion_learned(found).values
+    if depth == "tied":
+        expected = theory.tied(t, start, VARIANCE)
+    elif depth == 1:
+        expected = theory.one_layer(t, start, VARIANCE, VARIANCE)
+    elif depth == 2:
+        expected = theory.two_layers(t, start, VARIANCE, VARIANCE)
+    else:
+        expected = np.stack([
+            solve_ivp(lambda _, y, v=v: theory.rate(y, depth, v, v), (0, t[-1, 0]), [start], "LSODA", t[:, 0], rtol=1e-9).y[0]  # type: ignore[arg-type]
+            for v in VARIANCE
+        ], 1)  # fmt: skip
+    assert s == pytest.approx(expected, abs=2e-3)
+    assert float(readouts.misalignment(found).max()) < 1e-12
+
+
+def test_snapshots_are_copies_and_the_network_keeps_learning() -> None:
+    found = learn(LinearNetwork(1, "balanced", 0.1), Phase(VARIANCE, 100), [0, 10, 100], learning_rate=0.01)
+    maps = found["end_to_end"].values
+    assert np.abs(maps[0] - 0.1 * np.eye(12)).max() < 1e-6
+    assert np.abs(maps[1] - maps[0]).max() > 1e-3
+    assert np.abs(maps[2] - maps[1]).max() > 1e-3
+    again = learn(
+        LinearNetwork(1, "balanced", 0.1), Phase(VARIANCE, 100), [10, 100], learning_rate=0.01, engine="descent"
+    )
+    assert np.abs(again["end_to_end"].values[0] - maps[1]).max() < 0.01
+
+
+def test_a_switch_of_statistics_and_a_teacher() -> None:
+    """A network that learned one spectrum goes on to another basis; a rotated target is learned as a rotation."""
+    rng = np.random.default_rng(0)
+    turn = np.linalg.qr(rng.standard_normal((12, 12)))[0]
+    other = turn @ np.diag(VARIANCE) @ turn.T
+    found = learn(
+        LinearNetwork(2, scale=0.3), [Phase(VARIANCE, 200), Phase(other, 2000)], [200, 2200], learning_rate=0.05
+    )
+    first = found["end_to_end"].values[0]
+    assert abs(first[0, 0]) > 0.9
+    assert np.linalg.norm(turn[:, 0] @ (found["end_to_end"].values[1] - np.eye(12)) @ turn[:, 0]) < 0.05
+    teacher = learn(
+        LinearNetwork(2, scale=0.3), Phase(VARIANCE, 3000, covariance=turn * VARIANCE), [3000], learning_rate=0.05
+    )
+    assert np.abs(teacher["end_to_end"].values[0][:, :3] - turn[:, :3]).max() < 0.05
+    labels = rng.standard_normal((3, 12))
+    classes = learn(
+        LinearNetwork(3, scale=0.4), Phase(VARIANCE, 4000, covariance=labels * VARIANCE), [0, 4000], learning_rate=0.02
+    )
+    assert classes["end_to_end"].shape == (2, 3, 12)
+    assert float(classes.loss[1]) < 0.1 * float(classes.loss[0])
+
+
+def test_flow_is_of_second_order_and_stable_on_stiff_problems() -> None:
+    rates = torch.tensor([1.0, 10.0, 1000.0], dtype=torch.float64)
+    calls = []
+
+    def slope(y: list[torch.Tensor]) -> list[torch.Tensor]:
+        calls.append(1)
+        return [-rates * (y[0] - torch.cos(y[1])), torch.ones_like(y[1])]
+
+    start = [torch.zeros(3, dtype=torch.float64), torch.zeros(1, dtype=torch.float64)]
+    exact = solve_ivp(
+        lambda t, y: -rates.numpy() * (y - np.cos(t)), (0, 5), np.zeros(3), "Radau", rtol=1e-10, atol=1e-12
+    ).y[:, -1]
+    errors = []
+    for tolerance in (1e-3, 1e-6):
+        (found, _), _ = flow(slope, start, 5.0, 1000.0, tolerance)
+        errors.append(np.abs(found.numpy() - exact).max())
+    assert errors[0] < 1e-2
+    assert errors[1] < 1e-4
+    calls.clear()
+    flow(slope, start, 5.0, 1000.0, 1e-3)
+    # Euler's method needs 2500 steps to be stable.
+    assert len(calls) < 1250
+
+
+@pytest.mark.parametrize(
+    ("network", "phase", "settings", "message"),
+    [
+        ({"depth": 0}, {}, {}, "depth must be 'tied' or a number"),
+        ({"depth": 7}, {}, {}, "from 1 to 6, got 7"),
+        ({"scale": 0.0}, {}, {}, "zero weights are a saddle"),
+        ({"start": "zero"}, {}, {}, "unknown start 'zero'"),
+        ({}, {}, {"engine": "descent", "learning_rate": 0.4}, "stable below 0.375"),
+        ({}, {}, {"learning_rate": 0.0}, "greater than 0"),
+        ({}, {}, {"engine": "adam"}, "unknown engine"),
+        ({}, {}, {"engine": "minibatch"}, "need the data"),
+        ({}, {"variance": np.array([1.0, np.nan])}, {}, "must be finite"),
+        ({}, {"variance": np.zeros(3)}, {}, "nothing to learn"),
+        ({}, {"steps": 0}, {}, "at least 1 step"),
+        ({}, {"covariance": np.ones((3, 12))}, {}, "the target has 3"),
+        ({}, {}, {"snapshots": [11]}, r"must lie in \[0, 10\]"),
+    ],
+)
+def test_bad_input(network: dict, phase: dict, settings: dict, message: str) -> None:
+    with pytest.raises(FechnerError, match=message):
+        learn(
+            LinearNetwork(**network),
+            Phase(**({"variance": VARIANCE, "steps": 10} | phase)),
+            **({"snapshots": [10]} | settings),
+        )
