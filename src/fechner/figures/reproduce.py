@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from fechner import results
 from fechner.errors import FechnerError, choices
 from fechner.figures import claims as claims_file
-from fechner.figures import fig1, fig2, fig2_claims, fig2_draw, fig3, fig3_draw, style
+from fechner.figures import fig1, fig2, fig2_claims, fig2_draw, fig3, fig3_draw, fig5, fig5_claims, fig5_draw, style
 from fechner.figures.claims import Claim
 from fechner.figures.parts import MAIN, Run, Say
 from fechner.networks import load
@@ -35,6 +35,7 @@ FIGURES = {
     "fig1": Recipe(fig1.PROFILES, fig1.compute, fig1.draw, fig1.claims),
     "fig2": Recipe(fig2.PROFILES, fig2.compute, fig2_draw.draw, fig2_claims.claims),
     "fig3": Recipe(fig3.PROFILES, fig3.compute, fig3_draw.draw, fig3.claims),
+    "fig5": Recipe(fig5.PROFILES, fig5.compute, fig5_draw.draw, fig5_claims.claims),
 }
 
 

@@ -75,7 +75,7 @@ def sensitivity_of_maps(
     pixels = slopes[:, 0].flatten(1)
     if pixels.shape[1] != pca.sizes["pixel"]:
         raise FechnerError(f"the stimulus has {pixels.shape[1]} pixels, the patches {pca.sizes['pixel']}")
-    directions = torch.as_tensor(pca.components.values) @ pixels.T
+    directions = torch.as_tensor(np.ascontiguousarray(pca.components.values)) @ pixels.T
     maps = torch.as_tensor(learned["end_to_end"].values)
     squared = torch.matmul(maps, directions.to(maps.dtype)).double().square().sum(1).numpy()
     shape = (len(maps), len(grid), *map(len, nuisance.values()))
@@ -91,13 +91,12 @@ def elbow(frequency: Array, threshold: Array) -> float:
     >>> round(elbow(f, 1.0 + np.maximum(f - 8.0, 0)), 1)
     8.0
     """
-    best, found = np.inf, float("nan")
-    for at in np.linspace(frequency[0], frequency[-1], 40 * len(frequency) + 1)[:-1]:
-        design = np.stack([np.ones_like(frequency), np.maximum(frequency - at, 0)], 1)
-        rest = threshold - design @ np.linalg.lstsq(design, threshold, rcond=None)[0]
-        if (size := float(rest @ rest)) < best - 1e-15:
-            best, found = size, float(at)
-    return found
+    at = np.linspace(frequency[0], frequency[-1], 40 * len(frequency) + 1)[:-1]
+    # Least squares with a constant: what of the threshold each rising line explains.
+    rising = np.maximum(frequency - at[:, None], 0)
+    rising = rising - rising.mean(1, keepdims=True)
+    explained = (rising @ (threshold - threshold.mean())) ** 2 / np.square(rising).sum(1)
+    return float(at[explained.argmax()])
 
 
 def acuity(frequency: Array, threshold: Array, criterion: float) -> float:

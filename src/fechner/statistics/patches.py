@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 import numpy.typing as npt
@@ -70,7 +70,7 @@ def principal_components(
     moments, skipped = patch_moments(images, number, size, colour=colour, seed=seed, workers=workers, progress=progress)
     mean, covariance = moments.covariance()
     variance, components = eigh(covariance, driver="evd")
-    variance, components = np.maximum(variance[::-1], 0), components[:, ::-1].T
+    variance, components = np.maximum(variance[::-1], 0), np.ascontiguousarray(components[:, ::-1].T)
     if variance[0] <= 1e-12:
         raise FechnerError("the patches are constant: their covariance is zero")
     exponent = power_law(variance)
@@ -81,6 +81,7 @@ def principal_components(
     half = _jackknife(np.array(left_out))
     attributes = results.provenance() | {
         "images": "array" if isinstance(images, np.ndarray) else "scikit-image" if images is None else str(images),
+        "photographs": _number_of_photographs(images),
         "patches": int(moments.counts.sum()),
         "size": size,
         "colour": int(colour),
@@ -99,6 +100,15 @@ def principal_components(
         {"component": np.arange(1, len(variance) + 1)},
         attributes,
     )
+
+
+def _number_of_photographs(images: Any) -> int:
+    return len(photographs(images)) if _is_source(images) else 0
+
+
+def _is_source(images: Any) -> TypeGuard[str | Path | None]:
+    """Photographs, rather than patches already cut."""
+    return images is None or (isinstance(images, str | Path) and Path(images).suffix not in (".npy", ".npz", ".pt"))
 
 
 @dataclass(frozen=True)
@@ -134,11 +144,11 @@ def patch_moments(
     if size < 2:
         raise FechnerError(f"size must be at least 2 pixels, got {size}")
     skipped: dict[str, str] = {}
-    if images is None or (isinstance(images, str | Path) and Path(images).suffix not in (".npy", ".npz", ".pt")):
+    if _is_source(images):
         stream = _from_photographs(photographs(images), number, size, colour, seed, workers, skipped)
         dimensions, unit = size * size * (3 if colour else 1), 1 / 255
     else:
-        array = _array(images)
+        array = _array(images)  # type: ignore[arg-type]
         number, dimensions, unit = len(array), array.shape[1], 1.0
         stream = ((i * GROUPS // number, array[i : i + _CHUNK]) for i in range(0, number, _CHUNK))
     if number <= dimensions:
@@ -161,6 +171,12 @@ def patch_moments(
             moments.counts[group] += len(block)
             shown.update(task, advance=len(block))
     return moments, skipped
+
+
+def sample(images: str | Path | None, number: int, size: int = 32, *, seed: int = 0) -> Array:
+    """Some grey patches (number, pixel) in [0, 1], cut as `principal_components` cuts them."""
+    cuts = [cut for _, cut, _ in _Cuts(photographs(images), number, size, False, seed) if len(cut)]
+    return np.concatenate(cuts) / 255.0
 
 
 def power_law(variance: Array) -> float:
@@ -193,6 +209,8 @@ class _Cuts(IterableDataset[Any]):
         first, step = (0, 1) if worker is None else (worker.id, worker.num_workers)
         for i in range(first, len(self.found), step):
             count = self.number // len(self.found) + (i < self.number % len(self.found))
+            if not count:
+                return
             photograph = self.found[i]
             try:
                 cut = self._cut(photograph, count)
