@@ -45,7 +45,7 @@ class Profile:
 
 
 PROFILES = {
-    "quick": Profile({"tied": 7000, "2": 6000, "3": 6000}),
+    "quick": Profile({"tied": 7000, "2": 8000, "3": 8000}),
     "paper": Profile({"tied": 7000, "2": 25_000, "3": 25_000}),
 }
 

@@ -158,6 +158,8 @@ def _residual(x: Array, y: Array) -> float:
 
 
 def _order(when: Array, variance: Array, components: Indices) -> float:
+    if len(np.unique(components)) < 2:
+        return float("nan")
     return float(stats.spearmanr(-when[components], variance[components]).statistic)
 
 

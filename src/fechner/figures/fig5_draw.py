@@ -67,7 +67,7 @@ def draw_learning(dataset: xr.Dataset, network: str, axes: Axes) -> None:
     """Proportion learned of some components against steps, with theory (dotted) where it has a closed form."""
     one = dataset.sel(network=network)
     steps = one.step.values
-    for i, component in enumerate(SHOWN):
+    for i, component in enumerate(c for c in SHOWN if c <= dataset.sizes["component"]):
         colour = mpl.colormaps["viridis"](i / len(SHOWN))
         axes.plot(steps, one.proportion.sel(component=component), color=colour, lw=1, label=str(component))
         predicted = prediction(dataset, network, component, steps)
