@@ -27,7 +27,7 @@ def test_reproduce_small_and_resume(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     for module in (fig5, fig5_draw):
         monkeypatch.setattr(module, "SIZE", 8)
     monkeypatch.setattr(fig5, "PATCHES", 5000)
-    monkeypatch.setitem(fig5.PROFILES, "quick", fig5.Profile({"tied": 600, "2": 1500, "3": 1500}))
+    monkeypatch.setitem(fig5.PROFILES, "quick", fig5.Profile({"tied": 6000, "2": 6000, "3": 6000}))
     monkeypatch.setattr(fig5, "NETWORKS", {n: LinearNetwork(w.depth, scale=0.05) for n, w in fig5.NETWORKS.items()})
     said: list[str] = []
     data = fechner.reproduce(["fig5"], "quick", tmp_path, say=said.append)
@@ -41,7 +41,7 @@ def test_reproduce_small_and_resume(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert sum("finished before" in s for s in said) == 4
     assert len(redraw(folder)) == len(claims)
     # Parts of other settings are made anew.
-    monkeypatch.setitem(fig5.PROFILES, "quick", fig5.Profile({"tied": 500, "2": 1500, "3": 1500}))
+    monkeypatch.setitem(fig5.PROFILES, "quick", fig5.Profile({"tied": 5000, "2": 6000, "3": 6000}))
     fechner.reproduce(["fig5"], "quick", tmp_path, resume=True, say=said.append)
     assert sum("finished before" in s for s in said) == 7
 

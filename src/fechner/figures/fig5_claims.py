@@ -113,8 +113,10 @@ def _thresholds(dataset: xr.Dataset) -> list[Claim]:
 
     (moved, linear), again = measured(None), np.array([measured(w) for w in draws])
     best = _best(dataset, late)
+    # Acuity is undefined as long as no threshold is below the criterion.
+    again[:, 1] = np.where(np.isfinite(linear), again[:, 1], 0)
     intervals = [tuple(float(q) for q in np.nanquantile(again[:, i], [0.025, 0.975])) for i in (0, 1)]
-    return [
+    found = [
         Claim(
             "fig5-elbow",
             "fig5",
@@ -136,6 +138,7 @@ def _thresholds(dataset: xr.Dataset) -> list[Claim]:
             bool(intervals[1][1] < 0),
         ),
     ]
+    return found if np.isfinite(linear) else found[:1]
 
 
 GROWTH: dict[str, Callable[[Array], Array]] = {
@@ -153,6 +156,8 @@ def _best(dataset: xr.Dataset, late: npt.NDArray[np.intp]) -> str:
 
 
 def _residual(x: Array, y: Array) -> float:
+    if len(x) < 4:
+        return float("nan")
     fit = stats.linregress(x, y)
     return float(np.square(y - fit.intercept - fit.slope * x).sum())
 
