@@ -20,6 +20,7 @@ from fechner.networks import load as load
 from fechner.networks import shuffle as shuffle
 from fechner.sensitivity import sensitivity as sensitivity
 from fechner.statistics import image_statistics as image_statistics
+from fechner.statistics import principal_components as principal_components
 from fechner.stimuli import CentreSurround as CentreSurround
 from fechner.stimuli import Gabor as Gabor
 from fechner.stimuli import Grating as Grating

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -64,7 +65,11 @@ def test_any_sharing_out_gives_the_same(folder: Path, tmp_path: Path) -> None:
     )  # fmt: skip
     assert run.returncode == 0, run.stderr
     assert run.stdout.count("saved") == 1
-    for other in (workers, results.read(tmp_path / "p.nc")):
+    with zipfile.ZipFile(tmp_path / "images.zip", "w") as archive:
+        for path in folder.rglob("*.png"):
+            archive.write(path, path.relative_to(folder).as_posix())
+    zipped = image_statistics(tmp_path / "images.zip", "hue", values=24, bootstraps=40, workers=2)
+    for other in (workers, zipped, results.read(tmp_path / "p.nc")):
         for name in here.data_vars:
             assert np.abs(here[name].values - other[name].values).max() < 1e-9
         assert other.attrs["photographs"] == 80

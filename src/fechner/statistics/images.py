@@ -6,6 +6,7 @@ A `Photograph` is small and can be sent to another process, which then reads the
 from __future__ import annotations
 
 import io
+import os
 import tarfile
 import zipfile
 from dataclasses import dataclass
@@ -42,7 +43,7 @@ class Photograph:
         if self.source.is_dir():
             return (self.source / self.name).read_bytes()
         if self.source.suffix.lower() == ".zip":
-            return _zip(self.source).read(self.name)
+            return _zip(self.source, os.getpid()).read(self.name)
         with self.source.open("rb") as f:
             f.seek(self.offset)
             return f.read(self.length)
@@ -109,14 +110,14 @@ def _in_tar(path: Path) -> list[Photograph]:
 
 def _in_zip(path: Path) -> list[Photograph]:
     try:
-        return [Photograph(m.filename, path) for m in _zip(path).infolist() if not m.is_dir()]
+        return [Photograph(m.filename, path) for m in _zip(path, os.getpid()).infolist() if not m.is_dir()]
     except (zipfile.BadZipFile, OSError) as e:
         raise FechnerError(f"'{path}' is damaged or not a .zip ({e})") from None
 
 
 @lru_cache(maxsize=1)
-def _zip(path: Path) -> zipfile.ZipFile:
-    """Kept open, because opening reads the whole directory of the archive."""
+def _zip(path: Path, process: int) -> zipfile.ZipFile:
+    """Kept open, because opening reads the whole directory of the archive; processes must not share a position in it."""
     return zipfile.ZipFile(path)
 
 
