@@ -13,7 +13,7 @@ from fechner import circular, human, results
 from fechner.errors import FechnerError
 
 Array = npt.NDArray[np.float64]
-FLAT = 1e-3
+FLAT = 1e-2
 WITHIN = 7.5
 
 
@@ -37,7 +37,7 @@ def compare(curves: xr.Dataset, prior: xr.Dataset, *, bootstraps: int = 1000, se
         `fechner.human` has for this feature (analytic priors, proxies of human sensitivity):
 
         - `correlation`: Pearson's r of √D and the reference p over the grid of the curves; 0 for a curve that varies by
-          less than 0.1 %, which is marked `flat`,
+          less than 1 %, which is marked `flat`,
         - `null_p`: how many of all rotations of the curve correlate at least as well (circular features on a whole grid),
         - `correlation_over_input`: the correlation minus that of the pixels, so that what is due to them is not
           credited to the network,
@@ -217,11 +217,14 @@ def _reference(
         with np.errstate(divide="ignore"):
             return np.exp(np.apply_along_axis(lambda d: np.interp(np.log(grid), np.log(at), d), -1, np.log(density)))
 
-    if period is None and (grid.min() < at.min() or grid.max() > at.max()):
-        raise FechnerError(
-            f"{along} of the curves runs from {grid.min():g} to {grid.max():g} {coordinate.attrs.get('units', '')}, that of "
-            f"the reference only from {at.min():.3g} to {at.max():.3g}: measure both over the same range"
-        )
+    if period is None:
+        # Bins reach half-way to the next, in logarithms.
+        lowest, highest = at[0] * np.sqrt(at[0] / at[1]), at[-1] * np.sqrt(at[-1] / at[-2])
+        if grid.min() < lowest or grid.max() > highest:
+            raise FechnerError(
+                f"{along} of the curves runs from {grid.min():g} to {grid.max():g} {coordinate.attrs.get('units', '')}, that "
+                f"of the reference only from {lowest:.3g} to {highest:.3g}: measure both over the same range"
+            )
     once = on_grid(reference.density.values)
     if "density_samples" not in reference or not reference.sizes["bootstrap"]:
         return once, np.broadcast_to(once, (bootstraps, len(once)))

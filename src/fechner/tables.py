@@ -36,7 +36,8 @@ def of_statistics(found: xr.Dataset) -> str:
     parts = []
     for word, at in (("most", int(found.density.values.argmax())), ("least", int(found.density.values.argmin()))):
         y, low, high = (float(found[n][at]) * period for n in ("density", "density_low", "density_high"))
-        parts.append(f"{word} often at {float(found[along][at]):g}°: {y:.2f} [{low:.2f}, {high:.2f}] × uniform")
+        interval = f" [{low:.2f}, {high:.2f}]" if np.isfinite(low) else ""
+        parts.append(f"{word} often at {float(found[along][at]):g}°: {y:.2f}{interval} × uniform")
     return "; ".join(parts)
 
 

@@ -116,3 +116,12 @@ def test_nothing_to_count(tmp_path: Path) -> None:
     for feature in ("hue", "orientation"):
         with pytest.raises(FechnerError, match=f"nothing to count: no {feature}"):
             image_statistics(tmp_path, feature)
+
+
+def test_a_single_photograph_has_no_interval(folder: Path) -> None:
+    found = image_statistics(folder / "0", "hue", values=12, bootstraps=20)
+    assert np.isfinite(found.density_low).all()
+    (folder / "0" / "0.png").rename(folder.parent / "one.png")
+    (folder.parent / "alone").mkdir()
+    (folder.parent / "one.png").rename(folder.parent / "alone" / "one.png")
+    assert np.isnan(image_statistics(folder.parent / "alone", "hue", values=12, bootstraps=20).density_low).all()

@@ -10,16 +10,19 @@ _LEVELS = 16  # what compression does to a uniform bar
 _INSET = 8  # JPEG blocks smear the edge of a bar over so many pixels
 
 
-def content(grey: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+def content(grey: npt.NDArray[np.uint8], least: int = 1) -> npt.NDArray[np.uint8]:
     """The picture without uniform bars along its sides, (height, width).
 
     A bar is a run of rows or columns at the border that all lie within 16 grey levels. Where one is cut off, 8 more
-    pixels go with it. A uniform image comes back whole.
+    pixels go with it. An image of which less than a third, or fewer than `least` pixels, would be left either way comes
+    back whole: that is an object before a plain background, which has no edges to cut off.
     """
     top, bottom = _run(grey, 1)
     rows = grey[top : grey.shape[0] - bottom]
     left, right = _run(rows, 0)
-    return rows[:, left : grey.shape[1] - right] if rows.size else grey
+    picture = rows[:, left : grey.shape[1] - right]
+    kept = all(n >= max(least, whole / 3) for n, whole in zip(picture.shape, grey.shape, strict=True))
+    return picture if kept else grey
 
 
 def central_square(grey: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:

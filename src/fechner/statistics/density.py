@@ -51,7 +51,7 @@ def image_statistics(
 
     Returns:
         A Dataset over the feature (degrees, or cycles/degree): `density`, which integrates to 1, `density_low` and
-        `density_high` (95 % interval over photographs), `density_samples` (bootstrap replicates); for orientation
+        `density_high` (95 % interval over photographs; NaN for a single one), `density_samples` (bootstrap replicates); for orientation
         `density_by_scale`; for spatial frequency `power` and its `exponent` with interval. The attributes name how many
         photographs were used, and which were skipped and why.
 
@@ -71,7 +71,9 @@ def image_statistics(
         raise FechnerError(f"nothing to count: no {feature} in any of {len(found) - len(skipped)} photographs")
     along = measured.name
     units = {"units": f"1/({meaning['units']})" if "/" in meaning["units"] else f"1/{meaning['units']}"}
-    low, high = np.nanquantile(samples[1:], [0.025, 0.975], axis=0) if bootstraps else np.full((2, len(values)), np.nan)
+    used = len(found) - len(skipped)
+    unknown = np.full((2, len(values)), np.nan)
+    low, high = np.nanquantile(samples[1:], [0.025, 0.975], axis=0) if bootstraps and used > 1 else unknown
     variables = {
         "density": (along, samples[0], units | {"long_name": f"density of {feature} in photographs"}),
         "density_low": (along, low, units),
@@ -82,7 +84,7 @@ def image_statistics(
         "feature": along,
         "along": along,
         "images": "scikit-image" if images is None else str(images),
-        "photographs": len(found) - len(skipped),
+        "photographs": used,
         "skipped": json.dumps(skipped),
         "settings": json.dumps(asdict(measured)),
         "seed": seed,
