@@ -36,7 +36,9 @@ def test_reproduce_small_and_resume(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     claims = {c["id"]: c for c in json.loads((folder / "claims.json").read_text())}
     assert claims["fig5-power-law"]["measured"] > 0.5
     assert claims["fig5-order-tied"]["measured"] > 0.9
-    assert {p.name for p in folder.iterdir()} == {"parts", "data.nc", "claims.json", "fig5.svg", "fig5.png"}
+    assert {p.name for p in folder.iterdir()} == {
+        "parts", "data.nc", "claims.json", "fig5.svg", "fig5.png", "fig5_supplement.svg", "fig5_supplement.png",
+    }  # fmt: skip
     fechner.reproduce(["fig5"], "quick", tmp_path, resume=True, say=said.append)
     assert sum("finished before" in s for s in said) == 4
     assert len(redraw(folder)) == len(claims)

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from fechner import human
 from fechner.figures.fig2_draw import letter
 from fechner.figures.fig5 import CRITERION, LABELS, NETWORKS, SIZE
-from fechner.figures.fig5_claims import acuities, thresholds
+from fechner.figures.fig5_claims import acuities, elbows, thresholds
 from fechner.figures.style import new_figure, style
 from fechner.learning import theory
 
@@ -22,6 +22,54 @@ COLOURS = {"tied": "#0072B2", "2": "#E69F00", "3": "#CC79A7"}
 
 
 def draw(dataset: xr.Dataset) -> dict[str, Figure]:
+    """The main figure and its supplement, by file name."""
+    return {"fig5": draw_main(dataset), "fig5_supplement": draw_supplement(dataset)}
+
+
+def draw_supplement(dataset: xr.Dataset) -> Figure:
+    """What is learned over steps and components as a surface; what is off the diagonal, the loss, and the elbow."""
+    with style():
+        figure = new_figure(7.2, 4.6)
+        parts: Any = figure.subfigures(2, 1, height_ratios=[1.15, 1])
+        top, bottom = parts
+        component = np.unique(np.geomspace(1, dataset.sizes["component"], 60).round().astype(int))
+        for i, network in enumerate(NETWORKS):
+            one = dataset.sel(network=network)
+            later = np.flatnonzero(one.step.values >= 1)
+            x, y = np.meshgrid(np.log10(component), np.log10(one.step.values[later]))
+            axes: Any = top.add_subplot(1, 3, i + 1, projection="3d")
+            surface = one.proportion.values[later][:, component - 1]
+            axes.plot_surface(x, y, surface, cmap="viridis", rstride=1, cstride=1, lw=0, antialiased=False)
+            axes.view_init(30, -50)
+            axes.set_xticks(range(4), ["1", "10", "100", "1000"], fontsize=6)
+            axes.set_yticks(range(4), ["1", "10", "100", "1000"], fontsize=6)
+            axes.set_zticks([0, 0.5, 1], ["0", "", "1"], fontsize=6)
+            axes.tick_params(pad=-3)
+            axes.set_xlabel("component", labelpad=-8, fontsize=7)
+            axes.set_ylabel("step", labelpad=-8, fontsize=7)
+            axes.set_zlabel("s", labelpad=-12, fontsize=7)
+            axes.set_title(LABELS[network])
+        loss, off, elbow = bottom.subplots(1, 3)
+        curves = thresholds(dataset)
+        for i, network in enumerate(NETWORKS):
+            one = dataset.sel(network=network)
+            steps = one.step.values
+            loss.loglog(steps[1:], one.loss.values[1:], color=COLOURS[network], label=LABELS[network])
+            off.semilogx(steps[1:], one.misalignment.values[1:], color=COLOURS[network])
+            late = np.flatnonzero(steps >= 0.05 * steps[-1])
+            found = elbows(dataset.spatial_frequency.values, curves[i, late])
+            elbow.plot(steps[late] / steps[-1], found, color=COLOURS[network])
+        loss.set_ylabel("mean squared error")
+        loss.legend(handlelength=1, borderpad=0, loc="lower left", fontsize=6)
+        off.set_ylabel("off-diagonal share of the map")
+        elbow.set_ylabel("elbow (cycles/100 px)")
+        elbow.set_ylim(bottom=0)
+        for axes, label in ((loss, "step"), (off, "step"), (elbow, "steps / last step")):
+            axes.set_xlabel(label)
+    return figure
+
+
+def draw_main(dataset: xr.Dataset) -> Figure:
     """(a) spectrum, (b) learning curves by depth, (c) thresholds, (d) acuity, (e) theory, (f) reconstructions."""
     with style():
         figure = new_figure(7.2, 6.6)
@@ -40,7 +88,7 @@ def draw(dataset: xr.Dataset) -> dict[str, Figure]:
         for axes, name in ((a, "a"), (curves[0], "b"), (c, "c"), (d, "d"), (e, "e")):
             letter(axes, name)
         bottom.text(0.005, 0.97, "f", fontweight="bold", fontsize=10, va="top")
-    return {"fig5": figure}
+    return figure
 
 
 def draw_spectrum(dataset: xr.Dataset, axes: Axes) -> None:
