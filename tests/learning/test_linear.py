@@ -168,6 +168,7 @@ def test_flow_is_of_second_order_and_stable_on_stiff_problems() -> None:
         ({}, {}, {"engine": "adam"}, "unknown engine"),
         ({}, {}, {"engine": "minibatch"}, "need the data"),
         ({}, {"variance": np.array([1.0, np.nan])}, {}, "must be finite"),
+        ({}, {"variance": np.array([1.0, -1.0])}, {}, "not negative"),
         ({}, {"variance": np.zeros(3)}, {}, "nothing to learn"),
         ({}, {"steps": 0}, {}, "at least 1 step"),
         ({}, {"covariance": np.ones((3, 12))}, {}, "the target has 3"),
@@ -181,3 +182,8 @@ def test_bad_input(network: dict, phase: dict, settings: dict, message: str) -> 
             Phase(**({"variance": VARIANCE, "steps": 10} | phase)),
             **({"snapshots": [10]} | settings),
         )
+
+
+def test_flow_that_leaves_the_numbers_stops() -> None:
+    with pytest.raises(FechnerError, match="not finite"):
+        flow(lambda y: [y[0] / 0 * y[0]], [torch.ones(1, dtype=torch.float64)], 1.0, 1.0, 1e-3)

@@ -14,6 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from fechner.errors import FechnerError
+
 State = list[Tensor]
 _DAMPING = 2 / 13
 _MOST_STAGES = 60
@@ -30,7 +32,7 @@ def flow(
     """Integrate d(state)/dt = slope(state) for `duration`; returns the state, and the step to go on with.
 
     `curvature` bounds how fast anything decays (the largest eigenvalue of minus the Jacobian); `tolerance` is the error
-    of a step relative to the root mean square of each tensor.
+    of a step relative to the root mean square of each tensor. Raises `FechnerError` if the state stops being finite.
 
     >>> decayed, _ = flow(lambda y: [-y[0]], [torch.ones(1, dtype=torch.float64)], 2.0, 1.0, 1e-6)
     >>> round(float(decayed[0]), 4)
@@ -52,6 +54,10 @@ def flow(
         )
         if not np.isfinite(error):
             error = 1e6
+            if step < 1e-9 * duration:
+                raise FechnerError(
+                    f"gradient flow cannot be followed beyond time {time:.4g}: the weights are not finite"
+                )
         if error <= 1:
             time, state, first = time + step, after, last
         step *= min(5.0, max(0.1, 0.8 * max(error, 1e-10) ** (-1 / 3)))

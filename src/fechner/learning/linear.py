@@ -182,8 +182,8 @@ def learn(
         tolerance: of each adaptive step, relative to the weights.
 
     Returns:
-        A Dataset: `end_to_end` (step, output, component) in the basis of the components; `loss`, the mean squared error over all
-        elements; attributes with all settings.
+        A Dataset: `end_to_end` (step, output, component) in the basis of the components; `loss`, the mean squared error
+        over all elements, less what no linear map could explain; attributes with all settings.
 
     Raises:
         FechnerError: for snapshots outside the phases, a learning rate beyond the stability limit (which it names),
@@ -287,7 +287,8 @@ def _check(
         if phase.steps < 1:
             raise FechnerError(f"a phase needs at least 1 step, got {phase.steps}")
         given = [a for a in (phase.variance, phase.covariance) if a is not None]
-        if not all(np.isfinite(a).all() for a in given) or np.diagonal(np.atleast_2d(phase.variance)).min() < 0:
+        diagonal = phase.variance if phase.variance.ndim == 1 else np.diagonal(phase.variance)
+        if not all(np.isfinite(a).all() for a in given) or diagonal.min() < 0:
             raise FechnerError("variances must be finite and not negative, covariances finite")
         if (phase.inputs, phase.outputs) != (phases[0].inputs, phases[0].outputs):
             raise FechnerError("all phases must have the same number of inputs and of outputs")
@@ -320,7 +321,7 @@ def _times(matrix: Tensor, variance: Tensor) -> Tensor:
 
 
 def _loss(end: Tensor, phase: Phase, variance: Tensor, covariance: Tensor) -> float:
-    """E‖y − Ŵx‖² / d; the target's own variance is known where it is the input, and taken as explained otherwise."""
+    """E‖y − Ŵx‖² / d; where the target is not the input, without what no linear map could explain of it."""
     fitted = (_times(end, variance) * end).sum() - 2 * (covariance * end).sum()
     own = covariance.trace() if phase.covariance is None else _explained(variance, covariance)
     return float(own + fitted) / len(end)

@@ -65,8 +65,6 @@ def principal_components(
         FechnerError: for fewer patches than pixels, photographs smaller than a patch (more than a tenth of them),
             constant patches, arrays with NaN or of another shape, and covariances that do not fit into memory.
     """
-    if size < 2:
-        raise FechnerError(f"size must be at least 2 pixels, got {size}")
     moments, skipped = patch_moments(images, number, size, colour=colour, seed=seed, workers=workers, progress=progress)
     mean, covariance = moments.covariance()
     variance, components = eigh(covariance, driver="evd")

@@ -27,7 +27,7 @@ from fechner.statistics.images import Photograph
 _BATCH = 32
 _MOST_SKIPPED = 0.1
 # The draw that 16 random bits stand for: quantiles of the Poisson distribution of mean 1.
-_POISSON = stats.poisson.ppf((np.arange(65536) + 0.5) / 65536, 1.0)
+_POISSON = stats.poisson.ppf((np.arange(65536) + 0.5) / 65536, 1.0).astype(np.uint8)
 
 
 class _Share(IterableDataset[Any]):
