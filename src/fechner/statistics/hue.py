@@ -55,35 +55,33 @@ class Hue(Feature):
 
     def measure(self, pixels: Pixels) -> Array:
         """Share of the pixels (1, hue) of one RGB photograph (height, width, 3)."""
-        flat = pixels.reshape(-1)
-        # Extremes of every three neighbouring bytes, of which every third is a pixel: quicker than splitting channels.
-        most, least = np.maximum(flat[:-2], flat[1:-1]), np.minimum(flat[:-2], flat[1:-1])
-        most = np.ascontiguousarray(np.maximum(most, flat[2:], out=most)[::3])
-        spread = most - np.minimum(least, flat[2:], out=least)[::3]
+        flat = pixels.reshape(-1, 3)
+        red, green, blue = (np.ascontiguousarray(flat[:, i]) for i in range(3))
+        most, spread = _extremes(red, green, blue)
         darkest = np.uint8(np.ceil(255 * self.value - 1e-9))
         counts = most >= darkest
         counts &= spread >= most * np.float32(self.saturation - 1e-6)
         if self.saturation * darkest < 1:
             counts &= spread > 0
         kept = np.flatnonzero(counts)
-        red, green, blue = (flat[i::3][kept] for i in range(3))
-        positions = self._hsv(red, green, blue) if self.space == "hsv" else self._cielch(red, green, blue)
+        convert = self._hsv if self.space == "hsv" else self._cielch
+        positions = convert(red[kept], green[kept], blue[kept])
         binned = np.bincount(positions.astype(np.int16), minlength=3 * self.values)
         return binned.reshape(3, -1).sum(0)[None] / len(most)
 
     def _hsv(self, *channels: Pixels) -> npt.NDArray[np.floating]:
         """Where on the bins each pixel falls, 0.5 being the middle of the first; within three turns."""
-        most = np.maximum(np.maximum(channels[0], channels[1]), channels[2])
-        spread = most - np.minimum(np.minimum(channels[0], channels[1]), channels[2])
-        is_red = most == channels[0]
-        is_green = (most == channels[1]) & ~is_red
-        # Sums of products take half the time of nested choices.
-        reds, greens, blues = (c.view(np.int8).astype(np.int16) for c in (is_red, is_green, ~(is_red | is_green)))
-        red, green, blue = (c.astype(np.int16) for c in channels)
-        difference = (green - blue) * reds + (blue - red) * greens + (red - green) * blues
+        red, green, blue = channels
+        most, spread = _extremes(*channels)
+        # All bits of a byte set where a channel is the greatest: masks are quicker than nested choices.
+        is_red = np.negative((most == red).view(np.uint8))
+        is_green = np.negative((most == green).view(np.uint8)) & ~is_red
+        is_blue = ~(is_red | is_green)
+        after = (green & is_red) | (blue & is_green) | (red & is_blue)
+        before = (blue & is_red) | (red & is_green) | (green & is_blue)
         positions = spread * np.float32(6 / self.values)
-        np.divide(difference, positions, out=positions)
-        positions += (greens + 2 * blues) * np.float32(self.values / 3)
+        np.divide(np.subtract(after, before, dtype=np.int16), positions, out=positions)
+        positions += ((is_green & 1) + (is_blue & 2)) * np.float32(self.values / 3)
         positions += np.float32((1 + self.rotate % 360 / 360) * self.values + 0.5)
         return positions
 
@@ -100,3 +98,11 @@ class Hue(Feature):
     def density(self, totals: Array) -> Array:
         """Densities (bootstrap, hue) from totals (bootstrap, 1, hue)."""
         return circular.normalize(totals[:, 0], 360.0)
+
+
+def _extremes(red: Pixels, green: Pixels, blue: Pixels) -> tuple[Pixels, Pixels]:
+    """HSV value × 255, and how far the least channel lies below it."""
+    most, least = np.maximum(red, green), np.minimum(red, green)
+    np.maximum(most, blue, out=most)
+    np.minimum(least, blue, out=least)
+    return most, np.subtract(most, least, out=least)
