@@ -187,3 +187,44 @@ def test_bad_input(network: dict, phase: dict, settings: dict, message: str) -> 
 def test_flow_that_leaves_the_numbers_stops() -> None:
     with pytest.raises(FechnerError, match="not finite"):
         flow(lambda y: [y[0] / 0 * y[0]], [torch.ones(1, dtype=torch.float64)], 1.0, 1.0, 1e-3)
+
+
+def test_four_layers_take_the_time_of_the_closed_form() -> None:
+    start, steps = 0.05, 6000
+    found = learn(
+        LinearNetwork(4, "balanced", start), Phase(VARIANCE[:4], steps), range(0, steps + 1, 5), learning_rate=0.005,
+        dtype=torch.float64, tolerance=1e-5, progress=False,
+    )  # fmt: skip
+    when = readouts.learning_step(found).values * found.attrs["time_per_step"]
+    expected = [theory.four_layers_time(0.5, start, v, v) for v in VARIANCE[:4]]
+    assert when == pytest.approx(np.array(expected, dtype=float), rel=5e-3)
+
+
+def test_two_whitened_layers_of_any_alignment_follow_the_closed_form() -> None:
+    rng = np.random.default_rng(0)
+    first = 0.3 * rng.standard_normal((6, 6))
+    values, vectors = np.linalg.eigh(first @ first.T)
+    second = np.linalg.qr(rng.standard_normal((6, 6)))[0] @ (vectors * np.sqrt(values)) @ vectors.T
+    covariance = rng.standard_normal((6, 6))
+    network = LinearNetwork(2)
+    ones, target = torch.ones(6, dtype=torch.float64), torch.as_tensor(covariance)
+    for time in (0.3, 1.0, 2.0):
+        weights, _ = flow(
+            lambda w: network.descent(w, ones, target),
+            [torch.as_tensor(first), torch.as_tensor(second)],
+            time,
+            20.0,
+            1e-6,
+        )
+        expected = theory.two_layers_whitened(time, first, second, covariance)
+        assert network.map(weights).numpy() == pytest.approx(expected, abs=1e-3)
+
+
+@pytest.mark.parametrize("depth", [5, 6])
+def test_deep_networks_learn_in_order(depth: int) -> None:
+    found = learn(
+        LinearNetwork(depth, "balanced", 0.1), Phase(VARIANCE[:5], 3000), range(0, 3001, 50), learning_rate=0.02, progress=False
+    )  # fmt: skip
+    when = readouts.learning_step(found).values
+    assert np.isfinite(when[:3]).all()
+    assert (np.diff(when[np.isfinite(when)]) > 0).all()

@@ -27,7 +27,10 @@ def draw(dataset: xr.Dataset) -> dict[str, Figure]:
 
 
 def draw_supplement(dataset: xr.Dataset) -> Figure:
-    """What is learned over steps and components as a surface; what is off the diagonal, the loss, and the elbow."""
+    """What is learned over steps and components as a surface; loss, what is off the diagonal, and the elbow.
+
+    The band of the elbow is a 95 % bootstrap interval over phases.
+    """
     with style():
         figure = new_figure(7.2, 4.6)
         parts: Any = figure.subfigures(2, 1, height_ratios=[1.15, 1])
@@ -51,6 +54,9 @@ def draw_supplement(dataset: xr.Dataset) -> Figure:
             axes.set_title(LABELS[network])
         loss, off, elbow = bottom.subplots(1, 3)
         curves = thresholds(dataset)
+        n = dataset.sizes["phase"]
+        weights = np.random.default_rng(0).multinomial(n, np.full(n, 1 / n), 100) / n
+        redrawn = [thresholds(dataset, w) for w in weights]
         for i, network in enumerate(NETWORKS):
             one = dataset.sel(network=network)
             steps = one.step.values
@@ -59,6 +65,9 @@ def draw_supplement(dataset: xr.Dataset) -> Figure:
             late = np.flatnonzero(steps >= 0.05 * steps[-1])
             found = elbows(dataset.spatial_frequency.values, curves[i, late])
             elbow.plot(steps[late] / steps[-1], found, color=COLOURS[network])
+            again = [elbows(dataset.spatial_frequency.values, c[i, late]) for c in redrawn]
+            low, high = np.quantile(again, [0.025, 0.975], axis=0)
+            elbow.fill_between(steps[late] / steps[-1], low, high, color=COLOURS[network], alpha=0.2, lw=0)
         loss.set_ylabel("mean squared error")
         loss.legend(handlelength=1, borderpad=0, loc="lower left", fontsize=6)
         off.set_ylabel("off-diagonal share of the map")
