@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import time
@@ -12,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from benchmarks.photographs import source
 from fechner.cli import _keep_freed_memory
 from fechner.learning import LinearNetwork, Phase, learn
 from fechner.statistics.patches import patch_moments, principal_components
@@ -25,12 +25,6 @@ def seconds(work: Callable[[], object]) -> float:
     began = time.perf_counter()
     work()
     return time.perf_counter() - began
-
-
-def source() -> Path | None:
-    """The ImageNet photographs, where there are any."""
-    path = Path(os.environ.get("FECHNER_DATA", "../shared/data")) / "imagenet-sample.tar"
-    return path if path.exists() else None
 
 
 def run() -> None:

@@ -44,12 +44,18 @@ class Decoding(Feature):
 
 def run() -> None:
     """Both, on the ImageNet photographs, where there are any."""
-    source = Path(os.environ.get("FECHNER_DATA", "../shared/data")) / "imagenet-sample.tar"
-    if not source.exists():
-        print(f"statistics: no photographs at {source}; set FECHNER_DATA", flush=True)
+    found = source()
+    if found is None:
+        print("statistics: no imagenet-sample.tar in the folder that FECHNER_DATA names", flush=True)
         return
-    cost(source)
-    memory(source)
+    cost(found)
+    memory(found)
+
+
+def source() -> Path | None:
+    """The ImageNet photographs in the folder that FECHNER_DATA names, where there are any."""
+    path = Path(os.environ.get("FECHNER_DATA", "")) / "imagenet-sample.tar"
+    return path if path.exists() else None
 
 
 def features() -> dict[str, Feature]:

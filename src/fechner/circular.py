@@ -71,8 +71,8 @@ def rebin(density: npt.ArrayLike, values: npt.ArrayLike, period: float) -> Array
     """
     density, values = np.asarray(density, dtype=float), np.asarray(values, dtype=float)
     n = density.shape[-1]
-    around = np.concatenate([values[-1:] - period, values, values[:1] + period])
-    edges = (around[1:] + around[:-1]) / 2
+    longer, _ = around(values, values, period)
+    edges = (longer[1:] + longer[:-1]) / 2
     # The integral of the density, a line within each bin; bins are centred on multiples of period / n.
     cumulative = np.concatenate([np.zeros((*density.shape[:-1], 1)), np.cumsum(density, -1)], -1) * (period / n)
     position = (edges / period + 0.5 / n) % 1 * n

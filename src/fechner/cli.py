@@ -7,9 +7,8 @@ import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-import numpy as np
 import torch
 import typer
 from matplotlib.axes import Axes
@@ -17,7 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 import fechner
-from fechner import comparison, results, tables
+from fechner import arguments, comparison, results, tables
 from fechner.errors import FechnerError
 from fechner.figures import comparison as comparison_figure
 from fechner.figures import contact_sheet, curves, density, style
@@ -87,13 +86,17 @@ def sensitivity(
       fechner sensitivity resnet18 --weights init --layers 'layer?' --along spatial_frequency --values 1,2,4,8,16
     """
     _writable(out, figure)
-    shown, target = stimulus(stimulus_name, **_fields(settings)), _device(device)
-    averaged = None if average is None else {n: _values(v) for n, v in (_pair(a, "--average") for a in average)}
+    shown, target = stimulus(stimulus_name, **arguments.fields(settings)), arguments.device(device)
+    averaged = (
+        None
+        if average is None
+        else {n: arguments.values(v) for n, v in (arguments.pair(a, "--average") for a in average)}
+    )
     measured = fechner.sensitivity(
         fechner.load(network, weights, seed).to(target),
         shown,
         along,
-        _values(values),
+        arguments.values(values),
         averaged,
         layers,
         method=method,
@@ -145,7 +148,7 @@ def statistics(
     """
     _writable(out, figure)
     found = fechner.image_statistics(
-        images, feature, bootstraps=bootstraps, seed=seed, workers=workers, **_fields(settings)
+        images, feature, bootstraps=bootstraps, seed=seed, workers=workers, **arguments.fields(settings)
     )
     if not is_first_process():
         return
@@ -240,7 +243,7 @@ def stimuli(
 ) -> None:
     """Draw a contact sheet: one stimulus with its parameters along rows, or all stimuli at several orientations."""
     _writable(out, out, "--out")
-    sheet = contact_sheet.of_one(stimulus(name, **_fields(settings)), name) if name else contact_sheet.of_all()
+    sheet = contact_sheet.of_one(stimulus(name, **arguments.fields(settings)), name) if name else contact_sheet.of_all()
     out.parent.mkdir(parents=True, exist_ok=True)
     style.write(sheet, out, (out.suffix[1:],))
     _out.print(f"drew {out}")
@@ -277,7 +280,7 @@ def reproduce(
             images=images,
             checkpoints=weights or [],
             resume=resume,
-            device=str(_device(device)),
+            device=str(arguments.device(device)),
             say=typer.echo,
         )
     except KeyboardInterrupt:
@@ -303,54 +306,6 @@ def _draw(path: Path, draw: Callable[[Axes], None]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     style.write(figure, path, (path.suffix[1:],))
     _out.print(f"drew {path}")
-
-
-def _fields(settings: list[str] | None) -> dict[str, Any]:
-    fields: dict[str, Any] = {}
-    for setting in settings or []:
-        name, text = _pair(setting, "--set")
-        try:
-            fields[name] = int(text) if name in ("size", "seed", "values") else _number(text)
-        except ValueError:
-            fields[name] = text
-    return fields
-
-
-def _number(text: str) -> float | tuple[float, ...]:
-    numbers = tuple(float(part) for part in text.split(","))
-    return numbers if len(numbers) > 1 else numbers[0]
-
-
-def _pair(text: str, option: str) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
-    if not equals or not name or not value:
-        raise FechnerError(f"{option} takes NAME=VALUE, got '{text}'")
-    return name, value
-
-
-def _values(text: str) -> int | list[float]:
-    """A number of values, values separated by commas, or LOW:HIGH:NUMBER for even steps with both ends."""
-    try:
-        if text.count(":") == 2:
-            low, high, number = text.split(":")
-            return np.linspace(float(low), float(high), int(number)).tolist()
-        return int(text) if text.lstrip("-").isdigit() else [float(v) for v in text.split(",")]
-    except ValueError:
-        raise FechnerError(
-            f"values must be a whole number, numbers separated by commas, or LOW:HIGH:NUMBER, got '{text}'"
-        ) from None
-
-
-def _device(name: str) -> torch.device:
-    if name == "auto":
-        accelerator = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
-        return accelerator or torch.device("cpu")
-    try:
-        device = torch.device(name)
-        torch.empty(1, device=device)
-    except Exception as e:
-        raise FechnerError(f"device '{name}' cannot be used here ({(str(e).splitlines() or ['unknown'])[0]})") from None
-    return device
 
 
 def _keep_freed_memory() -> None:

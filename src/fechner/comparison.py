@@ -209,11 +209,8 @@ def _reference(
         if period is not None:
             if _is_whole(grid, period):
                 return circular.rebin(density, grid, period)
-            around = np.concatenate([at[-1:] - period, at, at[:1] + period])
-            closed = np.concatenate([density[..., -1:], density, density[..., :1]], -1)
-            return np.stack([np.interp(grid % period, around, d) for d in np.atleast_2d(closed)]).reshape(
-                *density.shape[:-1], -1
-            )
+            x, closed = circular.around(at, density, period)
+            return np.apply_along_axis(lambda d: np.interp(grid % period, x, d), -1, closed)
         with np.errstate(divide="ignore"):
             return np.exp(np.apply_along_axis(lambda d: np.interp(np.log(grid), np.log(at), d), -1, np.log(density)))
 

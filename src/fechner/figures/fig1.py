@@ -56,18 +56,19 @@ def draw(dataset: xr.Dataset) -> dict[str, Figure]:
         a.legend(loc="upper center", handlelength=1.5)
         for axes, name, title in (
             (b, "predicted_root", "predicted sensitivity √J"),
-            (c, "predicted_threshold", "predicted threshold"),
+            (c, "predicted_threshold", "predicted threshold ∝ 1/√J"),
         ):
             for colour, (q, label) in zip(COLOURS, EXPONENTS.items(), strict=True):
                 x, y = circular.around(dataset.orientation.values, dataset[name].sel(q=q).values, 180.0)
                 axes.plot(x, y, color=colour, label=label)
             axes.axhline(1, color="0.8", lw=0.6, zorder=0)
             circular_ticks(axes, "orientation")
-            axes.set_ylim(0, 1.4 * float(dataset[name].max()))
+            axes.set_ylim(0, 1.1 * float(dataset[name].max()))
             axes.set_xlabel("orientation (degree)")
             axes.set_ylabel("relative to mean")
             axes.set_title(title)
-        b.legend(loc="upper center", title="J ∝ p$^q$", handlelength=1.5)
+        b.set_title(b.get_title() + ", J ∝ p$^q$")
+        c.legend(loc="lower center", handlelength=1.5)
         for axes, letter in ((a, "a"), (b, "b"), (c, "c")):
             axes.annotate(
                 letter, (0, 1), (-28, 8), "axes fraction", textcoords="offset points", fontweight="bold", fontsize=10

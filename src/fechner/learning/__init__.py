@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from fechner.learning.linear import LinearNetwork as LinearNetwork
 from fechner.learning.linear import Phase as Phase
 from fechner.learning.linear import learn as learn
+from fechner.learning.network import LinearNetwork as LinearNetwork

@@ -1,0 +1,61 @@
+"""What the text of a command-line option means."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from fechner.errors import FechnerError
+
+
+def fields(settings: list[str] | None) -> dict[str, Any]:
+    """Names and values of --set: whole numbers, numbers, several numbers, or text."""
+    found: dict[str, Any] = {}
+    for setting in settings or []:
+        name, text = pair(setting, "--set")
+        try:
+            found[name] = int(text) if name in ("size", "seed", "values") else _number(text)
+        except ValueError:
+            found[name] = text
+    return found
+
+
+def _number(text: str) -> float | tuple[float, ...]:
+    numbers = tuple(float(part) for part in text.split(","))
+    return numbers if len(numbers) > 1 else numbers[0]
+
+
+def pair(text: str, option: str) -> tuple[str, str]:
+    """NAME=VALUE, split."""
+    name, equals, value = text.partition("=")
+    if not equals or not name or not value:
+        raise FechnerError(f"{option} takes NAME=VALUE, got '{text}'")
+    return name, value
+
+
+def values(text: str) -> int | list[float]:
+    """A number of values, values separated by commas, or LOW:HIGH:NUMBER for even steps with both ends."""
+    try:
+        if text.count(":") == 2:
+            low, high, number = text.split(":")
+            return np.linspace(float(low), float(high), int(number)).tolist()
+        return int(text) if text.lstrip("-").isdigit() else [float(v) for v in text.split(",")]
+    except ValueError:
+        raise FechnerError(
+            f"values must be a whole number, numbers separated by commas, or LOW:HIGH:NUMBER, got '{text}'"
+        ) from None
+
+
+def device(name: str) -> torch.device:
+    """A device that can be used, by name; auto is the accelerator, or the CPU."""
+    if name == "auto":
+        accelerator = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
+        return accelerator or torch.device("cpu")
+    try:
+        found = torch.device(name)
+        torch.empty(1, device=found)
+    except Exception as e:
+        raise FechnerError(f"device '{name}' cannot be used here ({(str(e).splitlines() or ['unknown'])[0]})") from None
+    return found

@@ -1,0 +1,104 @@
+"""Deep linear networks: their weights, end-to-end map and gradient."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from fechner.errors import FechnerError, choices
+
+Weights = list[Tensor]
+
+
+@dataclass(frozen=True)
+class LinearNetwork:
+    """The network and what it starts from.
+
+    `depth` matrices in a chain, or "tied": x̂ = WᵀWx. `start` "uniform" draws every weight from ±`scale` (Benjamin et al.
+    2022: 0.005 for one and two matrices, 0.01 for three); "balanced" aligns all layers with the data, so that each
+    mode of the end-to-end map starts at `scale`.
+
+    >>> LinearNetwork(depth=2).matrices
+    2
+    """
+
+    depth: int | Literal["tied"] = "tied"
+    start: Literal["uniform", "balanced"] = "uniform"
+    scale: float = 0.005
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.depth != "tied" and (not isinstance(self.depth, int) or not 1 <= self.depth <= 6):
+            raise FechnerError(f"depth must be 'tied' or a number of matrices from 1 to 6, got {self.depth!r}")
+        if self.start not in ("uniform", "balanced"):
+            raise choices("start", str(self.start), ["uniform", "balanced"])
+        if not self.scale > 0 and self.depth != 1:
+            raise FechnerError(
+                f"scale must be greater than 0, got {self.scale:g}: zero weights are a saddle, from which gradient descent "
+                "never moves"
+            )
+
+    @property
+    def matrices(self) -> int:
+        """How many weight matrices there are."""
+        return 1 if self.depth == "tied" else self.depth
+
+    def weights(self, inputs: int, outputs: int, dtype: torch.dtype, device: torch.device) -> Weights:
+        """Initial weights; hidden layers are as wide as the input."""
+        sizes = [(inputs, inputs)] * (self.matrices - 1) + [(inputs if self.depth == "tied" else outputs, inputs)]
+        if self.start == "balanced":
+            share = 0.5 if self.depth == "tied" else 1 / self.matrices
+            return [self.scale**share * torch.eye(*s, dtype=dtype, device=device) for s in sizes]
+        generator = torch.Generator().manual_seed(self.seed)
+        drawn = [torch.rand(s, generator=generator, dtype=torch.float64) * 2 - 1 for s in sizes]
+        return [(self.scale * w).to(device, dtype) for w in drawn]
+
+    def map(self, weights: Weights) -> Tensor:
+        """End-to-end map (output, input)."""
+        if self.depth == "tied":
+            return weights[0].T @ weights[0]
+        product = weights[0]
+        for w in weights[1:]:
+            product = w @ product
+        return product
+
+    def respond(self, weights: Weights, inputs: Tensor) -> Tensor:
+        """Outputs (n, output) to inputs (n, input), layer by layer."""
+        if self.depth == "tied":
+            return inputs @ weights[0].T @ weights[0]
+        for w in weights:
+            inputs = inputs @ w.T
+        return inputs
+
+    def descent(self, weights: Weights, variance: Tensor, covariance: Tensor) -> Weights:
+        """Minus the gradient of ½E‖y − Ŵx‖² for each matrix.
+
+        `variance` is the covariance of the inputs, or its diagonal (input,), `covariance` (output, input) that of target
+        and input.
+        """
+        if self.depth == "tied":
+            w = weights[0]
+            error = covariance - times(w.T @ w, variance)
+            return [w @ (error + error.T)]
+        before = [weights[0]]
+        for w in weights[1:-1]:
+            before.append(w @ before[-1])
+        whole = weights[-1] @ before[-1] if len(weights) > 1 else weights[0]
+        back = covariance - times(whole, variance)
+        steps = []
+        for i in range(len(weights) - 1, 0, -1):
+            steps.append(back @ before[i - 1].T)
+            back = weights[i].T @ back
+        return [back, *reversed(steps)]
+
+    def curvature(self, variance: float) -> float:
+        """The largest eigenvalue of the Hessian once the strongest component is learned, with balanced layers."""
+        return (4 if self.depth == "tied" else self.matrices) * variance
+
+
+def times(matrix: Tensor, variance: Tensor) -> Tensor:
+    """A map (output, input) times a covariance of inputs, which may be given by its diagonal."""
+    return matrix * variance if variance.dim() == 1 else matrix @ variance
