@@ -16,7 +16,7 @@ def fields(settings: list[str] | None) -> dict[str, Any]:
     for setting in settings or []:
         name, text = pair(setting, "--set")
         try:
-            found[name] = int(text) if name in ("size", "seed", "values") else _number(text)
+            found[name] = int(text) if name in ("size", "channels", "seed", "values") else _number(text)
         except ValueError:
             found[name] = text
     return found

@@ -111,15 +111,15 @@ def out_of_memory(error: BaseException) -> bool:
     )
 
 
-def fitting_batch(layers: Sequence[Layer], image: Tensor) -> int:
-    """A batch size that leaves room: half of free memory, at most 16 on a CPU and 256 on a GPU.
+def fitting_batch(layers: Sequence[Layer], image: Tensor, most: int | None = None) -> int:
+    """A batch size that leaves room: half of free memory, at most 16 on a CPU and 256 on a GPU, or at most `most`.
 
     Memory per image is taken as eight copies of the largest layer: input and output with their tangents, and room for
-    what an operation needs besides. Larger batches are no faster on a CPU.
+    what an operation needs besides. Larger batches of photograph size are no faster on a CPU.
     """
     largest = max([image.numel(), *(layer.units for layer in layers)]) * image.element_size()
     if image.device.type == "cuda":
-        free, most = torch.cuda.mem_get_info(image.device)[0], 256
+        free, usual = torch.cuda.mem_get_info(image.device)[0], 256
     else:
-        free, most = psutil.virtual_memory().available, 16
-    return int(max(1, min(most, free // 2 // (8 * largest))))
+        free, usual = psutil.virtual_memory().available, 16
+    return int(max(1, min(usual if most is None else most, free // 2 // (8 * largest))))

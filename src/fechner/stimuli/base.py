@@ -26,6 +26,7 @@ import inspect
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 import numpy as np
@@ -113,10 +114,12 @@ class Stimulus:
     """Base of all stimuli: subclasses add fields and `luminance` (or override `image` for colour).
 
     Fields annotated with a `Parameter` (`Orientation`, `Length`, …) are continuous: each may be overridden with a
-    tensor when the stimulus is called, and images are differentiable in it, forward and reverse.
+    tensor when the stimulus is called, and images are differentiable in it, forward and reverse. `channels` is 1 for
+    networks that take grey images.
     """
 
     size: int = dataclasses.field(default=224, kw_only=True)
+    channels: int = dataclasses.field(default=3, kw_only=True)
     pixels_per_degree: Annotated[float, Parameter("pixel/degree", positive=True)] = dataclasses.field(
         default=100.0, kw_only=True
     )
@@ -124,6 +127,10 @@ class Stimulus:
     def __post_init__(self) -> None:
         if not isinstance(self.size, int) or self.size < 2:
             raise FechnerError(f"size must be a whole number of pixels, at least 2, got {self.size!r}")
+        if self.channels not in (1, 3):
+            raise FechnerError(f"channels must be 3 (RGB) or 1 (grey), got {self.channels!r}")
+        if self.channels == 1 and type(self).image is not Stimulus.image:
+            raise FechnerError(f"{type(self).__name__} is coloured and has 3 channels, got channels=1")
         for name, hint in get_type_hints(type(self)).items():
             if get_origin(hint) is Literal and getattr(self, name) not in get_args(hint):
                 raise choices(name, str(getattr(self, name)), get_args(hint))
@@ -156,7 +163,7 @@ class Stimulus:
         """Images for these parameter values.
 
         Each override is a number or a tensor of shape (B,); all are broadcast. Returns float images
-        (B, 3, size, size) in [0, 1] with the dtype and on the device of the tensors given. Raises `FechnerError` for
+        (B, channels, size, size) in [0, 1] with the dtype and on the device of the tensors given. Raises `FechnerError` for
         an unknown parameter or a value out of range.
         """
         known = parameters(self)
@@ -181,9 +188,9 @@ class Stimulus:
         return image.expand(batch[0], *image.shape[1:])
 
     def image(self) -> Tensor:
-        """(B, 3, size, size), or (B, 1, size, size) for grey; continuous fields are tensors that broadcast with it."""
+        """(B, channels, size, size); continuous fields are tensors that broadcast with it."""
         grey = self.luminance()
-        return grey.view(-1, 1, *grey.shape[-2:]).expand(-1, 3, -1, -1)
+        return grey.view(-1, 1, *grey.shape[-2:]).expand(-1, self.channels, -1, -1)
 
     def luminance(self) -> Tensor:
         """(B, size, size) in [0, 1]; here every continuous field is a tensor that broadcasts with (B, y, x)."""
@@ -207,9 +214,7 @@ def parameters(stimulus: Family) -> dict[str, Parameter]:
     180.0
     """
     if isinstance(stimulus, Stimulus):
-        own = get_type_hints(type(stimulus), include_extras=True)
-        fields = [f.name for f in dataclasses.fields(stimulus)]
-        return {n: p for n in fields if (p := _annotation(own[n])) is not None}
+        return dict(_fields(type(stimulus)))
     target = stimulus if inspect.isroutine(stimulus) else type(stimulus).__call__
     hints = get_type_hints(target, include_extras=True)
     names = [
@@ -238,6 +243,12 @@ def settings(stimulus: Family) -> dict[str, Any]:
     if isinstance(stimulus, Stimulus):
         return {"stimulus": type(stimulus).__name__} | dataclasses.asdict(stimulus)
     return {"stimulus": getattr(stimulus, "__name__", type(stimulus).__name__)}
+
+
+@cache
+def _fields(kind: Any) -> dict[str, Parameter]:
+    own = get_type_hints(kind, include_extras=True)
+    return {f.name: p for f in dataclasses.fields(kind) if (p := _annotation(own[f.name])) is not None}
 
 
 def _annotation(hint: Any) -> Parameter | None:

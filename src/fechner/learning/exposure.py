@@ -1,0 +1,138 @@
+"""What a learner is shown: how often each value of a circular feature occurs, how its labels are, and for how long."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import xarray as xr
+from torch import Tensor
+
+from fechner import circular
+from fechner.errors import FechnerError
+from fechner.learning.labels import Channel
+
+Array = npt.NDArray[np.float64]
+Curve = Callable[[Array], npt.ArrayLike]
+POINTS = 3600
+
+
+@dataclass(frozen=True)
+class Exposure:
+    """So many steps of a density, with so much noise in the labels.
+
+    >>> from fechner import human
+    >>> from fechner.learning import Erasure, balanced_noise
+    >>> density = human.analytic_orientation_prior
+    >>> shown = Exposure(300, density, Erasure(), lambda x: balanced_noise(density(x), Erasure()))
+
+    `density` is "uniform", a function of values in degrees, or a Dataset of `image_statistics`. `noise` is a
+    probability, a function of values in degrees, or probabilities on an even grid of the whole circle; it needs a
+    `channel`.
+    """
+
+    steps: int
+    density: Literal["uniform"] | Curve | xr.Dataset = field(default="uniform", repr=False)
+    channel: Channel | None = None
+    noise: float | Curve | Array = field(default=0.0, repr=False)
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.steps, int | np.integer) or self.steps < 1:
+            raise FechnerError(f"an exposure needs at least 1 step, got {self.steps!r}")
+        if isinstance(self.density, str) and self.density != "uniform":
+            raise FechnerError(f"density must be 'uniform', a function or a Dataset, got '{self.density}'")
+
+    def density_at(self, values: npt.ArrayLike, along: str = "orientation", period: float = 180.0) -> Array:
+        """Density per unit of the feature at these values."""
+        values = np.asarray(values, dtype=float) % period
+        if isinstance(self.density, str):
+            return np.full(values.shape, 1 / period)
+        if isinstance(self.density, xr.Dataset):
+            if "density" not in self.density or along not in self.density.density.dims:
+                raise FechnerError(
+                    f"a Dataset of `image_statistics` has a density along {along}, this one has "
+                    f"{', '.join(map(str, self.density.data_vars)) or 'nothing'}"
+                )
+            at, curve = circular.around(self.density[along].values, self.density.density.values, period)
+            return np.interp(values, at, curve)
+        return np.broadcast_to(np.asarray(self.density(values), dtype=float), values.shape)
+
+    def noise_at(self, values: npt.ArrayLike, period: float = 180.0) -> Array:
+        """Noise of the labels at these values."""
+        values = np.asarray(values, dtype=float) % period
+        if callable(self.noise):
+            return np.broadcast_to(np.asarray(self.noise(values), dtype=float), values.shape)
+        given = np.atleast_1d(np.asarray(self.noise, dtype=float))
+        return np.interp(values, *circular.around(circular.grid(len(given), period), given, period))
+
+    def check(self, along: str, period: float, classes: int) -> None:
+        """Raise `FechnerError` for a density or a noise that cannot be sampled."""
+        grid = circular.grid(POINTS, period)
+        density, noise = self.density_at(grid, along, period), self.noise_at(grid, period)
+        if not np.isfinite(density).all() or density.min() < 0:
+            bad = int(np.argmin(np.where(np.isfinite(density), density, -np.inf)))
+            raise FechnerError(
+                f"a density must be finite and not negative, got {density[bad]:g} at {along} {grid[bad]:g}"
+            )
+        whole = density.mean() * period
+        if not abs(whole - 1) < 0.01:
+            raise FechnerError(
+                f"the density of {along} must integrate to 1 over [0, {period:g}), got {whole:.4g}"
+                + (f"; divide it by {whole:.4g}" if whole else "")
+            )
+        if not np.isfinite(noise).all() or noise.min() < 0 or noise.max() > 1:
+            bad = int(np.argmax(np.where(np.isfinite(noise), np.abs(noise - 0.5), np.inf)))
+            raise FechnerError(
+                f"noise is a probability and must lie in [0, 1], got {noise[bad]:g} at {along} {grid[bad]:g}"
+            )
+        if noise.max() > 0 and self.channel is None:
+            raise FechnerError("noise needs a channel, which says what happens to a label: Erasure() or Flips()")
+        if self.channel is not None and self.channel.classes != classes:
+            raise FechnerError(
+                f"the channel has {self.channel.classes} classes and the task {classes}; make them equal"
+            )
+
+    def sampler(self, along: str, period: float, device: torch.device) -> Callable[[Tensor], tuple[Tensor, Tensor]]:
+        """What turns uniform numbers in [0, 1) into values of the feature and the noise of their labels."""
+        edges = np.arange(POINTS + 1) * (period / POINTS)
+        middles = (edges[1:] + edges[:-1]) / 2
+        mass = np.cumsum(np.append(0, self.density_at(middles, along, period)))
+        # In double precision, because steps of the cumulative density are small.
+        cumulative = torch.as_tensor(mass / mass[-1], device=device)
+        noise = torch.as_tensor(self.noise_at(middles, period), dtype=torch.float32, device=device)
+
+        def sample(uniform: Tensor) -> tuple[Tensor, Tensor]:
+            uniform = uniform.double()
+            cell = (torch.searchsorted(cumulative, uniform, right=True) - 1).clamp(0, POINTS - 1)
+            inside = (uniform - cumulative[cell]) / (cumulative[cell + 1] - cumulative[cell])
+            return ((cell + inside) * (period / POINTS)).float(), noise[cell]
+
+        return sample
+
+
+def sinusoidal(peak: float = 90.0) -> Curve:
+    """(2 + cos 2(θ − peak)) / 360 per degree of orientation, three times as high at the peak as across it.
+
+    With its peak at 90° it is the density of Benjamin et al. (2022, Fig. 6), with its peak at 0° its mirror.
+
+    >>> float(sinusoidal(90.0)(np.array(90.0)) / sinusoidal(90.0)(np.array(0.0)))
+    3.0
+    """
+    return lambda orientation: (2 + np.cos(2 * np.deg2rad(orientation - peak))) / 360
+
+
+def band(low: float, high: float, period: float = 180.0) -> Curve:
+    """Uniform between two values, nothing elsewhere: a burst of exposure to a narrow band.
+
+    >>> band(15.0, 45.0)(np.array([0.0, 30.0])).round(4)
+    array([0.    , 0.0333])
+
+    Raises `FechnerError` unless low < high ≤ low + period.
+    """
+    if not low < high <= low + period:
+        raise FechnerError(f"a band needs low < high ≤ low + {period:g}, got {low:g} to {high:g}")
+    return lambda values: ((values - low) % period < high - low) / (high - low)

@@ -1,0 +1,118 @@
+"""What is recorded of a network while it learns: sensitivity of every layer, accuracy, and weights on request."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+from torch.autograd import forward_ad
+
+from fechner.errors import FechnerError
+from fechner.learning.task import Task
+from fechner.networks import OUTPUT, Layer, Network, select
+from fechner.sensitivity.probe import probe
+from fechner.sensitivity.rules import forward_mode
+from fechner.sensitivity.sweep import INPUT, fitting_batch, sweep
+from fechner.sensitivity.tangent import Exact, at, squared_norm
+from fechner.stimuli import render
+
+Array = npt.NDArray[np.float64]
+SOFTMAX = "softmax"
+_INSIDE = "network.model."
+
+
+class _Labelling(nn.Module):
+    """A network and the softmax of its output, which belongs to the loss and not to the network."""
+
+    def __init__(self, network: Network) -> None:
+        super().__init__()
+        self.network = network
+        self.softmax = nn.Softmax(-1)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.softmax(self.network(images))
+
+
+class Recorder:
+    """Measures one network again and again, on the same stimuli: all values × all nuisances.
+
+    Raises `FechnerError` for a network that cannot be measured, or whose output does not fit the task.
+    """
+
+    def __init__(self, network: Network, task: Task, values: Array, layers: str | Sequence[str], keep: bool) -> None:
+        self.network, self.task, self.keep = network, task, keep
+        self.sensitivity: list[Array] = []
+        self.accuracy: list[Array] = []
+        self.weights: list[dict[str, npt.NDArray[np.floating]]] = []
+        device = next((p.device for p in network.parameters()), torch.device("cpu"))
+        combinations = np.array(list(itertools.product(*task.nuisance.values(), values))).T
+        names = [*task.nuisance, task.along]
+        shown = {
+            n: torch.as_tensor(v, dtype=torch.float32, device=device) for n, v in zip(names, combinations, strict=True)
+        }
+        network.eval()
+        found = probe(network, task.stimulus, at(shown, slice(0, 2)), task.along, Exact())
+        # Rendered once: the stimuli of every recording are the same.
+        with forward_mode():
+            images = render(task.stimulus, Exact().prepare(shown, task.along))
+            self._images, self._tangents = (t.clone() for t in forward_ad.unpack_dual(images))
+        with torch.no_grad():
+            shape = tuple(network(self._images[:2]).shape)
+        if shape != (2, task.outputs):
+            raise FechnerError(
+                f"{network.name} must return (B, {task.outputs}) for B images, and for 2 returned {shape}"
+            )
+        self._right = task.labels(shown[task.along])
+        self._count = len(values)
+        self.layers = select(found, layers, network)
+        self._labelling, self._inside = network, self.layers
+        if task.loss == "cross-entropy":
+            self._labelling = Network(_Labelling(network), name=network.name).eval()
+            inside = [_renamed(layer) for layer in self.layers]
+            softmax = Layer(SOFTMAX, SOFTMAX, "Softmax", (task.outputs,), 0)
+            self.layers, self._inside = [*self.layers, softmax], [*inside, softmax]
+        # Linear layers gain from large batches where convolutions do not.
+        self._batch = fitting_batch(self._inside, self._images[0], most=1024)
+
+    @property
+    def names(self) -> list[str]:
+        """Of the layers, pixels first."""
+        return [INPUT, *(layer.name for layer in self.layers)]
+
+    def record(self) -> None:
+        """Measure now."""
+        training = self.network.training
+        self._labelling.eval()
+        measured = [Layer(INPUT, INPUT, "pixels", tuple(self._images.shape[1:]), 0), *self._inside]
+        order = {"index": torch.arange(len(self._images), dtype=torch.float32)}
+        swept = sweep(
+            self._labelling, self._kept, [order], "index", measured, Exact(), squared_norm, self._batch, progress=False
+        )
+        samples = np.stack([swept[layer.name] for layer in measured])
+        self.sensitivity.append(samples.reshape(len(samples), -1, self._count).mean(1))
+        with torch.no_grad():
+            right = self.task.predicted(self.network(self._images)) == self._right
+        self.accuracy.append(right.double().cpu().numpy().reshape(-1, self._count).mean(0))
+        if self.keep:
+            state = self.network.model.state_dict()
+            # Copies: what is learned later must not change them.
+            self.weights.append({name: tensor.detach().cpu().clone().numpy() for name, tensor in state.items()})
+        self.network.train(training)
+
+    def _kept(self, index: Tensor) -> Tensor:
+        """Images with these indices, which follow one another, and their derivatives."""
+        first = int(index[0])
+        chosen = slice(first, first + len(index))
+        return forward_ad.make_dual(self._images[chosen], self._tangents[chosen])
+
+
+def _renamed(layer: Layer) -> Layer:
+    """The same layer inside the labelling network."""
+    if layer.module == OUTPUT:
+        return replace(layer, name=_INSIDE.removesuffix("."), module=_INSIDE.removesuffix("."))
+    return replace(layer, name=_INSIDE + layer.name, module=_INSIDE + layer.module)

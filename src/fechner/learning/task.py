@@ -1,0 +1,118 @@
+"""What is to be learned: to label a circular parameter of stimuli that are drawn anew for every step."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from fechner.errors import FechnerError, choices
+from fechner.stimuli import Grating, Parameter, Stimulus, parameters, settings
+
+# Five cycles across 64 pixels, as published.
+GRATING = Grating(size=64, channels=1, pixels_per_degree=64.0, spatial_frequency=5.0, radius=0.45, edge=0.1)
+
+
+@dataclass(frozen=True)
+class Task:
+    """Tell classes of orientation, or of another circular parameter of a stimulus, apart.
+
+    Class k of `classes` is centred on k/classes of the circle. Nuisance parameters in `average` are uniform on their
+    circles while learning; recordings average over the values given, by default 11 phases. The loss is the
+    "cross-entropy" of the log-softmax of one output a class, or "circular": the squared distance of two outputs from
+    (cos, sin) of the label's angle around the circle. A missing label counts as 0, and the mean is over the batch.
+
+    >>> Task(classes=30).outputs, Task(loss="circular").outputs
+    (30, 2)
+    """
+
+    stimulus: Stimulus = GRATING
+    along: str = "orientation"
+    classes: int = 60
+    loss: Literal["cross-entropy", "circular"] = "cross-entropy"
+    average: Mapping[str, int | Sequence[float]] = field(default_factory=lambda: {"phase": 11})
+
+    def __post_init__(self) -> None:
+        known = parameters(self.stimulus)
+        for name in (self.along, *self.average):
+            if name not in known:
+                raise choices("parameter of the stimulus", name, known)
+            if known[name].period is None:
+                raise FechnerError(
+                    f"'{name}' is not circular: here it must be one of {[n for n in known if known[n].period]}"
+                )
+        if self.along in self.average:
+            raise FechnerError(f"'{self.along}' cannot be both the parameter learned and one averaged over")
+        if self.loss not in ("cross-entropy", "circular"):
+            raise choices("loss", str(self.loss), ["cross-entropy", "circular"])
+        if not isinstance(self.classes, int) or self.classes < 2:
+            raise FechnerError(f"classes must be a whole number of at least 2, got {self.classes!r}")
+        self.stimulus.validate(**self.nuisance)
+
+    @property
+    def parameter(self) -> Parameter:
+        """The parameter that is labelled."""
+        return parameters(self.stimulus)[self.along]
+
+    @property
+    def period(self) -> float:
+        """Of that parameter."""
+        return float(self.parameter.period or math.nan)
+
+    @property
+    def nuisance(self) -> dict[str, npt.NDArray[np.float64]]:
+        """The values of nuisance parameters that recordings are averaged over."""
+        known = parameters(self.stimulus)
+        return {name: known[name].values(name, spec) for name, spec in self.average.items()}
+
+    @property
+    def pixels(self) -> int:
+        """Numbers in an image."""
+        return self.stimulus.channels * self.stimulus.size**2
+
+    @property
+    def outputs(self) -> int:
+        """What a network must return for an image."""
+        return self.classes if self.loss == "cross-entropy" else 2
+
+    def images(self, values: Tensor, uniform: Tensor) -> Tensor:
+        """Stimuli with these values, and nuisances from uniform numbers in [0, 1) (nuisance, B)."""
+        known = parameters(self.stimulus)
+        others = {n: u * (known[n].period or math.nan) for n, u in zip(self.average, uniform, strict=True)}
+        return self.stimulus(**{self.along: values}, **others)
+
+    def labels(self, values: Tensor) -> Tensor:
+        """The class whose centre is nearest, around the circle."""
+        return (values * (self.classes / self.period)).round().long() % self.classes
+
+    def losses(self, output: Tensor, labels: Tensor) -> Tensor:
+        """Loss of every stimulus."""
+        if self.loss == "cross-entropy":
+            return F.cross_entropy(output, labels, reduction="none")
+        angle = labels * (2 * math.pi / self.classes)
+        return (output - torch.stack([torch.cos(angle), torch.sin(angle)], -1)).square().sum(-1)
+
+    def predicted(self, output: Tensor) -> Tensor:
+        """The class that an output stands for."""
+        if self.loss == "cross-entropy":
+            return output.argmax(-1)
+        turn = torch.atan2(output[:, 1], output[:, 0]) / (2 * math.pi)
+        return (turn * self.classes).round().long() % self.classes
+
+    def record(self) -> dict[str, Any]:
+        """Settings, for the attributes of a result."""
+        return {
+            "along": self.along,
+            "stimulus": json.dumps(settings(self.stimulus)),
+            "average": json.dumps({name: v.tolist() for name, v in self.nuisance.items()}),
+            "classes": self.classes,
+            "loss": self.loss,
+        }
