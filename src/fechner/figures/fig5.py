@@ -9,6 +9,7 @@ left edge of the patch, and frequency in cycles/100 pixels; the acuity criterion
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,8 +18,7 @@ import xarray as xr
 from torch import Tensor
 
 from fechner import results
-from fechner.errors import FechnerError
-from fechner.figures.parts import Run
+from fechner.figures.parts import Run, kept
 from fechner.learning import LinearNetwork, Phase, learn, readouts
 from fechner.statistics import principal_components
 from fechner.statistics.patches import sample
@@ -62,14 +62,14 @@ def compute(run: Run) -> xr.Dataset:
     """Principal components of the patches, and what each network has learned of them at some fifty steps."""
     profile = PROFILES[run.profile]
     folder = run.folder / "parts"
-    pca = _part(folder / "components.nc", run, {"patches": PATCHES}, lambda: _components(run))
+    source = {"images": "scikit-image" if run.images is None else str(run.images)}
+    pca = kept(folder / "components.nc", run, {"patches": PATCHES} | source, lambda: _components(run))
     shown = np.stack([p for p in sample(run.images, 40, SIZE) if p.std() > 0.1][:3])
     parts = []
     for name, network in NETWORKS.items():
         steps = profile.steps[name]
-        part = _part(
-            folder / f"{name}.nc", run, {"steps": steps, "variance_sum": _sum(pca)}, lambda n=network, s=steps: _learned(pca, n, s, shown, run)
-        )  # fmt: skip
+        expected = {"steps": steps, "variance_sum": _sum(pca)}
+        part = kept(folder / f"{name}.nc", run, expected, partial(_learned, pca, network, steps, shown, run))
         parts.append(part.drop_vars("step").assign(step=("snapshot", part.step.values)))
     dataset = xr.concat(parts, "network", combine_attrs="drop").assign_coords(network=list(NETWORKS))
     dataset = dataset.merge(pca[["variance", "exponent", "exponent_low", "exponent_high"]], combine_attrs="override")
@@ -103,7 +103,7 @@ def _learned(pca: xr.Dataset, network: LinearNetwork, steps: int, shown: np.ndar
     codes = (shown - pca["mean"].values) @ basis.T
     seen = np.einsum("soi,ei->seo", learned.end_to_end.values, codes) @ basis + pca["mean"].values
     # The same number of snapshots for every network, so that they stand beside one another.
-    kept = xr.Dataset(
+    shortened = xr.Dataset(
         {
             "proportion": readouts.proportion_learned(learned),
             "misalignment": readouts.misalignment(learned),
@@ -116,28 +116,10 @@ def _learned(pca: xr.Dataset, network: LinearNetwork, steps: int, shown: np.ndar
         }
     )
     chosen = np.linspace(0, len(snapshots) - 1, 45).round().astype(int)
-    attributes = {"steps": steps, "variance_sum": _sum(pca), "time_per_step": learned.attrs["time_per_step"]}
-    return kept.isel(step=chosen).rename_dims(step="snapshot").assign_attrs(results.provenance() | attributes)
+    attributes = results.provenance() | {"time_per_step": learned.attrs["time_per_step"]}
+    return shortened.isel(step=chosen).rename_dims(step="snapshot").assign_attrs(attributes)
 
 
 def _sum(pca: xr.Dataset) -> float:
     """A number that differs between sets of patches."""
     return round(float(pca.variance.sum()), 9)
-
-
-def _part(path: Any, run: Run, expected: dict[str, Any], make: Any) -> xr.Dataset:
-    """A part as saved, if it was asked for with the same settings by the same version; or made, and saved."""
-    expected = expected | {"fechner_version": results.provenance()["fechner_version"]}
-    if path.name == "components.nc":
-        expected["images"] = "scikit-image" if run.images is None else str(run.images)
-    if run.resume:
-        try:
-            found = results.read(path)
-            if all(found.attrs.get(k) == v for k, v in expected.items()):
-                run.say(f"{path.stem}: finished before")
-                return found
-        except FechnerError:
-            pass
-    made = make()
-    results.save(made, path)
-    return made

@@ -143,6 +143,22 @@ def finished(path: Path, part: Part, sweep: Sweep) -> xr.Dataset | None:
     return curves if same else None
 
 
+def kept(path: Path, run: Run, expected: Mapping[str, Any], make: Callable[[], xr.Dataset]) -> xr.Dataset:
+    """A part as saved, if it was asked for with these attributes by the same version; or made, and saved."""
+    wanted = {**expected, "fechner_version": results.provenance()["fechner_version"]}
+    if run.resume and path.exists():
+        try:
+            found = results.read(path)
+        except FechnerError:
+            found = xr.Dataset()
+        if all(found.attrs.get(k) == v for k, v in wanted.items()):
+            run.say(f"{path.stem}: finished before")
+            return found
+    made = make().assign_attrs(wanted)
+    results.save(made, path)
+    return made
+
+
 def density(feature: str, run: Run, **chosen: Any) -> xr.Dataset:
     """The density of a feature in the photographs, measured once for all figures of an output folder."""
     path = run.folder.parent / "photographs" / f"{feature}.nc"

@@ -14,7 +14,21 @@ from matplotlib.figure import Figure
 from fechner import results
 from fechner.errors import FechnerError, choices
 from fechner.figures import claims as claims_file
-from fechner.figures import fig1, fig2, fig2_claims, fig2_draw, fig3, fig3_draw, fig5, fig5_claims, fig5_draw, style
+from fechner.figures import (
+    fig1,
+    fig2,
+    fig2_claims,
+    fig2_draw,
+    fig3,
+    fig3_draw,
+    fig5,
+    fig5_claims,
+    fig5_draw,
+    fig6,
+    fig6_claims,
+    fig6_draw,
+    style,
+)
 from fechner.figures.claims import Claim
 from fechner.figures.parts import MAIN, Run, Say
 from fechner.networks import load
@@ -36,6 +50,7 @@ FIGURES = {
     "fig2": Recipe(fig2.PROFILES, fig2.compute, fig2_draw.draw, fig2_claims.claims),
     "fig3": Recipe(fig3.PROFILES, fig3.compute, fig3_draw.draw, fig3.claims),
     "fig5": Recipe(fig5.PROFILES, fig5.compute, fig5_draw.draw, fig5_claims.claims),
+    "fig6": Recipe(fig6.PROFILES, fig6.compute, fig6_draw.draw, fig6_claims.claims),
 }
 
 

@@ -17,7 +17,8 @@ from fechner.errors import FechnerError
 from fechner.learning.labels import Channel
 
 Array = npt.NDArray[np.float64]
-Curve = Callable[[Array], npt.ArrayLike]
+Curve = Callable[[Array], Array]
+Density = Literal["uniform"] | Curve | xr.Dataset
 POINTS = 3600
 
 
@@ -36,7 +37,7 @@ class Exposure:
     """
 
     steps: int
-    density: Literal["uniform"] | Curve | xr.Dataset = field(default="uniform", repr=False)
+    density: Density = field(default="uniform", repr=False)
     channel: Channel | None = None
     noise: float | Curve | Array = field(default=0.0, repr=False)
 
@@ -59,13 +60,13 @@ class Exposure:
                 )
             at, curve = circular.around(self.density[along].values, self.density.density.values, period)
             return np.interp(values, at, curve)
-        return np.broadcast_to(np.asarray(self.density(values), dtype=float), values.shape)
+        return np.broadcast_to(np.asarray(self.density(values), dtype=float), values.shape).copy()
 
     def noise_at(self, values: npt.ArrayLike, period: float = 180.0) -> Array:
         """Noise of the labels at these values."""
         values = np.asarray(values, dtype=float) % period
         if callable(self.noise):
-            return np.broadcast_to(np.asarray(self.noise(values), dtype=float), values.shape)
+            return np.broadcast_to(np.asarray(self.noise(values), dtype=float), values.shape).copy()
         given = np.atleast_1d(np.asarray(self.noise, dtype=float))
         return np.interp(values, *circular.around(circular.grid(len(given), period), given, period))
 
@@ -101,15 +102,14 @@ class Exposure:
         edges = np.arange(POINTS + 1) * (period / POINTS)
         middles = (edges[1:] + edges[:-1]) / 2
         mass = np.cumsum(np.append(0, self.density_at(middles, along, period)))
-        # In double precision, because steps of the cumulative density are small.
-        cumulative = torch.as_tensor(mass / mass[-1], device=device)
+        cumulative = torch.as_tensor(mass / mass[-1], dtype=torch.float32, device=device)
         noise = torch.as_tensor(self.noise_at(middles, period), dtype=torch.float32, device=device)
 
         def sample(uniform: Tensor) -> tuple[Tensor, Tensor]:
-            uniform = uniform.double()
             cell = (torch.searchsorted(cumulative, uniform, right=True) - 1).clamp(0, POINTS - 1)
             inside = (uniform - cumulative[cell]) / (cumulative[cell + 1] - cumulative[cell])
-            return ((cell + inside) * (period / POINTS)).float(), noise[cell]
+            # Rounding must not reach the end of the circle, which is its beginning.
+            return (cell + inside.clamp(0, 0.999)) * (period / POINTS), noise[cell]
 
         return sample
 

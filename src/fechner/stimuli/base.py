@@ -214,7 +214,8 @@ def parameters(stimulus: Family) -> dict[str, Parameter]:
     180.0
     """
     if isinstance(stimulus, Stimulus):
-        return dict(_fields(type(stimulus)))
+        kind: Any = type(stimulus)
+        return dict(_fields(kind))
     target = stimulus if inspect.isroutine(stimulus) else type(stimulus).__call__
     hints = get_type_hints(target, include_extras=True)
     names = [
@@ -246,7 +247,7 @@ def settings(stimulus: Family) -> dict[str, Any]:
 
 
 @cache
-def _fields(kind: Any) -> dict[str, Parameter]:
+def _fields(kind: type[Stimulus]) -> dict[str, Parameter]:
     own = get_type_hints(kind, include_extras=True)
     return {f.name: p for f in dataclasses.fields(kind) if (p := _annotation(own[f.name])) is not None}
 
