@@ -85,16 +85,10 @@ class Recorder:
         return [INPUT, *(layer.name for layer in self.layers)]
 
     def record(self) -> None:
-        """Measure now."""
+        """Keep what the network is like now."""
         training = self.network.training
         self._labelling.eval()
-        measured = [Layer(INPUT, INPUT, "pixels", tuple(self._images.shape[1:]), 0), *self._inside]
-        order = {"index": torch.arange(len(self._images), dtype=torch.float32)}
-        swept = sweep(
-            self._labelling, self._kept, [order], "index", measured, Exact(), squared_norm, self._batch, progress=False
-        )
-        samples = np.stack([swept[layer.name] for layer in measured])
-        self.sensitivity.append(samples.reshape(len(samples), -1, self._count).mean(1))
+        self.sensitivity.append(self.measure())
         with torch.no_grad():
             right = self.task.predicted(self.network(self._images)) == self._right
         self.accuracy.append(right.double().cpu().numpy().reshape(-1, self._count).mean(0))
@@ -103,6 +97,16 @@ class Recorder:
             # Copies: what is learned later must not change them.
             self.weights.append({name: tensor.detach().cpu().clone().numpy() for name, tensor in state.items()})
         self.network.train(training)
+
+    def measure(self) -> Array:
+        """D of every layer (layer, value), averaged over nuisances."""
+        measured = [Layer(INPUT, INPUT, "pixels", tuple(self._images.shape[1:]), 0), *self._inside]
+        order = {"index": torch.arange(len(self._images), dtype=torch.float32)}
+        swept = sweep(
+            self._labelling, self._kept, [order], "index", measured, Exact(), squared_norm, self._batch, progress=False
+        )
+        samples = np.stack([swept[layer.name] for layer in measured])
+        return samples.reshape(len(samples), -1, self._count).mean(1)
 
     def _kept(self, index: Tensor) -> Tensor:
         """Images with these indices, which follow one another, and their derivatives."""
