@@ -11,7 +11,9 @@ from scipy import stats
 from fechner import FechnerError, circular, human
 from fechner.learning import Erasure, Exposure, band, sinusoidal
 from fechner.learning.exposure import Density
+from fechner.stimuli import Parameter
 
+ORIENTATION = Parameter("degree", period=180.0, convention=circular.BARS)
 MEASURED = xr.Dataset(
     {"density": ("orientation", circular.normalize([3.0, 1.0, 2.0, 1.0, 0.0, 1.0], 180.0))},
     {"orientation": circular.grid(6, 180.0)},
@@ -25,7 +27,7 @@ MEASURED = xr.Dataset(
 )  # fmt: skip
 def test_samples_follow_the_density(density: Density) -> None:
     exposure = Exposure(1, density)
-    exposure.check("orientation", 180.0, 60)
+    exposure.check("orientation", ORIENTATION, 60)
     sample = exposure.sampler("orientation", 180.0, torch.device("cpu"))
     drawn, noise = sample(torch.rand(40_000, generator=torch.Generator().manual_seed(0)))
     assert float(drawn.min()) >= 0
@@ -56,7 +58,7 @@ def test_noise_is_that_of_the_value_drawn() -> None:
 
 def test_other_circles() -> None:
     exposure = Exposure(1, lambda hue: (1 + np.cos(np.deg2rad(hue))) / 360)
-    exposure.check("hue", 360.0, 60)
+    exposure.check("hue", Parameter("degree", period=360.0), 60)
     drawn, _ = exposure.sampler("hue", 360.0, torch.device("cpu"))(torch.linspace(0, 0.999, 1000))
     assert float(drawn.max()) > 300
 
@@ -77,7 +79,18 @@ def test_other_circles() -> None:
 )
 def test_what_cannot_be_shown(exposure: Exposure, message: str) -> None:
     with pytest.raises(FechnerError, match=message):
-        exposure.check("orientation", 180.0, 60)
+        exposure.check("orientation", ORIENTATION, 60)
+
+
+def test_a_density_of_another_hue_is_refused() -> None:
+    hue = Parameter("degree", period=360.0, convention=circular.CIELCH)
+    measured = MEASURED.rename(orientation="hue").assign_coords(
+        hue=("hue", circular.grid(6, 360.0), {"convention": circular.HSV})
+    )
+    with pytest.raises(
+        FechnerError, match="hue is 'CIELAB hue angle.*' in the stimulus and 'HSV hue of sRGB' in the density"
+    ):
+        Exposure(1, measured / 2).check("hue", hue, 60)
 
 
 def test_bad_exposures() -> None:

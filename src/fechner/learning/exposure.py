@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
@@ -15,6 +16,7 @@ from torch import Tensor
 from fechner import circular
 from fechner.errors import FechnerError
 from fechner.learning.labels import Channel
+from fechner.stimuli import Parameter
 
 Array = npt.NDArray[np.float64]
 Curve = Callable[[Array], Array]
@@ -70,8 +72,15 @@ class Exposure:
         given = np.atleast_1d(np.asarray(self.noise, dtype=float))
         return np.interp(values, *circular.around(circular.grid(len(given), period), given, period))
 
-    def check(self, along: str, period: float, classes: int) -> None:
-        """Raise `FechnerError` for a density or a noise that cannot be sampled."""
+    def check(self, along: str, parameter: Parameter, classes: int) -> None:
+        """Raise `FechnerError` for a density or a noise that cannot be sampled, or that means another parameter."""
+        period = parameter.period or math.nan
+        if isinstance(self.density, xr.Dataset) and along in self.density:
+            meaning = self.density[along].attrs.get("convention", parameter.convention)
+            if meaning != parameter.convention:
+                raise FechnerError(
+                    f"{along} is '{parameter.convention}' in the stimulus and '{meaning}' in the density"
+                )
         grid = circular.grid(POINTS, period)
         density, noise = self.density_at(grid, along, period), self.noise_at(grid, period)
         if not np.isfinite(density).all() or density.min() < 0:

@@ -191,7 +191,7 @@ def _check(
     if not exposures:
         raise FechnerError("at least one exposure is needed, got none")
     for exposure in exposures:
-        exposure.check(task.along, task.period, task.classes)
+        exposure.check(task.along, task.parameter, task.classes)
     chosen = list(range(seeds)) if isinstance(seeds, int) else [int(s) for s in seeds]
     if not chosen:
         raise FechnerError(f"at least 1 seed is needed, got {seeds!r}")
