@@ -14,7 +14,7 @@ from fechner.learning.labels import published_noise as published_noise
 from fechner.learning.labels import specific_information as specific_information
 from fechner.learning.linear import Phase as Phase
 from fechner.learning.linear import learn as learn
-from fechner.learning.network import LinearNetwork as LinearNetwork
+from fechner.learning.linear_network import LinearNetwork as LinearNetwork
 from fechner.learning.perceptron import Perceptron as Perceptron
 from fechner.learning.supervised import learn_labels as learn_labels
 from fechner.learning.task import Task as Task

@@ -20,7 +20,7 @@ from torch import Tensor
 from fechner import results
 from fechner.errors import FechnerError, choices
 from fechner.learning.flow import flow
-from fechner.learning.network import LinearNetwork, Weights, times
+from fechner.learning.linear_network import LinearNetwork, Weights, times
 from fechner.progress import bar
 
 Array = npt.NDArray[np.float64]
