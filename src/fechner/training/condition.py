@@ -1,0 +1,88 @@
+"""What is done to the statistics of images before a network learns from them: the same in training and validation."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, fields
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torchvision.transforms.v2.functional import adjust_hue
+
+from fechner import circular
+from fechner.errors import FechnerError
+from fechner.training.view import disc, look
+
+
+@dataclass(frozen=True)
+class Condition:
+    """A manipulation of images; the default changes nothing but what all conditions share, the round aperture.
+
+    In this order: images are rotated counter-clockwise by `rotation` degrees; their HSV hue is shifted by `hue` degrees;
+    contrast at bar orientations within `band` degrees of any in `remove` is multiplied by `keep` (0 removes it); they
+    are seen through a 2-D Hamming window if `hamming`; and in the inscribed circle, on mid-grey.
+
+    >>> Condition(rotation=45)(torch.rand(2, 3, 64, 64)).shape
+    torch.Size([2, 3, 32, 32])
+    >>> str(Condition(rotation=22.5, hue=90))
+    'rotation 22.5, hue 90'
+    """
+
+    rotation: float = 0.0
+    hue: float = 0.0
+    remove: tuple[float, ...] = ()
+    band: float = 20.0
+    keep: float = 0.0
+    hamming: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("rotation", "hue"):
+            if not math.isfinite(getattr(self, name)):
+                raise FechnerError(f"{name} must be a number of degrees, got {getattr(self, name)}")
+        if not 0 < self.band <= 90:
+            raise FechnerError(f"band must lie in (0, 90] degrees, got {self.band:g}")
+        if not 0 <= self.keep <= 1:
+            raise FechnerError(f"keep must lie in [0, 1], got {self.keep:g}")
+
+    def __str__(self) -> str:
+        changed = {f.name: getattr(self, f.name) for f in fields(self) if getattr(self, f.name) != f.default}
+        if not self.remove:
+            changed = {k: v for k, v in changed.items() if k not in ("band", "keep")}
+        texts = [k if v is True else f"{k} {','.join(f'{x:g}' for x in np.atleast_1d(v))}" for k, v in changed.items()]
+        return ", ".join(texts) or "upright"
+
+    def __call__(self, fine: Tensor, shift: Tensor | None = None, flip: Tensor | None = None) -> Tensor:
+        """Images (B, 3, S, S) from fine ones (B, 3, 2S, 2S) in [0, 1]; `shift` and `flip` as for `look`."""
+        images = look(fine, self.rotation, shift, flip)
+        if self.hue % 360:
+            images = adjust_hue(images, (self.hue / 360 + 0.5) % 1 - 0.5)
+        if self.remove:
+            images = attenuate(images, self.remove, self.band, self.keep)
+        if self.hamming:
+            window = torch.hamming_window(images.shape[-1], periodic=False, dtype=images.dtype, device=images.device)
+            images = 0.5 + (images - 0.5) * window[:, None] * window[None, :]
+        return disc(images)
+
+
+def attenuate(images: Tensor, orientations: tuple[float, ...], width: float, keep: float) -> Tensor:
+    """Images whose contrast at bar orientations within `width` degrees of these is multiplied by `keep`.
+
+    The edge of the band is a raised cosine, half-way at `width`, a quarter of `width` to either side. Mean luminance
+    stays. Images are mirrored at their borders, so that these make no orientation of their own.
+    """
+    size = images.shape[-1]
+    padded = F.pad(images, (size // 2,) * 4, mode="reflect")
+    n = padded.shape[-1]
+    rows, columns = np.meshgrid(np.fft.fftfreq(n), np.fft.fftfreq(n), indexing="ij")
+    # Bars lie across the direction in which luminance changes; rows run down.
+    bars = np.rad2deg(np.arctan2(-rows, columns)) + 90
+    apart = np.min([circular.distance(bars, o, 180.0) for o in orientations], axis=0)
+    outside = np.clip((apart - 0.75 * width) / (0.5 * width), 0, 1)
+    gain = keep + (1 - keep) * (0.5 - 0.5 * np.cos(np.pi * outside))
+    gain[0, 0] = 1
+    mask = torch.as_tensor(gain, dtype=images.dtype, device=images.device)
+    filtered = torch.fft.ifft2(torch.fft.fft2(padded) * mask).real
+    inner = slice(size // 2, size // 2 + size)
+    return filtered[..., inner, inner].clamp(0, 1)
