@@ -16,13 +16,13 @@ from rich.console import Console
 from rich.table import Table
 
 import fechner
-from fechner import arguments, comparison, results, tables
+from fechner import arguments, comparison, processes, results, tables
 from fechner.errors import FechnerError
 from fechner.figures import comparison as comparison_figure
 from fechner.figures import contact_sheet, curves, density, style
 from fechner.figures.reproduce import FIGURES
 from fechner.networks import blocks, trace
-from fechner.statistics import FEATURES, is_first_process
+from fechner.statistics import FEATURES
 from fechner.stimuli import STIMULI, stimulus
 
 app = typer.Typer(
@@ -79,11 +79,15 @@ def sensitivity(
 ) -> None:
     """Measure the sensitivity of every layer of NETWORK.
 
+    Under torchrun the stimuli are shared out among its processes, with the same result.
+
     [bold]Examples[/bold]
 
       fechner sensitivity efficientnet_lite0 --out curves.nc --figure curves.png
 
       fechner sensitivity resnet18 --weights init --layers 'layer?' --along spatial_frequency --values 1,2,4,8,16
+
+      torchrun --nproc-per-node 8 -m fechner sensitivity vgg16_bn --layers all --out curves.nc
     """
     _writable(out, figure)
     shown, target = stimulus(stimulus_name, **arguments.fields(settings)), arguments.device(device)
@@ -103,7 +107,11 @@ def sensitivity(
         step=step,
         dtype=getattr(torch, dtype),
         batch_size=batch_size,
+        progress=processes.is_first(),
+        shared=processes.share()[1] > 1,
     )
+    if not processes.is_first():
+        return
     measured.attrs["seed"] = seed
     results.save(measured, out)
     _out.print(tables.of_sensitivity(measured))
@@ -150,7 +158,7 @@ def statistics(
     found = fechner.image_statistics(
         images, feature, bootstraps=bootstraps, seed=seed, workers=workers, **arguments.fields(settings)
     )
-    if not is_first_process():
+    if not processes.is_first():
         return
     results.save(found, out)
     skipped = json.loads(found.attrs["skipped"])

@@ -14,3 +14,4 @@ from fechner.networks.network import as_network as as_network
 from fechner.networks.weights import shuffle as shuffle
 from fechner.networks.zoo import list_networks as list_networks
 from fechner.networks.zoo import load as load
+from fechner.networks.zoo import untrained as untrained

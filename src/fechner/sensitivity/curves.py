@@ -13,7 +13,7 @@ import torch
 import xarray as xr
 from torch import nn
 
-from fechner import results
+from fechner import processes, results
 from fechner.errors import FechnerError, choices
 from fechner.networks import Layer, as_network, select
 from fechner.sensitivity.probe import probe
@@ -37,6 +37,7 @@ def sensitivity(
     dtype: torch.dtype = torch.float32,
     batch_size: int | None = None,
     progress: bool = True,
+    shared: bool = False,
 ) -> xr.Dataset:
     """How strongly every layer's response changes with a stimulus parameter.
 
@@ -58,6 +59,8 @@ def sensitivity(
         step: of central differences, in units of the parameter; by default a hundredth of the grid's spacing.
         dtype: in which everything is computed; a network of another dtype is copied.
         batch_size: by default as many stimuli as fit in half of the free memory, at most 16 on a CPU.
+        shared: under torchrun, or in a training on several processes, each takes its share of the stimuli and all return
+            the same; all of them must call, with the same network.
 
     Returns:
         A Dataset over (layer, <along>):
@@ -101,10 +104,12 @@ def sensitivity(
         image = render(stimulus, {n: v[:1] for n, v in two.items()})[0]
     if batch_size is None:
         batch_size = fitting_batch(found, image)
+        if shared:
+            batch_size = min(processes.gather(batch_size))
     elif batch_size < 1:
         raise FechnerError(f"batch_size must be at least 1, got {batch_size}")
     measured = [Layer(INPUT, INPUT, "pixels", tuple(image.shape), 0), *chosen]
-    reduced = sweep(wrapped, stimulus, tensors, along, measured, taken, squared_norm, batch_size, progress)
+    reduced = sweep(wrapped, stimulus, tensors, along, measured, taken, squared_norm, batch_size, progress, shared)
 
     samples = np.stack([reduced[layer.name] for layer in measured])
     shape = [len(v) for v in nuisance.values()]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import psutil
 import torch
 from torch import Tensor, nn
 
+from fechner import processes
 from fechner.errors import FechnerError
 from fechner.networks import Layer, Network, tap
 from fechner.progress import bar
@@ -29,47 +30,76 @@ def sweep(
     reduce: Reducer,
     batch_size: int,
     progress: bool = True,
+    shared: bool = False,
 ) -> dict[str, np.ndarray]:
     """What `reduce(response, derivative)` gives per stimulus, for each layer; the first are the pixels ("input").
 
     A run is a set of parameter values of equal length, in order; batches do not reach across runs. `reduce` gets
     tensors (n, …) and returns (n, …); it runs inside the forward hook, so that no activation outlives its layer. On
-    out-of-memory the batch is halved and repeated.
+    out-of-memory the batch is halved and repeated. If `shared`, every process of torchrun takes its share of the
+    batches, and all return the same.
     """
     wanted = {layer.name: layer for layer in layers[1:]}
-    total = sum(len(next(iter(run.values()))) - method.overlap for run in runs)
+    lengths = [len(next(iter(run.values()))) - method.overlap for run in runs]
     # Made before the first pass: small tensors that outlive their layer would fragment the memory between large ones.
-    results = {layer.name: _room(layer, reduce, total, runs[0][along]) for layer in layers}
-    finished = 0
+    results = {layer.name: _room(layer, reduce, sum(lengths), runs[0][along]) for layer in layers}
+    work = [
+        (run, start, min(batch_size, length - start), offset)
+        for run, length, offset in zip(runs, lengths, np.cumsum([0, *lengths]).tolist(), strict=False)
+        for start in range(0, length, batch_size)
+    ]
+    if shared:
+        rank, world = processes.share()
+        work = work[rank::world]
+    at_result = slice(0, 0)
 
     def record(name: str, per_stimulus: Tensor) -> None:
         response, tangent = method.derivative(per_stimulus)
         # A layer that the stimulus does not reach has no tangent: its derivative is zero.
-        value = reduce(response, torch.zeros_like(response) if tangent is None else tangent)
-        results[name][finished : finished + len(value)] = value
+        results[name][at_result] = reduce(response, torch.zeros_like(response) if tangent is None else tangent)
 
     with bar(progress, "stimuli") as shown:
-        task = shown.add_task(f"{network.name} ({network.weights})", total=total)
-        for run in runs:
-            done, length = 0, len(next(iter(run.values()))) - method.overlap
-            while done < length:
-                count = min(batch_size, length - done)
-                values = at(run, slice(done, done + count + method.overlap))
-                try:
-                    _batch(network, stimulus, method, values, along, wanted, record)
-                except (torch.OutOfMemoryError, MemoryError, RuntimeError) as e:
-                    if not out_of_memory(e):
-                        raise
-                    if count == 1:
-                        raise FechnerError(f"{network.name}: not enough memory for a single stimulus ({e})") from e
-                    batch_size = count // 2
-                    if torch.cuda.is_available():
-                        torch.cuda.empty_cache()
-                    continue
-                done += count
-                finished += count
-                shown.update(task, advance=count)
-    return {name: values.cpu().double().numpy() for name, values in results.items()}
+        task = shown.add_task(f"{network.name} ({network.weights})", total=sum(count for _, _, count, _ in work))
+        while work:
+            run, start, count, offset = work.pop(0)
+            at_result = slice(offset + start, offset + start + count)
+            values = at(run, slice(start, start + count + method.overlap))
+            try:
+                _batch(network, stimulus, method, values, along, wanted, record)
+            except (torch.OutOfMemoryError, MemoryError, RuntimeError) as e:
+                if not out_of_memory(e):
+                    raise
+                if count == 1:
+                    raise FechnerError(f"{network.name}: not enough memory for a single stimulus ({e})") from e
+                if torch.cuda.is_available():
+                    torch.cuda.empty_cache()
+                work = list(_halved([(run, start, count, offset), *work], count // 2))
+                continue
+            shown.update(task, advance=count)
+    found = {name: values.cpu().double().numpy() for name, values in results.items()}
+    if not shared:
+        return found
+    shares = processes.gather(found)
+    # Where a process measured nothing, it has NaN.
+    return {name: _joined([one[name] for one in shares]) for name in found}
+
+
+Work = tuple[dict[str, Tensor], int, int, int]
+
+
+def _halved(work: Sequence[Work], most: int) -> Iterator[Work]:
+    """The same batches, none with more than `most` stimuli."""
+    for run, start, count, offset in work:
+        for first in range(start, start + count, most):
+            yield run, first, min(most, start + count - first), offset
+
+
+def _joined(shares: Sequence[np.ndarray]) -> np.ndarray:
+    """Each value from the process that measured it."""
+    whole = shares[0].copy()
+    for part in shares[1:]:
+        np.copyto(whole, part, where=~np.isnan(part))
+    return whole
 
 
 def _room(layer: Layer, reduce: Reducer, total: int, like: Tensor) -> Tensor:

@@ -9,4 +9,3 @@ from fechner.statistics.images import Photograph as Photograph
 from fechner.statistics.images import photographs as photographs
 from fechner.statistics.patches import principal_components as principal_components
 from fechner.statistics.patches import reconstruct as reconstruct
-from fechner.statistics.stream import is_first_process as is_first_process

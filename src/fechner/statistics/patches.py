@@ -23,7 +23,7 @@ from fechner import results
 from fechner.errors import FechnerError
 from fechner.progress import bar
 from fechner.statistics.images import Photograph, photographs
-from fechner.statistics.stream import check_skipped, processes
+from fechner.statistics.stream import check_skipped, workers_for
 
 Array = npt.NDArray[np.float64]
 GROUPS = 10
@@ -242,7 +242,7 @@ def _from_photographs(
     """Chunks of patches with their group, gathered until they are worth a matrix product."""
     if workers is None:
         # Where many patches come from each photograph, matrix products need all cores.
-        workers = processes(len(found)) if number < 50 * len(found) else 0
+        workers = workers_for(len(found)) if number < 50 * len(found) else 0
     waiting: dict[int, list[npt.NDArray[np.uint8]]] = {g: [] for g in range(GROUPS)}
     for group, cut, why in DataLoader(_Cuts(found, number, size, colour, seed), batch_size=None, num_workers=workers):
         skipped |= why

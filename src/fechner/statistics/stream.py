@@ -14,11 +14,11 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch.distributed as dist
 from scipy import stats
 from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
+from fechner import processes
 from fechner.errors import FechnerError
 from fechner.progress import bar
 from fechner.statistics.feature import Array, Feature
@@ -76,10 +76,10 @@ def totals(
     Under torchrun each process takes its share and all return the same. Raises `FechnerError` as soon as more than a
     tenth of all photographs have been skipped.
     """
-    rank, world = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
+    rank, world = processes.share()
     mine = photographs[rank::world]
     share = _Share(mine, feature, bootstraps, seed)
-    loader = DataLoader(share, batch_size=None, num_workers=processes(len(mine)) if workers is None else workers)
+    loader = DataLoader(share, batch_size=None, num_workers=workers_for(len(mine)) if workers is None else workers)
     parts: list[Array] = []
     skipped: dict[str, str] = {}
     with bar(progress and rank == 0, "photographs") as shown:
@@ -90,7 +90,7 @@ def totals(
             parts += [] if part is None else [part]
             shown.update(task, advance=count)
     if world > 1:
-        shares = _gather((parts, skipped), world)
+        shares = processes.gather((parts, skipped))
         parts = [part for share_parts, _ in shares for part in share_parts]
         skipped = {name: why for _, reasons in shares for name, why in reasons.items()}
         check_skipped(skipped, len(photographs))
@@ -112,26 +112,9 @@ def check_skipped(skipped: dict[str, str], total: int) -> None:
         )
 
 
-def processes(count: int) -> int:
+def workers_for(count: int) -> int:
     """Processes on this machine for so many photographs; starting one costs more than measuring a few."""
     if count < 2 * _BATCH:
         return 0
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, min(cores // int(os.environ.get("LOCAL_WORLD_SIZE", 1)), count // _BATCH))
-
-
-def _gather(mine: Any, world: int) -> list[Any]:
-    """What every process of a torchrun has, in the order of their ranks."""
-    started = not dist.is_initialized()
-    if started:
-        dist.init_process_group("gloo")
-    shares: list[Any] = [None] * world
-    dist.all_gather_object(shares, mine)
-    if started:
-        dist.destroy_process_group()
-    return shares
-
-
-def is_first_process() -> bool:
-    """Whether this process is the one that prints and saves: always, but under torchrun only rank 0."""
-    return int(os.environ.get("RANK", 0)) == 0
