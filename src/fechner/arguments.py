@@ -48,6 +48,14 @@ def values(text: str) -> int | list[float]:
         ) from None
 
 
+def numbers(text: str | None, option: str) -> tuple[float, ...]:
+    """Numbers separated by commas; none if there is no text."""
+    try:
+        return tuple(float(part) for part in text.split(",")) if text else ()
+    except ValueError:
+        raise FechnerError(f"{option} takes numbers separated by commas, got '{text}'") from None
+
+
 def device(name: str) -> torch.device:
     """A device that can be used, by name; auto is the accelerator, or the CPU."""
     if name == "auto":

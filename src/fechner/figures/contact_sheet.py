@@ -44,6 +44,16 @@ def of_all() -> Figure:
     return figure
 
 
+def of_conditions(upright: torch.Tensor, seen: torch.Tensor, condition: str) -> Figure:
+    """Photographs (number, 3, S, S) upright and as a network in training sees them."""
+    with style():
+        figure = new_figure(7.2, 2.1)
+        grid = figure.subplots(2, len(upright), squeeze=False)
+        for line, images, label in zip(grid, (upright, seen), ("upright", condition), strict=True):
+            _row(line, images, [""] * len(images), label.replace(", ", "\n"))
+    return figure
+
+
 def _values(shown: Stimulus, parameter: str) -> np.ndarray:
     """Six values around the default that the stimulus allows."""
     known, default = parameters(shown)[parameter], float(getattr(shown, parameter))

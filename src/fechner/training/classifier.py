@@ -1,0 +1,88 @@
+"""A network that learns to classify images under a condition, as Lightning trains it."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import lightning.pytorch as lightning
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from fechner.errors import FechnerError
+from fechner.networks import Network
+from fechner.training.batches import Batch
+from fechner.training.condition import Condition
+from fechner.training.recipe import Recipe
+from fechner.training.view import refine
+
+# Small images move by up to this share of their size, in either direction.
+_SHIFT = 1 / 8
+
+
+class Classifier(lightning.LightningModule):
+    """Trains `network` on what `Images` gives, seen under `condition`, and logs loss and accuracy.
+
+    Checkpoints hold the network's weights, so that `fechner.load(name, FILE)` reads them.
+    """
+
+    def __init__(self, network: Network, condition: Condition, recipe: Recipe, size: int, seed: int = 0) -> None:
+        super().__init__()
+        self.network = network.to(memory_format=torch.channels_last)
+        self.condition, self.recipe, self.size, self.seed = condition, recipe, size, seed
+        self.skipped: dict[str, str] = {}
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits (B, classes) of images in [0, 1]."""
+        logits = self.network(images)
+        # Networks with auxiliary classifiers return those too.
+        return logits[0] if isinstance(logits, tuple) else logits
+
+    def on_train_epoch_start(self) -> None:
+        """Dropout of a resumed training is that of one which was not interrupted."""
+        torch.manual_seed(hash((self.seed, self.current_epoch, self.global_rank)) % 2**63)
+
+    def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> tuple[Tensor, Tensor]:
+        """The images as they are seen, made on the device."""
+        self.skipped |= batch.skipped
+        return self.seen(batch, augment=bool(self.trainer.training)), batch.labels
+
+    @torch.no_grad()
+    def seen(self, batch: Batch, augment: bool) -> Tensor:
+        """Images (B, 3, size, size) in [0, 1] under the condition, shifted and flipped at random if `augment`."""
+        images = batch.images.float() / 255
+        fine = refine(images) if images.shape[-1] == self.size else images
+        shift = flip = None
+        if augment:
+            most = self.size * _SHIFT if images.shape[-1] != self.size else 0
+            shift = (2 * batch.draws[:, :2] - 1) * most
+            flip = batch.draws[:, 2] < 0.5
+        return self.condition(fine, shift, flip).contiguous(memory_format=torch.channels_last)
+
+    def training_step(self, batch: tuple[Tensor, Tensor], index: int) -> Tensor:
+        """Cross-entropy of a batch."""
+        images, labels = batch
+        logits = self(images)
+        loss = F.cross_entropy(logits, labels, label_smoothing=self.recipe.label_smoothing)
+        if not math.isfinite(loss.item()):
+            raise FechnerError(
+                f"the loss is {loss.item()} at step {self.global_step}, so training stopped; the last checkpoint is kept. "
+                f"Lower the learning rate below {self.recipe.learning_rate:g}"
+            )
+        self.log("loss", loss, prog_bar=True)
+        return loss
+
+    def validation_step(self, batch: tuple[Tensor, Tensor], index: int) -> None:
+        """Accuracy and loss of a batch, averaged over all images."""
+        images, labels = batch
+        logits = self(images)
+        right = (logits.argmax(1) == labels).float().mean()
+        count = len(labels)
+        self.log("validation_loss", F.cross_entropy(logits, labels), batch_size=count, sync_dist=True)
+        self.log("validation_accuracy", right, batch_size=count, sync_dist=True, prog_bar=True)
+
+    def configure_optimizers(self) -> Any:
+        """As the recipe says."""
+        steps = math.ceil(float(self.trainer.estimated_stepping_batches) / self.recipe.epochs)
+        return self.recipe.optimizers(self.network, steps)

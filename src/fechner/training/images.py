@@ -1,0 +1,143 @@
+"""Labelled images to train on: which there are, of which classes, and for training or for validation."""
+
+from __future__ import annotations
+
+import hashlib
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+from torchvision.datasets import CIFAR10
+
+from fechner.errors import FechnerError
+from fechner.statistics import photographs
+
+CIFAR = "cifar10"
+_TRAIN, _VALIDATION = ("train", "training"), ("val", "valid", "validation", "test")
+_UNPACKED = "cifar-10-batches-py"
+_HELD_OUT = 10
+
+
+class Picture(Protocol):
+    """An image by name, decoded when asked for."""
+
+    @property
+    def name(self) -> str:
+        """Names it in messages."""
+
+    def pixels(self) -> npt.NDArray[np.uint8]:
+        """RGB, (height, width, 3); raises `FechnerError` if it cannot be decoded."""
+
+
+@dataclass(frozen=True)
+class Split:
+    """Pictures with their labels, numbers of classes."""
+
+    pictures: Sequence[Picture]
+    labels: npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """A set of labelled images in two parts."""
+
+    source: str
+    classes: tuple[str, ...]
+    train: Split
+    validation: Split
+
+
+def labelled(source: str | Path) -> Labelled:
+    """Labelled images: a folder of folders, one per class; CIFAR-10 as torchvision keeps it; or a .tar or .zip of either.
+
+    >>> labelled("no-such-folder")
+    Traceback (most recent call last):
+    fechner.errors.FechnerError: no folder or archive of images 'no-such-folder'
+
+    Classes are the folders that images lie in. Where these lie in train/ and val/ (or test/), that is the split;
+    otherwise a tenth of the images, chosen by name and so always the same, are kept for validation. "cifar10" downloads
+    CIFAR-10 into the current folder unless it is there; torchvision's archive of it is unpacked where it lies. Raises `FechnerError` if there are no images, fewer than two classes,
+    or if the classes of the two parts differ.
+    """
+    if str(source) == CIFAR and not Path(source).exists():
+        return _cifar10(Path(), download=True)
+    if Path(source).name == CIFAR10.filename and Path(source).is_file():
+        return _cifar10(Path(source).parent, download=True)
+    if (Path(source) / _UNPACKED).is_dir():
+        return _cifar10(Path(source), download=False)
+    found = photographs(source)
+    paths = [PurePosixPath(p.name).parts for p in found]
+    if any(len(p) < 2 for p in paths):
+        bad = next(p for p in paths if len(p) < 2)
+        raise FechnerError(f"'{bad[-1]}' in '{source}' lies in no folder: each class needs a folder of its images")
+    parts = [_part(p) for p in paths]
+    names = [p[-2] for p in paths]
+    if None in parts and len(set(parts)) > 1:
+        stray = found[parts.index(None)].name
+        raise FechnerError(f"'{source}' has train/ and val/, but '{stray}' lies in neither")
+    held_out = [_held_out(p.name) if part is None else part for p, part in zip(found, parts, strict=True)]
+    trained, validated = ({n for n, v in zip(names, held_out, strict=True) if v is which} for which in (False, True))
+    if set(parts) != {None} and trained != validated:
+        for missing, where, there in ((trained - validated, "val", "train"), (validated - trained, "train", "val")):
+            if missing:
+                listed = ", ".join(sorted(missing)[:5]) + (", …" if len(missing) > 5 else "")
+                raise FechnerError(
+                    f"classes differ in '{source}': {where}/ lacks {len(missing)} of those in {there}/ ({listed})"
+                )
+    classes = tuple(sorted(trained | validated))
+    if len(classes) < 2:
+        raise FechnerError(f"'{source}' has one class ('{classes[0]}'); at least 2 folders of images are needed")
+    number = {name: i for i, name in enumerate(classes)}
+    labels = np.array([number[n] for n in names])
+    which = np.array(held_out)
+    if not which.any():
+        raise FechnerError(
+            f"'{source}' has {len(found)} images, too few to keep some for validation: make train/ and val/"
+        )
+    splits = [Split([found[i] for i in np.flatnonzero(w)], labels[w]) for w in (~which, which)]
+    return Labelled(str(source), classes, *splits)
+
+
+def _part(path: tuple[str, ...]) -> bool | None:
+    """Whether an image is for validation; None if no folder says so."""
+    for folder in path[:-2]:
+        if folder.lower() in _TRAIN:
+            return False
+        if folder.lower() in _VALIDATION:
+            return True
+    return None
+
+
+def _held_out(name: str) -> bool:
+    return hashlib.sha256(name.encode()).digest()[0] < 256 // _HELD_OUT
+
+
+@dataclass(frozen=True)
+class _Array:
+    """A picture that is decoded already."""
+
+    name: str
+    array: npt.NDArray[np.uint8]
+
+    def pixels(self) -> npt.NDArray[np.uint8]:
+        return self.array
+
+
+def _cifar10(folder: Path, *, download: bool) -> Labelled:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            sets = [CIFAR10(str(folder), train=train, download=download) for train in (True, False)]
+    except (RuntimeError, OSError) as e:
+        remedy = "give a folder of images instead" if download else "remove it and download it anew"
+        reason = (str(e).splitlines() or [type(e).__name__])[0]
+        raise FechnerError(f"CIFAR-10 cannot be {'downloaded' if download else 'read'} ({reason}); {remedy}") from None
+    splits = [
+        Split([_Array(f"{part}/{i:05d}", a) for i, a in enumerate(s.data)], np.array(s.targets))
+        for part, s in zip(("train", "test"), sets, strict=True)
+    ]
+    return Labelled(CIFAR, tuple(sets[0].classes), *splits)

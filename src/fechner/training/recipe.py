@@ -1,0 +1,85 @@
+"""How a network is trained: length, learning rate and its schedule, and what regularises."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, fields
+from typing import Any, Literal
+
+import torch
+from torch import nn
+
+from fechner.errors import FechnerError
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Settings of a training; `batch` counts the images of all processes, `learning_rate` is the highest.
+
+    "steps" divides the learning rate by ten every `epochs_a_step` epochs; "one-cycle" raises it over the first fifth of
+    the steps and lets it fall to nothing (Smith & Topin 2018).
+    """
+
+    epochs: int
+    batch: int
+    learning_rate: float
+    weight_decay: float
+    schedule: Literal["steps", "one-cycle"] = "one-cycle"
+    epochs_a_step: int = 30
+    optimizer: Literal["sgd", "adamw"] = "sgd"
+    label_smoothing: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "batch", "epochs_a_step"):
+            if not isinstance(getattr(self, name), int) or getattr(self, name) < 1:
+                raise FechnerError(f"{name} must be a whole number of at least 1, got {getattr(self, name)!r}")
+        for name in ("learning_rate", "weight_decay"):
+            value = getattr(self, name)
+            if not (math.isfinite(value) and value >= 0) or (name == "learning_rate" and value == 0):
+                raise FechnerError(f"{name} must be a number above 0, got {value!r}")
+        if not 0 <= self.label_smoothing < 1:
+            raise FechnerError(f"label_smoothing must lie in [0, 1), got {self.label_smoothing!r}")
+
+    def optimizers(self, network: nn.Module, steps_an_epoch: int) -> dict[str, Any]:
+        """Optimizer and schedule, as Lightning takes them. Biases and normalisation are not decayed by AdamW."""
+        trained = [p for p in network.parameters() if p.requires_grad]
+        if self.optimizer == "adamw":
+            groups = [
+                {"params": [p for p in trained if p.dim() > 1], "weight_decay": self.weight_decay},
+                {"params": [p for p in trained if p.dim() <= 1], "weight_decay": 0.0},
+            ]
+            rule: torch.optim.Optimizer = torch.optim.AdamW(groups, lr=self.learning_rate)
+        else:
+            rule = torch.optim.SGD(trained, self.learning_rate, momentum=0.9, weight_decay=self.weight_decay)
+        if self.schedule == "steps":
+            step = self.epochs_a_step * steps_an_epoch
+            schedule: torch.optim.lr_scheduler.LRScheduler = torch.optim.lr_scheduler.StepLR(rule, step)
+        else:
+            schedule = torch.optim.lr_scheduler.OneCycleLR(
+                rule, self.learning_rate, self.epochs * steps_an_epoch, pct_start=0.2, cycle_momentum=False
+            )
+        return {"optimizer": rule, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+
+# Published by Benjamin et al. (2022) for ImageNet.
+IMAGENET = Recipe(90, 256, 0.1, 1e-4, "steps")
+SMALL = Recipe(12, 128, 0.2, 5e-4, label_smoothing=0.1)
+ATTENTION = Recipe(20, 128, 1e-3, 0.05, optimizer="adamw", label_smoothing=0.1)
+
+
+def recipe_for(network: nn.Module, size: int, **changed: Any) -> Recipe:
+    """The published recipe for large images, a fast one for small images, AdamW for small images and attention.
+
+    >>> recipe_for(nn.Linear(2, 2), 224).epochs
+    90
+
+    Raises `FechnerError` for a setting that recipes do not have or a value that makes no sense.
+    """
+    if size > 64:
+        chosen = IMAGENET
+    elif any(isinstance(m, nn.MultiheadAttention) for m in network.modules()):
+        chosen = ATTENTION
+    else:
+        chosen = SMALL
+    settings = {f.name: getattr(chosen, f.name) for f in fields(chosen)}
+    return Recipe(**settings | {k: v for k, v in changed.items() if v is not None})

@@ -1,0 +1,253 @@
+"""The verb of this folder: train a network on images under a condition, and record its sensitivity on the way."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import xarray as xr
+from torch import Tensor
+
+from fechner import processes, results
+from fechner.errors import FechnerError, choices
+from fechner.networks import Network, load, untrained
+from fechner.networks.zoo import check_name
+from fechner.stimuli import Gabor, HuePatch, Stimulus
+from fechner.training.condition import Condition
+from fechner.training.images import Labelled, labelled
+from fechner.training.recipe import recipe_for
+from fechner.training.view import refine
+
+# Lightning takes seconds to import: functions that train import what needs it, so that nothing else waits for it.
+
+CHECKPOINT, SETTINGS = "last.ckpt", "settings.json"
+# A photograph of 224 pixels is 2.24 degrees wide, as in the published figures; so is an image of any other size.
+_DEGREES = 2.24
+
+
+def probes(size: int) -> dict[str, tuple[Stimulus, dict[str, Any]]]:
+    """What is recorded by name, stimulus and settings of `sensitivity`, for images of this size."""
+    chroma = [0.5, 0.7, 0.9]
+    return {
+        "orientation": (
+            Gabor(size=size, pixels_per_degree=size / _DEGREES),
+            {
+                "along": "orientation",
+                "values": 36,
+                "average": {"phase": 4, "spatial_frequency": [1.0, 1.5, 2.0, 3.0, 4.0]},
+            },
+        ),
+        "hue": (
+            HuePatch(size=size),
+            {"along": "hue", "values": 36, "average": {"saturation": chroma, "value": chroma}},
+        ),
+    }
+
+
+def train(
+    images: str | Path,
+    arch: str = "resnet18",
+    condition: Condition | None = None,
+    *,
+    out: str | Path = "training",
+    size: int | None = None,
+    weights: str | Path = "init",
+    seed: int = 0,
+    recipe: Mapping[str, Any] | None = None,
+    record: str = "orientation",
+    per_epoch: int = 2,
+    layers: str = "blocks",
+    resample: Mapping[str, xr.Dataset | str] | None = None,
+    precision: str = "32-true",
+    accelerator: str = "auto",
+    devices: int | str = "auto",
+    nodes: int = 1,
+    workers: int | None = None,
+    resume: bool = False,
+    evaluate: bool = False,
+    progress: bool = True,
+    say: Callable[[str], None] = print,
+) -> xr.Dataset:
+    """Train a network on images under a condition, and record the sensitivity of its layers on the way.
+
+    >>> train("cifar/", "resnet18_small", Condition(rotation=45), out="rotated")    # doctest: +SKIP
+
+    Args:
+        images: labelled images, as for `fechner.training.labelled`.
+        arch: a name that `fechner.load` knows, or the import path of a function that makes a module.
+        condition: what is done to all images, in training and in validation.
+        out: folder for OUT/training.nc, OUT/last.ckpt, OUT/logs (CSV and TensorBoard) and OUT/settings.json.
+        size: of the images in pixels; by default their own if the first ones are alike and at most 64, else 224.
+        weights: what to start from: "init", or a checkpoint.
+        seed: of initial weights, order of images and augmentation.
+        recipe: fields of `Recipe` that differ from the recipe for such images and networks.
+        record: "orientation", "hue" or "none".
+        per_epoch: recordings an epoch.
+        layers: recorded, as for `sensitivity`.
+        resample: feature ("orientation" or "hue") and the density that it is to have before the condition: a result of
+            `image_statistics`, or "uniform".
+        precision: as in Lightning: "32-true", "bf16-mixed", "16-mixed", …
+        accelerator: as in Lightning: "auto", "cpu", "gpu", "mps".
+        devices: processes on this machine; under torchrun its own number.
+        nodes: machines; under torchrun its own number.
+        workers: processes that decode images of more than 64 pixels; by default one a core.
+        resume: go on from OUT/last.ckpt, to the same weights as without the interruption (on a CPU, bit by bit).
+        evaluate: train nothing; give the accuracy of `weights`.
+
+    Returns:
+        A Dataset of what was recorded over `step` as by `sensitivity`, with `validation_accuracy`, `validation_loss` and
+        `loss` over `epoch_end`; the attributes hold condition, recipe, seed, classes, and images skipped.
+
+    Raises:
+        FechnerError: for images, architectures, checkpoints and settings that cannot work, before training starts; for a
+            loss that is not finite and a full disk, with the last checkpoint kept.
+    """
+    condition = condition or Condition()
+    out = Path(out)
+    check_name(arch)
+    found = labelled(images)
+    size = _size(found) if size is None else size
+    network = _network(arch, weights, len(found.classes), seed, size)
+    changed = recipe_for(network, size, **(recipe or {}))
+    if record not in (known := [*probes(size), "none"]):
+        raise choices("feature to record", record, known)
+    settings = {
+        "network": arch,
+        "weights": str(weights),
+        "condition": str(condition),
+        "recipe": json.dumps(asdict(changed)),
+        "images": str(images),
+        "classes": ", ".join(found.classes),
+        "size": size,
+        "seed": seed,
+        "record": record,
+        "resample": ", ".join(resample or {}),
+        "precision": precision,
+    }
+    if not evaluate:
+        _prepare(out, settings, resume)
+    from fechner.training import running
+
+    with _quiet():
+        return running.run(
+            found,
+            network,
+            condition,
+            changed,
+            None if record == "none" else probes(size)[record],
+            settings,
+            out=out,
+            per_epoch=per_epoch,
+            layers=layers,
+            resample=resample or {},
+            trainer={
+                "precision": precision,
+                "accelerator": accelerator,
+                "devices": int(os.environ.get("LOCAL_WORLD_SIZE", 0)) or devices,
+                "num_nodes": int(os.environ.get("GROUP_WORLD_SIZE", 0)) or nodes,
+            },
+            workers=workers,
+            resume=resume,
+            evaluate=evaluate,
+            progress=progress and processes.is_first(),
+            say=say,
+        )
+
+
+def preview(
+    images: str | Path, condition: Condition, size: int | None = None, number: int = 8
+) -> tuple[Tensor, Tensor]:
+    """One image of each of the first classes, upright and under the condition: twice (number, 3, S, S)."""
+    from fechner.training.batches import decoded
+
+    found = labelled(images)
+    size = _size(found) if size is None else size
+    first = np.unique(found.train.labels, return_index=True)[1][:number]
+    seen = [d for d in (decoded(found.train.pictures[i], size) for i in first) if isinstance(d, Tensor)]
+    if not seen:
+        raise FechnerError(f"none of the first {len(first)} images in '{images}' can be decoded")
+    fine = refine(torch.stack(seen).float() / 255)
+    return Condition()(fine), condition(fine)
+
+
+def _size(found: Labelled) -> int:
+    """The side of the first images if they are square, alike and small; else 224."""
+    shapes = {p.pixels().shape for p in islice(found.train.pictures, 16)}
+    if len(shapes) == 1:
+        high, wide, _ = shapes.pop()
+        if high == wide <= 64:
+            return int(high)
+    return 224
+
+
+def _network(arch: str, weights: str | Path, classes: int, seed: int, size: int) -> Network:
+    """The network to train, once it is known that it takes such images and tells so many classes."""
+    if size < 8:
+        raise FechnerError(f"size must be at least 8 pixels, got {size}")
+    if str(weights) == "init":
+        network = untrained(arch, classes, seed)
+    else:
+        network = load(arch, weights, seed).requires_grad_(True)
+    network.eval()
+    try:
+        with torch.no_grad():
+            shape = tuple(network(torch.full((2, 3, size, size), 0.5)).shape)
+    except Exception as e:
+        reason = (str(e).splitlines() or [type(e).__name__])[0]
+        raise FechnerError(
+            f"{arch} does not take images of {size} × {size} pixels ({reason}); choose another size or architecture: "
+            "for 32 pixels there are resnet18_small, vgg16_bn_small and vit_small"
+        ) from None
+    if shape != (2, classes):
+        raise FechnerError(
+            f"{arch} with weights {weights} returns {shape[1:]} for an image, but the images have {classes} classes"
+        )
+    return network.train()
+
+
+def _prepare(out: Path, settings: Mapping[str, Any], resume: bool) -> None:
+    """Write down what is trained, or see that it is what was trained before."""
+    results.writable(out / SETTINGS)
+    if not (out / CHECKPOINT).exists():
+        if resume and (out / SETTINGS).exists():
+            resume = False
+        elif resume:
+            raise FechnerError(f"no training to resume in '{out}'")
+    elif not resume:
+        raise FechnerError(f"'{out}' holds a training already; resume it, or choose another folder")
+    if resume:
+        before = json.loads((out / SETTINGS).read_text(encoding="utf-8"))
+        for name, value in settings.items():
+            if before.get(name) != value:
+                raise FechnerError(
+                    f"cannot resume '{out}': its {name} is {before.get(name)}, not {value}; give the same, or another folder"
+                )
+    elif processes.is_first():
+        out.mkdir(parents=True, exist_ok=True)
+        (out / SETTINGS).write_text(json.dumps(settings, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without Lightning's advice, which is for those who write their own Trainer."""
+    loggers = [logging.getLogger(n) for n in ("lightning.pytorch", "lightning.fabric")]
+    levels = [logger.level for logger in loggers]
+    try:
+        for logger in loggers:
+            logger.setLevel(logging.ERROR)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", module="lightning")
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
