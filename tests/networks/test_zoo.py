@@ -21,7 +21,7 @@ from fechner.networks.variants import CircularConv2d, disc
 def test_listing() -> None:
     names = list_networks()
     assert {"efficientnet_lite0", "alexnet_circular", "vit_b_16", "googlenet"} <= set(names)
-    assert list_networks("resnet1*") == ["resnet101", "resnet152", "resnet18"]
+    assert list_networks("resnet1*") == ["resnet101", "resnet152", "resnet18", "resnet18_small"]
     assert "fasterrcnn_resnet50_fpn" not in names
 
 

@@ -205,7 +205,10 @@ def relative_to_mean(root: np.ndarray) -> np.ndarray:
 
 def _se(samples: np.ndarray) -> np.ndarray:
     n = samples.shape[-1]
-    return samples.std(-1, ddof=1) / np.sqrt(n) if n > 1 else np.full(samples.shape[:-1], np.nan)
+    if n < 2:
+        return np.full(samples.shape[:-1], np.nan)
+    with np.errstate(invalid="ignore"):
+        return samples.std(-1, ddof=1) / np.sqrt(n)
 
 
 def _relative_se(samples: np.ndarray) -> np.ndarray:
@@ -218,4 +221,4 @@ def _relative_se(samples: np.ndarray) -> np.ndarray:
         left_out = np.stack(
             [relative_to_mean(np.sqrt(np.maximum(total - samples[..., i], 0) / (n - 1))) for i in range(n)]
         )
-    return np.sqrt((n - 1) / n * ((left_out - left_out.mean(0)) ** 2).sum(0))
+        return np.sqrt((n - 1) / n * ((left_out - left_out.mean(0)) ** 2).sum(0))

@@ -39,9 +39,9 @@ class Classifier(lightning.LightningModule):
         # Networks with auxiliary classifiers return those too.
         return logits[0] if isinstance(logits, tuple) else logits
 
-    def on_train_epoch_start(self) -> None:
-        """Dropout of a resumed training is that of one which was not interrupted."""
-        torch.manual_seed(hash((self.seed, self.current_epoch, self.global_rank)) % 2**63)
+    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
+        """Dropout hangs on the step alone, so that a resumed training draws what an uninterrupted one would."""
+        torch.manual_seed(hash((self.seed, self.global_step, self.global_rank)) % 2**63)
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> tuple[Tensor, Tensor]:
         """The images as they are seen, made on the device."""

@@ -79,16 +79,30 @@ class RecordSensitivity(lightning.Callback):
         if due:
             self._record(trainer, pl_module)
 
+    def _measured(self, pl_module: lightning.LightningModule) -> nn.Module:
+        try:
+            return pl_module.get_submodule(self.network)
+        except AttributeError:
+            known = ", ".join(name for name, _ in pl_module.named_children())
+            raise FechnerError(
+                f"{type(pl_module).__name__} has no module '{self.network}' to record; network must be one of: {known}"
+            ) from None
+
     def _record(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        module = pl_module.get_submodule(self.network)
+        module = self._measured(pl_module)
         modes = {m: m.training for m in module.modules()}
         module.eval()
-        if trainer.world_size > 1:
+        shared = trainer.world_size > 1
+        if shared:
             _alike(module)
         try:
-            measured = sensitivity(
-                as_network(module), self.stimulus, progress=False, shared=trainer.world_size > 1, **self.settings
-            )
+            measured = sensitivity(as_network(module), self.stimulus, progress=False, shared=shared, **self.settings)
+        except FechnerError as e:
+            if not trainer.global_step:
+                raise
+            raise FechnerError(
+                f"after {trainer.global_step} steps of training: {e}; if it diverges, train it more slowly"
+            ) from e
         finally:
             for m, training in modes.items():
                 m.training = training

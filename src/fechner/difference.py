@@ -1,0 +1,164 @@
+"""What a manipulation of training images did to sensitivity: difference curves, and the shift between two curves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+from scipy import stats
+
+from fechner import circular, results
+from fechner.errors import FechnerError
+from fechner.sensitivity.curves import relative_to_mean
+
+Array = npt.NDArray[np.float64]
+FLAT = 1e-2
+_FINE = 720
+
+
+def difference(
+    manipulated: xr.Dataset | Sequence[xr.Dataset],
+    upright: xr.Dataset | Sequence[xr.Dataset],
+    *,
+    bootstraps: int = 1000,
+    seed: int = 0,
+) -> xr.Dataset:
+    """The relative sensitivity of networks trained on manipulated images minus that of networks trained upright.
+
+    >>> from fechner import Gabor, load, sensitivity
+    >>> curves = [sensitivity(load("resnet18_small", "init", s), Gabor(size=32), values=12) for s in (0, 1)]
+    >>> difference(curves[1], curves[0], bootstraps=100).difference.dims
+    ('layer', 'orientation')
+
+    Args:
+        manipulated: a result of `sensitivity` along a circular parameter, on an even grid of the whole circle; or one for
+            each seed of training.
+        upright: the same for training without the manipulation; seeds are paired in order.
+        bootstraps: replicates; each draws pairs of seeds and nuisance values (the same for both curves) anew.
+        seed: of the bootstrap.
+
+    Returns:
+        A Dataset over layers:
+
+        - `difference` (layer, <along>): relative sensitivity √D / mean √D, manipulated minus upright, averaged over seeds,
+          and `difference_by_seed`; `difference_low` and `difference_high` bound its mean with 95 % by Student's t over
+          pairs of seeds (NaN for a single pair),
+        - `relative_sensitivity` (state, layer, <along>), averaged over seeds,
+        - `shift` (layer): by how many units of the parameter the upright curve has to be moved to correlate best with the
+          manipulated one (the expected value is the rotation of the images), `shift_low` and `shift_high`, a 95 %
+          interval of the bootstrap, which may reach beyond half a period; and `aligned`, the correlation at this shift.
+          NaN where one of the curves varies by less than 1 %.
+
+    Raises:
+        FechnerError: if the curves differ in layers, parameter, grid or nuisance values, or do not cover the circle.
+    """
+    one = [manipulated] if isinstance(manipulated, xr.Dataset) else list(manipulated)
+    other = [upright] if isinstance(upright, xr.Dataset) else list(upright)
+    along, period = _check(one, other)
+    rng = np.random.default_rng(seed)
+    sampled = [np.stack([_samples(c, along) for c in curves]) for curves in (one, other)]
+    plain = [relative_to_mean(np.sqrt(s.mean(-1))) for s in sampled]
+    by_seed = plain[0] - plain[1]
+    mean, count = by_seed.mean(0), len(by_seed)
+    half = np.full(mean.shape, np.nan)
+    if count > 1:
+        half = stats.t.ppf(0.975, count - 1) * by_seed.std(0, ddof=1) / np.sqrt(count)
+    shift, aligned = _shift(plain[0].mean(0), plain[1].mean(0), period)
+    low = high = np.full(len(shift), np.nan)
+    if bootstraps:
+        apart = np.stack([_wrapped(_again(sampled, rng, period) - shift, period) for _ in range(bootstraps)])
+        low, high = np.quantile(apart, [0.025, 0.975], axis=0) + shift
+    dims, degrees = ("layer", along), {"units": one[0][along].attrs.get("units", "degree")}
+    variables = {
+        "difference": (dims, mean, {"units": "1", "long_name": "relative sensitivity, manipulated − upright"}),
+        "difference_low": (dims, mean - half, {"units": "1"}),
+        "difference_high": (dims, mean + half, {"units": "1"}),
+        "difference_by_seed": (("pair", *dims), by_seed, {"units": "1"}),
+        "relative_sensitivity": (("state", *dims), np.stack([p.mean(0) for p in plain]), {"units": "1"}),
+        "shift": ("layer", shift, degrees | {"long_name": "shift that aligns the curves"}),
+        "shift_low": ("layer", low, degrees),
+        "shift_high": ("layer", high, degrees),
+        "aligned": ("layer", aligned, {"units": "1", "long_name": "correlation at this shift"}),
+    }
+    kept = {str(n): c for n, c in one[0].coords.items() if set(c.dims) <= {"layer", along}}
+    attributes = {
+        "along": along,
+        "network": str(one[0].attrs.get("network", "")),
+        "noise_model": str(one[0].attrs.get("noise_model", "")),
+        "pairs": count,
+        "bootstraps": bootstraps,
+        "seed": seed,
+        "interval": "95 %: difference, Student's t over seeds; shift, bootstrap over seeds and nuisance values",
+    }
+    found = xr.Dataset(variables, kept | {"state": ["manipulated", "upright"]})
+    return found.assign_attrs(results.provenance() | attributes)
+
+
+def _again(sampled: Sequence[Array], rng: np.random.Generator, period: float) -> Array:
+    """The shift for pairs of seeds and nuisance values drawn anew."""
+    seeds, _, _, values = sampled[0].shape
+    pairs = rng.integers(0, seeds, seeds)
+    share = rng.multinomial(values, np.full(values, 1 / values)) / values
+    curves = [relative_to_mean(np.sqrt(s[pairs] @ share)).mean(0) for s in sampled]
+    return _shift(curves[0], curves[1], period)[0]
+
+
+def _shift(manipulated: Array, upright: Array, period: float) -> tuple[Array, Array]:
+    """Per layer the shift of the upright curve that correlates best, within half a period, and that correlation.
+
+    Correlations between the shifts of the grid are those of the curves' Fourier series.
+    """
+    x, y = (c - c.mean(-1, keepdims=True) for c in (manipulated, upright))
+    n = x.shape[-1]
+    spectrum = np.fft.rfft(x) * np.conj(np.fft.rfft(y))
+    correlation = np.fft.irfft(spectrum, _FINE) * (_FINE / n)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        correlation /= np.sqrt((x**2).sum(-1) * (y**2).sum(-1))[..., None]
+    best = np.argmax(correlation, -1)
+    flat = (np.ptp(manipulated, -1) <= FLAT) | (np.ptp(upright, -1) <= FLAT)
+    shift = np.where(flat, np.nan, _wrapped(best * (period / _FINE), period))
+    return shift, np.where(flat, np.nan, np.take_along_axis(correlation, best[..., None], -1)[..., 0])
+
+
+def _wrapped(shift: Array, period: float) -> Array:
+    """Within half a period of zero."""
+    return (shift + period / 2) % period - period / 2
+
+
+def _samples(curves: xr.Dataset, along: str) -> Array:
+    """D (layer, value, nuisance values)."""
+    if "sensitivity_samples" not in curves:
+        return curves.sensitivity.transpose("layer", along).values.astype(float)[..., None]
+    samples = curves.sensitivity_samples.transpose("layer", along, ...).values.astype(float)
+    return samples.reshape(*samples.shape[:2], -1)
+
+
+def _check(one: Sequence[xr.Dataset], other: Sequence[xr.Dataset]) -> tuple[str, float]:
+    if not one or len(one) != len(other):
+        raise FechnerError(f"curves are compared in pairs, got {len(one)} manipulated and {len(other)} upright")
+    for curves in (*one, *other):
+        if "sensitivity" not in curves or "along" not in curves.attrs:
+            raise FechnerError(
+                "these are no curves of `fechner.sensitivity`: sensitivity or the attribute along is missing"
+            )
+        if "step" in curves.dims:
+            raise FechnerError(
+                "curves recorded along training have many steps: choose one, such as curves.isel(step=-1)"
+            )
+    along = str(one[0].attrs["along"])
+    period = circular.PERIODS.get(along)
+    grid = one[0][along].values
+    if period is None or len(grid) < 4 or not np.allclose(np.diff(grid), period / len(grid)):
+        raise FechnerError(
+            f"shifts need an even grid of a whole circle, but {along} has {len(grid)} values of another kind"
+        )
+    for curves in (*one, *other):
+        if str(curves.attrs["along"]) != along or not np.array_equal(curves[along].values, grid):
+            raise FechnerError(f"the curves are not all along {along} on the same grid: measure them alike")
+        if curves.layer.values.tolist() != one[0].layer.values.tolist():
+            raise FechnerError("the curves are not of the same layers: measure them alike")
+        if _samples(curves, along).shape != _samples(one[0], along).shape:
+            raise FechnerError("the curves were averaged over different nuisance values: measure them alike")
+    return along, period

@@ -1,0 +1,78 @@
+"""Shifts against curves that are shifted by a known angle; intervals against their definition."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import xarray as xr
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from fechner import FechnerError
+from fechner.difference import difference
+
+THETA = np.arange(36) * 5.0
+
+
+def curves(shift: float, noise: float = 0.0, seed: int = 0, along: str = "orientation") -> xr.Dataset:
+    """One peak and a smaller one, for four nuisance values; and a flat layer."""
+    rng = np.random.default_rng(seed)
+    angle = 2 * np.pi * (THETA - shift) / 180
+    root = 1 + 0.4 * np.cos(angle) + 0.2 * np.cos(2 * angle + 0.5)
+    samples = root[:, None] * np.array([0.9, 1.0, 1.1, 1.3]) + noise * rng.normal(size=(36, 4))
+    both = np.stack([np.ones((36, 4)), samples]) ** 2
+    return xr.Dataset(
+        {"sensitivity": (("layer", along), both.mean(-1)), "sensitivity_samples": (("layer", along, "phase"), both)},
+        {"layer": ["input", "late"], along: (along, THETA, {"units": "degree"})},
+        {"along": along},
+    )
+
+
+@given(st.floats(-89, 89))
+def test_a_known_shift_is_found(shift: float) -> None:
+    found = difference(curves(shift), curves(0.0), bootstraps=20)
+    assert float(found["shift"][1]) == pytest.approx(shift, abs=0.13)
+    assert float(found.aligned[1]) == pytest.approx(1, abs=1e-3)
+    assert np.isnan(found["shift"][0])
+    assert float(found.difference.mean("orientation")[1]) == pytest.approx(0, abs=1e-12)
+
+
+def test_the_interval_covers_the_truth_and_is_wider_with_noise() -> None:
+    inside, widths = [], []
+    for noise in (0.05, 0.4):
+        for trial in range(25):
+            pairs = [[curves(s, noise, 100 * trial + i + 10 * k) for i in range(3)] for k, s in enumerate((45.0, 0.0))]
+            found = difference(*pairs, bootstraps=200).sel(layer="late")
+            inside.append(float(found.shift_low) - 0.2 <= 45 <= float(found.shift_high) + 0.2)
+            widths.append(float(found.shift_high - found.shift_low))
+    assert np.mean(inside) > 0.8
+    assert np.mean(widths[25:]) > 3 * np.mean(widths[:25])
+
+
+def test_bands_are_those_of_students_t() -> None:
+    pairs = [[curves(s, 0.1, i + 10 * k) for i in range(4)] for k, s in enumerate((20.0, 0.0))]
+    found = difference(*pairs, bootstraps=0).sel(layer="late")
+    by_seed = found.difference_by_seed.values
+    low, high = stats.t.interval(0.95, 3, by_seed.mean(0), stats.sem(by_seed, axis=0))
+    assert found.difference_low.values == pytest.approx(low)
+    assert found.difference_high.values == pytest.approx(high)
+    assert np.isnan(difference(curves(1.0), curves(0.0), bootstraps=0).difference_low).all()
+
+
+def test_bad_input() -> None:
+    good = curves(0.0)
+    half = good.isel(orientation=slice(0, 18))
+    cases: list[tuple[object, object, str]] = [
+        ([good, good], good, "in pairs, got 2 manipulated and 1 upright"),
+        ([], [], "in pairs, got 0"),
+        (half, half, "even grid of a whole circle"),
+        (good, good.isel(layer=[1]), "not of the same layers"),
+        (good, good.isel(phase=[1]), "different nuisance values"),
+        (good, curves(0.0, along="hue"), "not all along orientation"),
+        (good, xr.Dataset(), "no curves of"),
+        (good.expand_dims(step=3), good, "choose one"),
+    ]
+    for one, other, message in cases:
+        with pytest.raises(FechnerError, match=message):
+            difference(one, other)  # type: ignore[arg-type]

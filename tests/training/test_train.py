@@ -1,0 +1,184 @@
+"""Real trainings of a small network on a few real images: recorded, interrupted, resumed, shared, evaluated."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from fechner import FechnerError, load, results, sensitivity
+from fechner.training import Condition, preview, train
+from fechner.training.train import probes
+
+REAL: dict[str, Any] = {
+    "arch": "resnet18_small",
+    "layers": "blocks",
+    "recipe": {"epochs": 6, "batch": 10, "learning_rate": 0.05},
+}
+MINE = "networks_of_mine:plain"
+SOURCE = '''
+from torch import nn
+
+def plain(num_classes=3):
+    """Without batch normalisation, whose statistics are those of each process."""
+    return nn.Sequential(
+        nn.Conv2d(3, 6, 5, 2), nn.GroupNorm(2, 6), nn.ReLU(inplace=True), nn.Conv2d(6, 8, 5, 2), nn.ReLU(inplace=True),
+        nn.Flatten(), nn.Dropout(0.2), nn.Linear(200, num_classes),
+    )
+'''
+
+
+@pytest.fixture
+def mine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder that holds a user's network, as the current one."""
+    (tmp_path / "networks_of_mine.py").write_text(SOURCE)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delitem(sys.modules, "networks_of_mine", raising=False)
+    return tmp_path
+
+
+def run(tiles: Path, out: Path, **changed: Any) -> Any:
+    settings: dict[str, Any] = {
+        "arch": MINE,
+        "recipe": {"epochs": 3, "batch": 20, "learning_rate": 0.05},
+        "per_epoch": 1,
+        "layers": "all",
+        "accelerator": "cpu",
+        "progress": False,
+        "say": lambda text: None,
+    }
+    return train(tiles, out=out, **settings | changed)
+
+
+def weights(file: Path) -> dict[str, torch.Tensor]:
+    return torch.load(file, weights_only=True)["state_dict"]
+
+
+def test_a_training_is_recorded_and_its_checkpoint_can_be_measured(tiles: Path, mine: Path) -> None:
+    told: list[str] = []
+    found = run(tiles, mine / "out", condition=Condition(rotation=45), say=told.append, **REAL)
+    assert found.step.values.tolist() == list(range(0, 73, 12))
+    assert found.validation_accuracy.sizes == {"epoch_end": 6}
+    assert float(found.validation_accuracy[-1]) > 0.6
+    assert found.attrs["condition"] == "rotation 45"
+    assert json.loads(found.attrs["recipe"])["batch"] == 10
+    assert told[-1].startswith("epoch 6 of 6: validation accuracy ")
+    assert results.read(mine / "out" / "training.nc").identical(found)
+    assert (mine / "out" / "logs" / "version_0" / "metrics.csv").stat().st_size > 50
+    assert list((mine / "out" / "logs" / "version_0").glob("events*"))
+    stimulus, settings = probes(32)["orientation"]
+    network = load("resnet18_small", mine / "out" / "last.ckpt")
+    measured = sensitivity(network, stimulus, progress=False, **settings)
+    assert np.allclose(measured.sensitivity, found.sensitivity.isel(step=-1), rtol=1e-3)
+    evaluated = run(
+        tiles,
+        mine / "other",
+        weights=mine / "out" / "last.ckpt",
+        evaluate=True,
+        condition=Condition(rotation=45),
+        **REAL,
+    )
+    assert float(evaluated.validation_accuracy[-1]) == pytest.approx(float(found.validation_accuracy[-1]))
+    assert not (mine / "other").exists()
+
+
+def test_a_training_that_is_killed_and_resumed_gives_the_same_weights(tiles: Path, mine: Path) -> None:
+    run(tiles, mine / "whole")
+    script = (
+        "from fechner.training import train\n"
+        f"train({str(tiles)!r}, {MINE!r}, out='cut', recipe={{'epochs': 3, 'batch': 20, 'learning_rate': 0.05}}, per_epoch=1,"
+        " layers='all', accelerator='cpu', progress=False, say=lambda text: print(text, flush=True))\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", "import torch; torch.set_num_threads(1)\n" + script],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=mine,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline().startswith("epoch 1 of 3")
+    wait = time.monotonic() + 20
+    while not (mine / "cut" / "last.ckpt").exists() and time.monotonic() < wait:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    with pytest.raises(FechnerError, match="holds a training already"):
+        run(tiles, mine / "cut")
+    with pytest.raises(FechnerError, match="its seed is 0, not 1"):
+        run(tiles, mine / "cut", seed=1, resume=True)
+    found = run(tiles, mine / "cut", resume=True)
+    whole, cut = weights(mine / "whole" / "last.ckpt"), weights(mine / "cut" / "last.ckpt")
+    assert all(torch.equal(whole[name], cut[name]) for name in whole)
+    assert found.step.values.tolist() == [0, 6, 12, 18]
+    assert found.sensitivity.equals(results.read(mine / "whole" / "training.nc").sensitivity)
+    assert found.validation_accuracy.sizes == {"epoch_end": 3}
+
+
+def test_two_processes_record_the_curves_of_one(tiles: Path, mine: Path) -> None:
+    (mine / "both.py").write_text(
+        "import sys, torch\n"
+        "from fechner.training import train\n"
+        "torch.set_num_threads(1)\n"
+        f"train({str(tiles)!r}, {MINE!r}, out=sys.argv[1], recipe={{'epochs': 2, 'batch': 20, 'learning_rate': 0.05}},"
+        " per_epoch=2, layers='all', accelerator='cpu', progress=False)\n"
+    )
+    # Dropout draws differ by process, so it is off here.
+    (mine / "networks_of_mine.py").write_text(SOURCE.replace("Dropout(0.2)", "Dropout(0.0)"))
+    environment = os.environ | {"PYTHONPATH": str(mine), "PYTHONWARNINGS": "ignore"}
+    environment.pop("OMP_NUM_THREADS", None)
+    for count, name in ((1, "one"), (2, "two")):
+        command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(count)]
+        done = subprocess.run(
+            [*command, "both.py", name], cwd=mine, env=environment, capture_output=True, text=True, timeout=240
+        )
+        assert done.returncode == 0, done.stderr
+    one, two = (results.read(mine / name / "training.nc") for name in ("one", "two"))
+    assert (one.attrs["processes"], two.attrs["processes"]) == (1, 2)
+    assert np.allclose(one.sensitivity, two.sensitivity, rtol=1e-3)
+    assert np.allclose(one.validation_accuracy, two.validation_accuracy)
+    assert not np.allclose(one.sensitivity[0], one.sensitivity[-1], rtol=0.01)
+
+
+def test_preview_shows_each_class_as_it_is_seen(tiles: Path) -> None:
+    upright, seen = preview(tiles, Condition(rotation=90))
+    assert upright.shape == (3, 3, 32, 32)
+    assert torch.allclose(seen, upright.rot90(1, (-2, -1)), atol=1e-4)
+
+
+def test_bad_input_is_refused_before_training(tiles: Path, mine: Path) -> None:
+    cases: list[tuple[dict[str, Any], str]] = [
+        ({"arch": "resnet18_smal"}, "unknown network 'resnet18_smal'; did you mean: resnet18_small"),
+        ({"arch": "networks_of_mine:other"}, "cannot import the network"),
+        ({"arch": "vit_small", "size": 48}, "vit_small does not take images of 48 × 48"),
+        ({"size": 4}, "size must be at least 8"),
+        ({"record": "colour"}, "unknown feature to record"),
+        ({"resample": {"hue": "flat"}}, "or 'uniform'"),
+        ({"weights": "no.ckpt"}, "no weights file"),
+        ({"resume": True}, "no training to resume"),
+        ({"recipe": {"learning_rate": -1.0}}, "learning_rate must be"),
+        ({"layers": "convx"}, "unknown layer 'convx'"),
+    ]
+    for changed, message in cases:
+        with pytest.raises(FechnerError, match=message):
+            run(tiles, mine / "bad", **changed)
+        shutil.rmtree(mine / "bad", ignore_errors=True)
+    torch.save(nn.Linear(2, 2).state_dict(), mine / "other.pth")
+    with pytest.raises(FechnerError, match="does not fit"):
+        run(tiles, mine / "bad", weights=mine / "other.pth")
+
+
+def test_a_loss_that_diverges_stops_and_keeps_what_was_recorded(tiles: Path, mine: Path) -> None:
+    with pytest.raises(FechnerError, match=r"the loss is (nan|inf) at step \d+|after \d+ steps"):
+        run(tiles, mine / "out", recipe={"epochs": 3, "batch": 20, "learning_rate": 1e12}, per_epoch=6)
+    assert results.read(mine / "out" / "training.nc").sizes["step"] >= 1
