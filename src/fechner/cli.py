@@ -381,6 +381,9 @@ def reproduce(
             metavar="[NETWORK=]FILE", help="A checkpoint for Figure 3 d, such as one trained on rotated hues."
         ),
     ] = None,
+    trainings: Annotated[
+        Path, typer.Option(help="Results of `fechner train`, for networks trained on manipulated images.")
+    ] = Path("trainings"),
     resume: Annotated[bool, typer.Option("--resume", help="Keep parts that are finished already.")] = False,
     device: Device = "auto",
 ) -> None:
@@ -395,6 +398,7 @@ def reproduce(
             out,
             images=images,
             checkpoints=weights or [],
+            trainings=trainings,
             resume=resume,
             device=str(arguments.device(device)),
             say=typer.echo,

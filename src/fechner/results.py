@@ -20,14 +20,14 @@ def provenance() -> dict[str, str]:
     return {
         "fechner_version": version("fechner"),
         "torch_version": str(torch.__version__),
-        "command": shlex.join([_program(), *sys.argv[1:]]),
+        "command": f"{_program()} {shlex.join(sys.argv[1:])}".rstrip(),
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     }
 
 
 def _program() -> str:
     name = Path(sys.argv[0])
-    return f"python -m {name.parent.name}" if name.name == "__main__.py" else name.name
+    return f"python -m {name.parent.name}" if name.name == "__main__.py" else shlex.quote(name.name)
 
 
 def save(dataset: xr.Dataset, path: str | Path) -> Path:

@@ -14,7 +14,7 @@ from torchvision.models import ResNet18_Weights
 from torchvision.transforms import v2
 
 from fechner import FechnerError, list_networks, load
-from fechner.networks import zoo
+from fechner.networks import untrained, zoo
 from fechner.networks.variants import CircularConv2d, disc
 
 
@@ -109,3 +109,40 @@ def test_timm_by_extra() -> None:
     network = load("timm/vit_tiny_patch16_224", "init")
     assert network.mean.flatten().tolist() == pytest.approx([0.5] * 3)
     assert "timm/vit_tiny_patch16_224" in list_networks("timm/vit_tiny*")
+
+
+@pytest.mark.parametrize("name", ["resnet18_small", "vgg16_bn_small", "vit_small"])
+def test_small_networks_keep_small_images_large(name: str, tmp_path: Path) -> None:
+    network = untrained(name, 7, seed=3)
+    assert network.training
+    assert network(torch.rand(2, 3, 32, 32)).shape == (2, 7)
+    assert 0.5e6 < sum(p.numel() for p in network.parameters()) < 1e6
+    torch.save(
+        {"state_dict": {f"network.model.{k}": v for k, v in network.model.state_dict().items()}}, tmp_path / "a.ckpt"
+    )
+    again = load(name, tmp_path / "a.ckpt")
+    assert again.weights_sha256() == network.weights_sha256()
+    with pytest.raises(FechnerError, match="has no pretrained weights"):
+        load(name)
+
+
+def test_networks_of_ones_own_by_import_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "my_models.py").write_text(
+        "from torch import nn\n"
+        "def net(num_classes=4):\n    return nn.Sequential(nn.Conv2d(3, 2, 5), nn.Flatten(), nn.Linear(32, num_classes))\n"
+        "def rigid():\n    return nn.Identity()\n"
+        "def number(num_classes=4):\n    return num_classes\n"
+        "constant = 3\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    assert untrained("my_models:net", 6)(torch.rand(1, 3, 8, 8)).shape == (1, 6)
+    assert load("my_models:net", "init", 1).weights_sha256() == load("my_models:net", "init", 1).weights_sha256()
+    for name, message in (
+        ("my_models:other", "cannot import the network"),
+        ("no_such_module:net", "cannot import the network"),
+        ("my_models:constant", "must be a function or class"),
+        ("my_models:rigid", "cannot be called with num_classes"),
+        ("my_models:number", "must return a torch.nn.Module, got int"),
+    ):
+        with pytest.raises(FechnerError, match=message):
+            untrained(name, 6)

@@ -46,6 +46,7 @@ class Run:
     resume: bool = False
     device: str = "cpu"
     say: Say = print
+    trainings: Path = Path("trainings")
 
 
 @dataclass(frozen=True)

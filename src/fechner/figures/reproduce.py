@@ -28,6 +28,9 @@ from fechner.figures import (
     fig6_claims,
     fig6_draw,
     style,
+    trained,
+    trained_claims,
+    trained_draw,
 )
 from fechner.figures.claims import Claim
 from fechner.figures.parts import MAIN, Run, Say
@@ -51,6 +54,7 @@ FIGURES = {
     "fig3": Recipe(fig3.PROFILES, fig3.compute, fig3_draw.draw, fig3.claims),
     "fig5": Recipe(fig5.PROFILES, fig5.compute, fig5_draw.draw, fig5_claims.claims),
     "fig6": Recipe(fig6.PROFILES, fig6.compute, fig6_draw.draw, fig6_claims.claims),
+    "trained": Recipe(trained.PROFILES, trained.compute, trained_draw.draw, trained_claims.claims),
 }
 
 
@@ -61,6 +65,7 @@ def reproduce(
     *,
     images: str | Path | None = None,
     checkpoints: Sequence[str] = (),
+    trainings: str | Path = "trainings",
     resume: bool = False,
     device: str = "cpu",
     say: Say = print,
@@ -70,10 +75,15 @@ def reproduce(
     Writes OUT/<figure>/{data.nc, <figure>.svg, <figure>.png, claims.json} and OUT/index.html. Finished parts are kept
     in OUT/<figure>/parts and OUT/photographs, and read instead of measured again with `resume`. `images` are the
     photographs whose statistics are taken, as for `image_statistics`. `checkpoints` are weights files, FILE or
-    NETWORK=FILE, that Figure 3 measures beside. Raises `FechnerError` for an unknown figure or profile, images or
+    NETWORK=FILE, that Figure 3 measures beside. `trainings` is a folder of results of `fechner train`; without it, "all"
+    leaves out the networks trained on manipulated images. Raises `FechnerError` for an unknown figure or profile, images or
     checkpoints that cannot be read, and if OUT cannot be written, before anything is measured.
     """
     wanted = tuple(FIGURES) if "all" in figures else tuple(figures)
+    trainings = Path(trainings)
+    if "all" in figures and not any(trainings.glob("*.nc")):
+        wanted = tuple(name for name in wanted if name != "trained")
+        say(f"trained: left out, there are no results of trainings in '{trainings}'")
     for name in wanted:
         if name not in FIGURES:
             raise choices("figure", name, [*FIGURES, "all"])
@@ -88,7 +98,7 @@ def reproduce(
         folder = out / name
         results.writable(folder / "data.nc")
         began = time.monotonic()
-        dataset = FIGURES[name].compute(Run(profile, folder, images, files, resume, device, say))
+        dataset = FIGURES[name].compute(Run(profile, folder, images, files, resume, device, say, trainings))
         dataset.attrs |= {"profile": profile, "seconds": round(time.monotonic() - began, 1)}
         results.save(dataset, folder / "data.nc")
         found = redraw(folder)

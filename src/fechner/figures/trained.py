@@ -1,0 +1,146 @@
+"""Networks trained on manipulated images: Figure 2's rotated networks, Figure 3 d, and sensitivity along training.
+
+Benjamin et al. (2022), Figs. 2 and 3d: change the statistics of the training images, and sensitivity must follow. Here
+trainings are read, not run: the results that `fechner train` wrote, reduced by trainings/collect.py.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+
+from fechner import results
+from fechner.comparison import contrast
+from fechner.difference import difference
+from fechner.errors import FechnerError
+from fechner.figures.parts import Run, third
+
+PROFILES = ("quick", "paper")
+UPRIGHT, ROTATED, TURNED, HUE = "upright", "rotation 45", "rotation 22.5", "hue 90"
+_HUE = "hue_layer"
+
+
+def compute(run: Run) -> xr.Dataset:
+    """All trainings in a folder: orientation curves one after another along `layer`, hue curves along `hue_layer`."""
+    files = sorted(Path(run.trainings).glob("*.nc"))
+    if not files:
+        raise FechnerError(
+            f"no results of trainings in '{run.trainings}'; give a folder of them with --trainings, such as trainings/ of "
+            "the repository, or make them with `fechner train`"
+        )
+    run.say(f"{len(files)} trainings in {run.trainings}")
+    found = {path.stem: results.read(path) for path in files}
+    both = {along: [d for d in found.values() if d.attrs.get("along") == along] for along in ("orientation", "hue")}
+    if not both["orientation"]:
+        raise FechnerError(f"no training in '{run.trainings}' recorded orientation")
+    dataset = xr.concat([_labelled(d) for d in both["orientation"]], "layer", combine_attrs="drop", join="outer")
+    if both["hue"]:
+        hue = xr.concat([_labelled(d) for d in both["hue"]], "layer", combine_attrs="drop", join="outer")
+        dataset = dataset.merge(_renamed(hue))
+    attributes = {
+        "figure": "trained",
+        "along": "orientation",
+        "images": "CIFAR-10",
+        "photographs": 0,
+        "noise_model": "independent Gaussian, unit variance",
+        "trainings": json.dumps(
+            {
+                name: {
+                    k: str(d.attrs.get(k, ""))
+                    for k in ("network", "condition", "seed", "recipe", "precision", "command")
+                }
+                | {"accuracy": _accuracy(d)}
+                for name, d in found.items()
+            }
+        ),
+    }
+    return dataset.assign_attrs(results.provenance() | attributes)
+
+
+def _accuracy(found: xr.Dataset) -> float | None:
+    return float(found.validation_accuracy[-1]) if "validation_accuracy" in found else None
+
+
+def _labelled(found: xr.Dataset) -> xr.Dataset:
+    """Curves with network, condition and seed of each layer."""
+    kept = found[[v for v in ("sensitivity", "sensitivity_samples", "sensitivity_recorded") if v in found]]
+    labels = {
+        "network": str(found.attrs["network"]),
+        "condition": str(found.attrs["condition"]),
+        "seed": int(found.attrs["seed"]),
+    }
+    return kept.assign_coords({k: ("layer", [v] * found.sizes["layer"]) for k, v in labels.items()})
+
+
+def _renamed(hue: xr.Dataset) -> xr.Dataset:
+    """Hue curves beside those of orientation: names of their own."""
+    of_layer = [str(n) for n, c in hue.coords.items() if c.dims == ("layer",) and n != "layer"]
+    kept = hue[["sensitivity", "sensitivity_samples"]]
+    return kept.rename({"layer": _HUE, **{n: f"hue_{n}" for n in (*of_layer, *kept.data_vars)}})
+
+
+def of_hue(dataset: xr.Dataset) -> xr.Dataset | None:
+    """The hue curves as `sensitivity` gives them, or None if there are none."""
+    if _HUE not in dataset.dims:
+        return None
+    kept = dataset[["hue_sensitivity", "hue_sensitivity_samples"]]
+    own = kept.drop_vars([c for c in kept.coords if c not in kept.dims and not str(c).startswith("hue_")])
+    names = {str(n): str(n).removeprefix("hue_") for n in (*own.data_vars, *own.coords) if str(n).startswith("hue_")}
+    return own.rename(names).assign_attrs(along="hue")
+
+
+def curves(dataset: xr.Dataset, network: str, condition: str) -> list[xr.Dataset]:
+    """One dataset of curves a seed, without pixels, all spatial frequencies counting alike."""
+    mine = (dataset.network == network) & (dataset.condition == condition)
+    part = dataset.isel(layer=np.flatnonzero(mine.values))
+    seeds = sorted(set(part.seed.values.tolist()))
+    return [_even(part.isel(layer=np.flatnonzero(part.seed.values == s))) for s in seeds]
+
+
+def _even(part: xr.Dataset) -> xr.Dataset:
+    part = part.isel(layer=np.flatnonzero(part.layer.values != "input"))
+    if "spatial_frequency" in part.sensitivity_samples.dims:
+        samples = part.sensitivity_samples
+        along = next(d for d in samples.dims if d in ("orientation", "hue"))
+        # A layer is more sensitive at high frequencies by orders of magnitude.
+        part = part.assign(sensitivity_samples=samples / samples.mean([along, "phase"]))
+    along = next(d for d in ("orientation", "hue") if d in part.sensitivity.dims)
+    return part.assign_attrs(along=along)
+
+
+def pairs(dataset: xr.Dataset, network: str, condition: str) -> tuple[list[xr.Dataset], list[xr.Dataset]]:
+    """Curves trained under a condition and upright, for the seeds that both have."""
+    both = [{int(c.seed[0]): c for c in curves(dataset, network, state)} for state in (condition, UPRIGHT)]
+    seeds = sorted(set(both[0]) & set(both[1]))
+    return [both[0][s] for s in seeds], [both[1][s] for s in seeds]
+
+
+def compared(dataset: xr.Dataset, network: str, condition: str) -> xr.Dataset | None:
+    """`difference` of a condition and upright training; None where there is no pair."""
+    one, other = pairs(dataset, network, condition)
+    return difference(one, other, bootstraps=500) if one else None
+
+
+def networks(dataset: xr.Dataset) -> list[str]:
+    """Networks with at least one pair of upright and rotated training, in the order of their names."""
+    known = sorted(set(dataset.network.values.tolist()))
+    return [n for n in known if pairs(dataset, n, ROTATED)[0]]
+
+
+def late_curve(curves_of_layers: xr.Dataset) -> xr.Dataset:
+    """One curve for the last third of the layers, each counting alike."""
+    samples = third(curves_of_layers, "late").sensitivity_samples
+    along = str(curves_of_layers.attrs["along"])
+    one = (samples / samples.mean([d for d in samples.dims if d != "layer"])).mean("layer").expand_dims(layer=["late"])
+    nuisance = [d for d in one.dims if d not in ("layer", along)]
+    return xr.Dataset({"sensitivity": one.mean(nuisance), "sensitivity_samples": one}, attrs={"along": along})
+
+
+def preference(sensitivity: xr.DataArray) -> xr.DataArray:
+    """Logarithm (base 2) of cardinal over oblique √D of orientation curves; NaN for a layer without sensitivity."""
+    curve = sensitivity.transpose(..., "orientation").astype(float) ** 0.5
+    ratio = contrast(curve.values, "orientation", curve.orientation.values, np.ones(curve.sizes["orientation"]))
+    return curve.isel(orientation=0, drop=True).copy(data=np.log2(ratio))

@@ -1,0 +1,143 @@
+"""What the manipulation of training images is claimed to do to sensitivity, and where along a network it does."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from fechner.difference import difference
+from fechner.figures.claims import Claim, t_interval
+from fechner.figures.trained import (
+    HUE,
+    ROTATED,
+    TURNED,
+    UPRIGHT,
+    curves,
+    late_curve,
+    networks,
+    of_hue,
+    pairs,
+    preference,
+)
+
+Array = npt.NDArray[np.float64]
+MEASURE = "log2 of √D within 7.5° of 0° and 90° over that of 45° and 135°, mean over layers and spatial frequencies"
+
+
+def claims(dataset: xr.Dataset) -> list[Claim]:
+    """For every network with a pair of trainings, and for hue."""
+    found = [c for n in networks(dataset) for c in _of_network(dataset, n)]
+    hue = of_hue(dataset)
+    if hue is not None:
+        for network in sorted(set(hue.network.values.tolist())):
+            found += _shift(hue, network, HUE, 90.0, "hue + 90°")
+    return found
+
+
+def _of_network(dataset: xr.Dataset, network: str) -> list[Claim]:
+    found: list[Claim] = []
+
+    def add(id_: str, statement: str, criterion: str, values: Array) -> None:
+        # Of a single training nothing can be said with an interval.
+        if len(values) < 2:
+            return
+        found.append(
+            _over_seeds(f"trained-{network}-{id_}", f"{network}: {statement}", f"{MEASURE}{criterion}", values)
+        )
+
+    upright, rotated = (np.stack([_final(c) for c in curves(dataset, network, s)]) for s in (UPRIGHT, ROTATED))
+    add(
+        "cardinal",
+        "late layers trained upright are more sensitive to cardinal orientations",
+        "; last third of layers",
+        _third(upright, 2),
+    )
+    add(
+        "oblique",
+        "late layers trained on images rotated by 45° are more sensitive to obliques",
+        ", negative; last third of layers",
+        -_third(rotated, 2),
+    )
+    rotated_pairs, upright_pairs = pairs(dataset, network, ROTATED)
+    apart = np.stack([_final(u) - _final(r) for r, u in zip(rotated_pairs, upright_pairs, strict=True)])
+    minus = ", upright minus rotated"
+    for i, name in enumerate(("early", "middle", "late")):
+        add(
+            f"{name}",
+            f"rotating the images moves the preference of {name} layers",
+            f"{minus}; {name} third of layers",
+            _third(apart, i),
+        )
+    add(
+        "output",
+        "rotating the images moves the preference of the output",
+        f"{minus}; last layer",
+        apart[:, -1].mean(-1),
+    )
+    for i, frequency in enumerate(rotated_pairs[0].spatial_frequency.values):
+        add(
+            f"late-{frequency:g}",
+            f"it moves that of late layers at {frequency:g} cycles/degree",
+            f"{minus}; last third of layers, this frequency alone",
+            _third(apart[..., [i]], 2),
+        )
+    if "sensitivity_recorded" in rotated_pairs[0]:
+        for epoch in (1.0, 4.0):
+            early = np.stack([_at(u, epoch) - _at(r, epoch) for r, u in zip(rotated_pairs, upright_pairs, strict=True)])
+            add(
+                f"late-epoch-{epoch:g}",
+                f"it has moved that of late layers after {epoch:g} epoch{'s' if epoch > 1 else ''}",
+                f"{minus}; last third of layers, after epoch {epoch:g}",
+                _third(early, 2),
+            )
+    for condition, angle in ((ROTATED, 45.0), (TURNED, 22.5)):
+        found += _shift(dataset, network, condition, angle, f"images rotated by {angle:g}°")
+    return found
+
+
+def _shift(dataset: xr.Dataset, network: str, condition: str, expected: float, what: str) -> list[Claim]:
+    one, other = pairs(dataset, network, condition)
+    if not one:
+        return []
+    along = str(one[0].attrs["along"])
+    found = difference([late_curve(c) for c in one], [late_curve(c) for c in other]).isel(layer=0)
+    period = 180.0 if along == "orientation" else 360.0
+    shift, low, high = (float(found[n]) for n in ("shift", "shift_low", "shift_high"))
+    turn = round((expected - shift) / period) * period if np.isfinite(shift) else 0.0
+    shift, low, high = shift + turn, low + turn, high + turn
+    return [
+        Claim(
+            f"trained-{network}-shift-{expected:g}-{along}",
+            "trained",
+            f"{network}, {what}: sensitivity of late layers is shifted by {expected:g}°",
+            f"shift of the upright curve of {along} that correlates best, modulo {period:g}°, last third of layers; 95 % bootstrap "
+            f"interval over {len(one)} seed{'s' if len(one) > 1 else ''} and nuisance values holds {expected:g}° and not 0°",
+            shift,
+            (low, high),
+            bool(low <= expected <= high and not any(low <= t <= high for t in (-period, 0.0, period))),
+        )
+    ]
+
+
+def _over_seeds(id_: str, statement: str, criterion: str, values: Array) -> Claim:
+    """That the mean over seeds is above 0."""
+    mean, low, high = t_interval(values)
+    criterion = f"{criterion}; 95 % t-interval over {len(values)} seeds above 0"
+    return Claim(id_, "trained", statement, criterion, mean, (low, high), bool(low > 0))
+
+
+def _final(part: xr.Dataset) -> Array:
+    """Preference (layer, spatial frequency) at the end of training."""
+    return preference(part.sensitivity_samples.mean("phase")).transpose("layer", "spatial_frequency").values
+
+
+def _at(part: xr.Dataset, epoch: float) -> Array:
+    return preference(part.sensitivity_recorded.sel(epoch=epoch)).transpose("layer", "spatial_frequency").values
+
+
+def _third(values: Array, which: int) -> Array:
+    """Mean over a third of the layers and over frequencies, of values (seed, layer, frequency)."""
+    n = values.shape[1]
+    edges = [0, max(1, round(n / 3)), n - max(1, round(n / 3)), n]
+    return np.nanmean(values[:, edges[which] : edges[which + 1]], (1, 2))

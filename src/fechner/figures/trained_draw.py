@@ -1,0 +1,183 @@
+"""Drawing networks trained on manipulated images, from the saved Dataset alone."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+
+from fechner import circular
+from fechner.figures import curves as curves_figure
+from fechner.figures.fig2_draw import letter
+from fechner.figures.style import DEPTH, new_figure, style
+from fechner.figures.trained import (
+    HUE,
+    ROTATED,
+    TURNED,
+    UPRIGHT,
+    compared,
+    curves,
+    networks,
+    of_hue,
+    preference,
+)
+
+CONDITIONS = {UPRIGHT: "#0072B2", ROTATED: "#D55E00", TURNED: "#CC79A7", HUE: "#D55E00"}
+EXPECTED = {ROTATED: 45.0, TURNED: 22.5, HUE: 90.0}
+_LIMIT = 1.5
+
+
+def draw(dataset: xr.Dataset) -> dict[str, Figure]:
+    """Rotated networks; the same along training and spatial frequency; and hue-shifted networks."""
+    found = {"trained": draw_rotated(dataset), "trained_along": draw_along(dataset)}
+    hue = of_hue(dataset)
+    if hue is not None and compared(hue, str(hue.network.values[0]), HUE) is not None:
+        found["trained_hue"] = draw_hue(hue)
+    return found
+
+
+def draw_rotated(dataset: xr.Dataset) -> Figure:
+    """A row a network: curves after upright and rotated training, their difference, and the shift that aligns them."""
+    shown = networks(dataset)
+    with style():
+        figure = new_figure(7.2, 2.0 * len(shown) + 0.3)
+        grid = figure.subplots(len(shown), 4, squeeze=False, width_ratios=[1, 1, 1, 1.1])
+        for row, network in zip(grid, shown, strict=True):
+            found = compared(dataset, network, ROTATED)
+            assert found is not None
+            for axes, state, title in ((row[0], "upright", UPRIGHT), (row[1], "manipulated", "rotated by 45°")):
+                draw_layers(found, found.relative_sensitivity.sel(state=state), axes)
+                axes.axhline(1, color="0.6", lw=0.6, zorder=1)
+                axes.set_title(f"{_label(dataset, network)}\ntrained {title}")
+            row[0].set_ylabel("relative sensitivity")
+            row[1].sharey(row[0])
+            row[1].tick_params(labelleft=False)
+            draw_layers(found, found.difference, row[2])
+            row[2].axhline(0, color="0.6", lw=0.6, zorder=1)
+            row[2].set_title(f"difference\n(rotated − upright, {_pairs(found)})")
+            draw_shifts(dataset, network, (ROTATED, TURNED), row[3])
+        curves_figure.depth_bar(grid[0][2], *[r[2] for r in grid[1:]])
+        for axes, name in zip(grid[0], "abcd", strict=True):
+            letter(axes, name)
+    return figure
+
+
+def draw_layers(found: xr.Dataset, values: xr.DataArray, axes: Axes) -> None:
+    """A line a layer, coloured by depth."""
+    along = str(found.attrs["along"])
+    for i, depth in enumerate(np.linspace(0, 1, found.sizes["layer"])):
+        x, y = circular.around(found[along].values, values.isel(layer=i).values, circular.PERIODS[along])
+        axes.plot(x, y, color=mpl.colormaps[DEPTH](depth * 0.95), lw=1)
+    curves_figure.circular_ticks(axes, along)
+    axes.set_xlabel(f"{along} (degree)")
+
+
+def draw_shifts(dataset: xr.Dataset, network: str, conditions: tuple[str, ...], axes: Axes) -> None:
+    """The shift that aligns each layer's curve with that of upright training, and what the manipulation would give."""
+    highest = 0.0
+    for condition in conditions:
+        found = compared(dataset, network, condition)
+        if found is None:
+            continue
+        period = circular.PERIODS[str(found.attrs["along"])]
+        depth = np.linspace(0, 1, found.sizes["layer"])
+        shift = found["shift"].values
+        # A shift of −45° and one of 135° are the same: draw the one next to what is expected.
+        turn = np.round((EXPECTED[condition] - shift) / period) * period
+        colour = CONDITIONS[condition]
+        error = np.abs(np.stack([shift - found.shift_low.values, found.shift_high.values - shift]))
+        axes.errorbar(depth, shift + turn, error, fmt="o", ms=3, lw=0.8, color=colour, label=f"{condition}°")
+        axes.axhline(EXPECTED[condition], color=colour, ls=":", lw=1, zorder=1)
+        highest = max(highest, period)
+    axes.set_ylim(-0.25 * highest, 0.75 * highest)
+    axes.set_yticks(np.arange(-0.25, 0.76, 0.25) * highest)
+    axes.set_xlabel("depth (first to last layer)")
+    axes.set_ylabel("shift (degree)")
+    axes.set_title("shift that aligns them\n(dotted: expected)")
+    axes.legend(loc="best", handlelength=0.8, borderpad=0.1)
+
+
+def draw_along(dataset: xr.Dataset) -> Figure:
+    """A row a network: preference for cardinal over oblique, layers × epochs and layers × spatial frequency."""
+    shown = networks(dataset)
+    with style():
+        figure = new_figure(7.2, 1.9 * len(shown) + 0.4)
+        grid = figure.subplots(len(shown), 4, squeeze=False, width_ratios=[1.5, 1.5, 1, 1])
+        for row, network in zip(grid, shown, strict=True):
+            for i, (condition, title) in enumerate(((UPRIGHT, UPRIGHT), (ROTATED, "rotated by 45°"))):
+                mine = curves(dataset, network, condition)
+                recorded = np.mean([preference(c.sensitivity_recorded).mean("spatial_frequency") for c in mine], 0)
+                final = np.mean([preference(c.sensitivity_samples.mean("phase")) for c in mine], 0)
+                layers, epochs = mine[0].layer.values, mine[0].epoch.values
+                _image(row[i], recorded.T, epochs, layers if i == 0 else None)
+                row[i].set_xlabel("epoch")
+                row[i].set_title(f"{_label(dataset, network)}, {title}" if i == 0 else title)
+                _image(row[2 + i], final, mine[0].spatial_frequency.values, None)
+                row[2 + i].set_xlabel("spatial frequency (c/deg)")
+                row[2 + i].set_title(title)
+        ticks = np.log2([0.5, 0.7, 1, 1.4, 2, 2.8])
+        bar = figure.colorbar(
+            ScalarMappable(Normalize(-_LIMIT, _LIMIT), "PuOr_r"), ax=grid, ticks=ticks, aspect=30, pad=0.01
+        )
+        bar.ax.set_yticklabels(["½", "0.7", "1", "1.4", "2", "2.8"])
+        bar.set_label("√D cardinal / oblique")
+        bar.outline.set_visible(False)
+        letter(grid[0][0], "a")
+        letter(grid[0][2], "b")
+    return figure
+
+
+def _image(axes: Axes, values: np.ndarray, x: np.ndarray, layers: np.ndarray | None) -> None:
+    axes.imshow(
+        values, aspect="auto", origin="lower", cmap="PuOr_r", vmin=-_LIMIT, vmax=_LIMIT, interpolation="nearest"
+    )
+    every = max(1, len(x) // 6)
+    axes.set_xticks(np.arange(len(x))[::every], [f"{v:g}" for v in x[::every]])
+    if layers is None:
+        axes.set_yticks([])
+    else:
+        axes.set_yticks(np.arange(len(layers)), layers.tolist(), fontsize=6)
+
+
+def draw_hue(hue: xr.Dataset) -> Figure:
+    """Hue curves after upright and hue-shifted training, their difference, and the shift that aligns them."""
+    network = str(hue.network.values[0])
+    found = compared(hue, network, HUE)
+    assert found is not None
+    with style():
+        figure = new_figure(7.2, 2.3)
+        row: Any = figure.subplots(1, 4, width_ratios=[1, 1, 1, 1.1])
+        for axes, state, title in ((row[0], "upright", UPRIGHT), (row[1], "manipulated", "hue + 90°")):
+            draw_layers(found, found.relative_sensitivity.sel(state=state), axes)
+            axes.set_title(f"{network}\ntrained {title}")
+            axes.set_ylim(bottom=0)
+        row[0].set_ylabel("relative sensitivity")
+        row[1].sharey(row[0])
+        row[1].tick_params(labelleft=False)
+        draw_layers(found, found.difference, row[2])
+        row[2].axhline(0, color="0.6", lw=0.6, zorder=1)
+        row[2].set_title(f"difference\n(shifted − upright, {_pairs(found)})")
+        draw_shifts(hue, network, (HUE,), row[3])
+        curves_figure.depth_bar(row[2])
+        for axes, name in zip(row, "abcd", strict=True):
+            letter(axes, name)
+    return figure
+
+
+def _pairs(found: xr.Dataset) -> str:
+    count = int(found.attrs["pairs"])
+    return f"{count} seed{'s' if count > 1 else ''}"
+
+
+def _label(dataset: xr.Dataset, network: str) -> str:
+    """Network and accuracy after upright training."""
+    runs = json.loads(dataset.attrs["trainings"]).values()
+    reached = [r["accuracy"] for r in runs if r["network"] == network and r["condition"] == UPRIGHT and r["accuracy"]]
+    return f"{network} ({np.mean(reached):.0%})" if reached else network
