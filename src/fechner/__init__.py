@@ -12,6 +12,7 @@ from __future__ import annotations
 from importlib.metadata import version
 
 from fechner.comparison import compare as compare
+from fechner.difference import difference as difference
 from fechner.errors import FechnerError as FechnerError
 from fechner.figures.reproduce import reproduce as reproduce
 from fechner.networks import Network as Network
@@ -31,5 +32,6 @@ from fechner.stimuli import OrientedNoise as OrientedNoise
 from fechner.stimuli import Parameter as Parameter
 from fechner.stimuli import SpectralPatch as SpectralPatch
 from fechner.stimuli import Stimulus as Stimulus
+from fechner.training import train as train
 
 __version__ = version("fechner")
