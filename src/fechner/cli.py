@@ -280,12 +280,12 @@ def train(
     if resample is not None:
         feature, density_file = arguments.pair(resample, "--resample")
         densities[feature] = density_file if density_file == "uniform" else results.read(density_file)
-    if processes.is_first() and not evaluate and not resume:
-        results.writable(out / "images.png")
-        upright, seen = training.preview(images, condition, size)
-        out.mkdir(parents=True, exist_ok=True)
-        style.write(contact_sheet.of_conditions(upright, seen, str(condition)), out / "images.png", ("png",))
+
+    def show(upright: torch.Tensor, seen: torch.Tensor) -> None:
+        sheet = contact_sheet.of_conditions(upright, seen, str(condition))
+        style.write(sheet, out / "images.png", ("png",))
         typer.echo(f"drew {out / 'images.png'}: what the network sees")
+
     try:
         found = training.train(
             images,
@@ -308,6 +308,7 @@ def train(
             resume=resume,
             evaluate=evaluate,
             say=typer.echo,
+            show=show,
         )
     except KeyboardInterrupt:
         typer.echo(f"\ninterrupted; the last checkpoint is kept in {out}: run again with --resume", err=True)

@@ -16,8 +16,10 @@ def share() -> tuple[int, int]:
 
 
 def is_first() -> bool:
-    """Whether this process is the one that prints and saves."""
-    return share()[0] == 0
+    """Whether this process is the one that prints and saves; also before a training's processes know each other."""
+    if dist.is_available() and dist.is_initialized():
+        return dist.get_rank() == 0
+    return all(int(os.environ.get(name, 0)) == 0 for name in ("RANK", "SLURM_PROCID", "LOCAL_RANK"))
 
 
 def gather(mine: Any) -> list[Any]:

@@ -39,11 +39,9 @@ def resample(pictures: Sequence[Picture], feature: str, density: xr.Dataset | st
     2 % everywhere or after 300 steps: what it cannot reach, `made` shows. Pictures without the feature keep what they had.
     Raises `FechnerError` for an unknown feature, a density of another one, or pictures that lack values it asks for.
     """
-    if feature not in _BINS:
-        raise choices("feature to resample", feature, _BINS)
+    wanted = target(density, feature)
     bins, settings = _BINS[feature]
     measure = make(feature, {"values": bins} | settings)
-    wanted = _target(density, feature, bins)
 
     def histogram(picture: Picture) -> Array:
         try:
@@ -84,7 +82,11 @@ def weighted(histograms: Array, wanted: Array) -> Resampled:
     return Resampled(probabilities, wanted, made / made.sum(), float(1 / np.square(probabilities).sum()))
 
 
-def _target(density: xr.Dataset | str, feature: str, bins: int) -> Array:
+def target(density: xr.Dataset | str, feature: str) -> Array:
+    """The share of each bin that a density asks for; `FechnerError` if it is none of this feature."""
+    if feature not in _BINS:
+        raise choices("feature to resample", feature, _BINS)
+    bins, _ = _BINS[feature]
     if isinstance(density, str):
         if density != "uniform":
             raise FechnerError(f"a density is a result of `fechner statistics` or 'uniform', got '{density}'")

@@ -149,8 +149,6 @@ def _resampled(
     """Probabilities of training and validation images, and what became of the density; None to take all alike."""
     if not wanted:
         return None, xr.Dataset()
-    if len(wanted) > 1:
-        raise FechnerError(f"images can be resampled to one density, got {', '.join(wanted)}")
     ((feature, density),) = wanted.items()
     train, validation = (
         resample_pictures(s.pictures, feature, density, progress) for s in (images.train, images.validation)

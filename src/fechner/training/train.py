@@ -20,12 +20,13 @@ from torch import Tensor
 
 from fechner import processes, results
 from fechner.errors import FechnerError, choices
-from fechner.networks import Network, load, untrained
+from fechner.networks import Network, load, select, trace, untrained
 from fechner.networks.zoo import check_name
 from fechner.stimuli import Gabor, HuePatch, Stimulus
 from fechner.training.condition import Condition
 from fechner.training.images import Labelled, labelled
 from fechner.training.recipe import recipe_for
+from fechner.training.resampling import target
 from fechner.training.view import refine
 
 # Lightning takes seconds to import: functions that train import what needs it, so that nothing else waits for it.
@@ -77,6 +78,7 @@ def train(
     evaluate: bool = False,
     progress: bool = True,
     say: Callable[[str], None] = print,
+    show: Callable[[Tensor, Tensor], None] | None = None,
 ) -> xr.Dataset:
     """Train a network on images under a condition, and record the sensitivity of its layers on the way.
 
@@ -103,6 +105,7 @@ def train(
         workers: processes that decode images of more than 64 pixels; by default one a core.
         resume: go on from OUT/last.ckpt, to the same weights as without the interruption (on a CPU, bit by bit).
         evaluate: train nothing; give the accuracy of `weights`.
+        show: called with what `preview` gives, before training starts.
 
     Returns:
         A Dataset of what was recorded over `step` as by `sensitivity`, with `validation_accuracy`, `validation_loss` and
@@ -117,7 +120,11 @@ def train(
     check_name(arch)
     found = labelled(images)
     size = _size(found) if size is None else size
-    network = _network(arch, weights, len(found.classes), seed, size)
+    network = _network(arch, weights, len(found.classes), seed, size, layers)
+    if len(resample or {}) > 1:
+        raise FechnerError(f"images can be resampled to one density, got those of {', '.join(resample or {})}")
+    for feature, density in (resample or {}).items():
+        target(density, feature)
     changed = recipe_for(network, size, **(recipe or {}))
     if record not in (known := [*probes(size), "none"]):
         raise choices("feature to record", record, known)
@@ -134,8 +141,11 @@ def train(
         "resample": ", ".join(resample or {}),
         "precision": precision,
     }
+    views = _views(found, condition, size)
     if not evaluate:
         _prepare(out, settings, resume)
+        if show is not None and processes.is_first():
+            show(*views)
     from fechner.training import running
 
     with _quiet():
@@ -164,18 +174,19 @@ def train(
         )
 
 
-def preview(
-    images: str | Path, condition: Condition, size: int | None = None, number: int = 8
-) -> tuple[Tensor, Tensor]:
-    """One image of each of the first classes, upright and under the condition: twice (number, 3, S, S)."""
+def preview(images: str | Path, condition: Condition, size: int | None = None) -> tuple[Tensor, Tensor]:
+    """An image of each of the first eight classes, upright and under the condition: twice (n, 3, S, S), in [0, 1]."""
+    found = labelled(images)
+    return _views(found, condition, _size(found) if size is None else size)
+
+
+def _views(found: Labelled, condition: Condition, size: int) -> tuple[Tensor, Tensor]:
     from fechner.training.batches import decoded
 
-    found = labelled(images)
-    size = _size(found) if size is None else size
-    first = np.unique(found.train.labels, return_index=True)[1][:number]
+    first = np.unique(found.train.labels, return_index=True)[1][:8]
     seen = [d for d in (decoded(found.train.pictures[i], size) for i in first) if isinstance(d, Tensor)]
     if not seen:
-        raise FechnerError(f"none of the first {len(first)} images in '{images}' can be decoded")
+        raise FechnerError(f"none of the first {len(first)} images in '{found.source}' can be decoded")
     fine = refine(torch.stack(seen).float() / 255)
     return Condition()(fine), condition(fine)
 
@@ -190,7 +201,7 @@ def _size(found: Labelled) -> int:
     return 224
 
 
-def _network(arch: str, weights: str | Path, classes: int, seed: int, size: int) -> Network:
+def _network(arch: str, weights: str | Path, classes: int, seed: int, size: int, layers: str) -> Network:
     """The network to train, once it is known that it takes such images and tells so many classes."""
     if size < 8:
         raise FechnerError(f"size must be at least 8 pixels, got {size}")
@@ -212,6 +223,7 @@ def _network(arch: str, weights: str | Path, classes: int, seed: int, size: int)
         raise FechnerError(
             f"{arch} with weights {weights} returns {shape[1:]} for an image, but the images have {classes} classes"
         )
+    select(trace(network, torch.full((1, 3, size, size), 0.5)), layers, network)
     return network.train()
 
 
