@@ -1,7 +1,9 @@
-"""Keep of a training what the figures need: python trainings/collect.py RUN/training.nc [CURVES.nc …] writes here.
+"""Keep of a training what the figures need: python trainings/collect.py RUN/training.nc CURVES.nc PRIOR.nc … writes
+here.
 
 Of a training, sensitivity at the end of each epoch, averaged over phase, and all samples of the last recording, as 32-bit
-numbers; of curves that `fechner sensitivity` wrote, everything but what can be computed from the samples.
+numbers; of curves that `fechner sensitivity` wrote, everything but what can be computed from the samples; of densities that
+`fechner statistics` wrote, their intervals.
 """
 
 from __future__ import annotations
@@ -20,6 +22,8 @@ HERE = Path(__file__).parent
 
 def kept(recorded: xr.Dataset) -> xr.Dataset:
     """What is kept of one file."""
+    if "density" in recorded:
+        return recorded[["density", "density_low", "density_high"]].astype("float32").assign_attrs(recorded.attrs)
     samples = recorded.sensitivity_samples
     if "step" not in samples.dims:
         return recorded[["sensitivity", "sensitivity_samples"]].astype("float32").assign_attrs(recorded.attrs)

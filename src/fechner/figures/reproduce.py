@@ -89,6 +89,8 @@ def reproduce(
             raise choices("figure", name, [*FIGURES, "all"])
         if profile not in FIGURES[name].profiles:
             raise choices("profile", profile, FIGURES[name].profiles)
+    if "trained" in wanted:
+        trained.files(trainings)
     out = Path(out)
     results.writable(out / "index.html")
     photographs(images)

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from fechner import results
+from fechner import circular, results
 from fechner.comparison import contrast
 from fechner.difference import difference
 from fechner.errors import FechnerError
@@ -20,19 +20,27 @@ from fechner.figures.parts import Run, third
 
 PROFILES = ("quick", "paper")
 UPRIGHT, ROTATED, TURNED, HUE = "upright", "rotation 45", "rotation 22.5", "hue 90"
+# Hue curves have layers, and densities grids of their own, beside the orientation curves of a dataset.
 _HUE = "hue_layer"
+_DENSITY = ("density", "density_low", "density_high")
+
+
+def files(folder: Path) -> list[Path]:
+    """Results of trainings; `FechnerError` if there are none."""
+    found = sorted(folder.glob("*.nc"))
+    if not found:
+        raise FechnerError(
+            f"no results of trainings in '{folder}'; give a folder of them with --trainings, such as trainings/ of the "
+            "repository, or make them with `fechner train`"
+        )
+    return found
 
 
 def compute(run: Run) -> xr.Dataset:
     """All trainings in a folder: orientation curves one after another along `layer`, hue curves along `hue_layer`."""
-    files = sorted(Path(run.trainings).glob("*.nc"))
-    if not files:
-        raise FechnerError(
-            f"no results of trainings in '{run.trainings}'; give a folder of them with --trainings, such as trainings/ of "
-            "the repository, or make them with `fechner train`"
-        )
-    run.say(f"{len(files)} trainings in {run.trainings}")
-    found = {path.stem: results.read(path) for path in files}
+    read = {path.stem: results.read(path) for path in files(run.trainings)}
+    found = {name: d for name, d in read.items() if "sensitivity" in d}
+    run.say(f"{len(found)} trainings in {run.trainings}")
     both = {along: [d for d in found.values() if d.attrs.get("along") == along] for along in ("orientation", "hue")}
     if not both["orientation"]:
         raise FechnerError(f"no training in '{run.trainings}' recorded orientation")
@@ -40,6 +48,11 @@ def compute(run: Run) -> xr.Dataset:
     if both["hue"]:
         hue = xr.concat([_labelled(d) for d in both["hue"]], "layer", combine_attrs="drop", join="outer")
         dataset = dataset.merge(_renamed(hue))
+    for prior in (d for d in read.values() if "density" in d):
+        along = str(prior.attrs["along"])
+        dataset = dataset.merge(
+            prior[list(_DENSITY)].rename({n: f"{along}_{n}" for n in _DENSITY} | {along: f"{along}_counted"})
+        )
     attributes = {
         "figure": "trained",
         "along": "orientation",
@@ -79,17 +92,31 @@ def _renamed(hue: xr.Dataset) -> xr.Dataset:
     """Hue curves beside those of orientation: names of their own."""
     of_layer = [str(n) for n, c in hue.coords.items() if c.dims == ("layer",) and n != "layer"]
     kept = hue[["sensitivity", "sensitivity_samples"]]
-    return kept.rename({"layer": _HUE, **{n: f"hue_{n}" for n in (*of_layer, *kept.data_vars)}})
+    return kept.rename({"layer": _HUE, **{n: f"{_HUE}_{n}" for n in (*of_layer, *kept.data_vars)}})
+
+
+def density(dataset: xr.Dataset, along: str, turned: float = 0.0) -> xr.Dataset | None:
+    """How often values occur in the images, rotated by so many degrees; None if that is not known."""
+    if f"{along}_density" not in dataset:
+        return None
+    grid = dataset[f"{along}_counted"]
+    period = circular.PERIODS[along]
+    kept = {
+        n: (along, np.interp((grid.values - turned) % period, *circular.around(grid, dataset[f"{along}_{n}"], period)))
+        for n in _DENSITY
+    }
+    return xr.Dataset(kept, {along: (along, grid.values, grid.attrs)}, {"along": along})
 
 
 def of_hue(dataset: xr.Dataset) -> xr.Dataset | None:
     """The hue curves as `sensitivity` gives them, or None if there are none."""
     if _HUE not in dataset.dims:
         return None
-    kept = dataset[["hue_sensitivity", "hue_sensitivity_samples"]]
-    own = kept.drop_vars([c for c in kept.coords if c not in kept.dims and not str(c).startswith("hue_")])
-    names = {str(n): str(n).removeprefix("hue_") for n in (*own.data_vars, *own.coords) if str(n).startswith("hue_")}
-    return own.rename(names).assign_attrs(along="hue")
+    kept = dataset[[str(v) for v in dataset.data_vars if _HUE in dataset[v].dims]]
+    own = kept.drop_vars([c for c in kept.coords if c not in kept.dims and _HUE not in kept[c].dims])
+    return own.rename(
+        {n: str(n).removeprefix(f"{_HUE}_") for n in (*own.data_vars, *own.coords) if n != _HUE} | {_HUE: "layer"}
+    ).assign_attrs(along="hue")
 
 
 def curves(dataset: xr.Dataset, network: str, condition: str) -> list[xr.Dataset]:

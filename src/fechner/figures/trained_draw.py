@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 
 from fechner import circular
 from fechner.figures import curves as curves_figure
+from fechner.figures import density as density_figure
 from fechner.figures.fig2_draw import letter
 from fechner.figures.style import DEPTH, new_figure, style
 from fechner.figures.trained import (
@@ -24,6 +25,7 @@ from fechner.figures.trained import (
     UPRIGHT,
     compared,
     curves,
+    density,
     networks,
     of_hue,
     preference,
@@ -39,7 +41,7 @@ def draw(dataset: xr.Dataset) -> dict[str, Figure]:
     found = {"trained": draw_rotated(dataset), "trained_along": draw_along(dataset)}
     hue = of_hue(dataset)
     if hue is not None and compared(hue, str(hue.network.values[0]), HUE) is not None:
-        found["trained_hue"] = draw_hue(hue)
+        found["trained_hue"] = draw_hue(dataset, hue)
     return found
 
 
@@ -52,16 +54,25 @@ def draw_rotated(dataset: xr.Dataset) -> Figure:
         for row, network in zip(grid, shown, strict=True):
             found = compared(dataset, network, ROTATED)
             assert found is not None
-            for axes, state, title in ((row[0], "upright", UPRIGHT), (row[1], "manipulated", "rotated by 45°")):
+            for axes, state, title, turned in (
+                (row[0], "upright", UPRIGHT, 0.0),
+                (row[1], "manipulated", "rotated by 45°", EXPECTED[ROTATED]),
+            ):
+                prior = density(dataset, "orientation", turned)
+                if prior is not None:
+                    density_figure.backdrop(prior, axes)
                 draw_layers(found, found.relative_sensitivity.sel(state=state), axes)
                 axes.axhline(1, color="0.6", lw=0.6, zorder=1)
-                axes.set_title(f"{_label(dataset, network)}\ntrained {title}")
-            row[0].set_ylabel("relative sensitivity")
+                condition = ROTATED if turned else UPRIGHT
+                axes.set_title(
+                    f"{network if not turned else 'images'}\n{title}{_accuracy(dataset, network, condition)}"
+                )
+            row[0].set_ylabel("relative sensitivity\n(green: density in the images)")
             row[1].sharey(row[0])
             row[1].tick_params(labelleft=False)
             draw_layers(found, found.difference, row[2])
             row[2].axhline(0, color="0.6", lw=0.6, zorder=1)
-            row[2].set_title(f"difference\n(rotated − upright, {_pairs(found)})")
+            row[2].set_title(f"rotated − upright\n{_pairs(found)}")
             draw_shifts(dataset, network, (ROTATED, TURNED), row[3])
         curves_figure.depth_bar(grid[0][2], *[r[2] for r in grid[1:]])
         for axes, name in zip(grid[0], "abcd", strict=True):
@@ -98,9 +109,9 @@ def draw_shifts(dataset: xr.Dataset, network: str, conditions: tuple[str, ...], 
         highest = max(highest, period)
     axes.set_ylim(-0.25 * highest, 0.75 * highest)
     axes.set_yticks(np.arange(-0.25, 0.76, 0.25) * highest)
-    axes.set_xlabel("depth (first to last layer)")
+    axes.set_xlabel("depth")
     axes.set_ylabel("shift (degree)")
-    axes.set_title("shift that aligns them\n(dotted: expected)")
+    axes.set_title("shift that aligns\n(dotted: expected)")
     axes.legend(loc="best", handlelength=0.8, borderpad=0.1)
 
 
@@ -118,9 +129,9 @@ def draw_along(dataset: xr.Dataset) -> Figure:
                 layers, epochs = mine[0].layer.values, mine[0].epoch.values
                 _image(row[i], recorded.T, epochs, layers if i == 0 else None)
                 row[i].set_xlabel("epoch")
-                row[i].set_title(f"{_label(dataset, network)}, {title}" if i == 0 else title)
+                row[i].set_title(f"{network}, {title}" if i == 0 else title)
                 _image(row[2 + i], final, mine[0].spatial_frequency.values, None)
-                row[2 + i].set_xlabel("spatial frequency (c/deg)")
+                row[2 + i].set_xlabel("frequency (c/deg)")
                 row[2 + i].set_title(title)
         ticks = np.log2([0.5, 0.7, 1, 1.4, 2, 2.8])
         bar = figure.colorbar(
@@ -146,7 +157,7 @@ def _image(axes: Axes, values: np.ndarray, x: np.ndarray, layers: np.ndarray | N
         axes.set_yticks(np.arange(len(layers)), layers.tolist(), fontsize=6)
 
 
-def draw_hue(hue: xr.Dataset) -> Figure:
+def draw_hue(dataset: xr.Dataset, hue: xr.Dataset) -> Figure:
     """Hue curves after upright and hue-shifted training, their difference, and the shift that aligns them."""
     network = str(hue.network.values[0])
     found = compared(hue, network, HUE)
@@ -154,16 +165,22 @@ def draw_hue(hue: xr.Dataset) -> Figure:
     with style():
         figure = new_figure(7.2, 2.3)
         row: Any = figure.subplots(1, 4, width_ratios=[1, 1, 1, 1.1])
-        for axes, state, title in ((row[0], "upright", UPRIGHT), (row[1], "manipulated", "hue + 90°")):
+        for axes, state, title, turned in (
+            (row[0], "upright", UPRIGHT, 0.0),
+            (row[1], "manipulated", "hue + 90°", EXPECTED[HUE]),
+        ):
+            prior = density(dataset, "hue", turned)
+            if prior is not None:
+                density_figure.backdrop(prior, axes)
             draw_layers(found, found.relative_sensitivity.sel(state=state), axes)
-            axes.set_title(f"{network}\ntrained {title}")
-            axes.set_ylim(bottom=0)
-        row[0].set_ylabel("relative sensitivity")
+            axes.set_title(f"{network if not turned else 'images'}\n{title}")
+        row[0].set_ylabel("relative sensitivity\n(green: hues of the images)")
         row[1].sharey(row[0])
         row[1].tick_params(labelleft=False)
+        row[0].set_ylim(bottom=0)
         draw_layers(found, found.difference, row[2])
         row[2].axhline(0, color="0.6", lw=0.6, zorder=1)
-        row[2].set_title(f"difference\n(shifted − upright, {_pairs(found)})")
+        row[2].set_title(f"shifted − upright\n{_pairs(found)}")
         draw_shifts(hue, network, (HUE,), row[3])
         curves_figure.depth_bar(row[2])
         for axes, name in zip(row, "abcd", strict=True):
@@ -176,8 +193,8 @@ def _pairs(found: xr.Dataset) -> str:
     return f"{count} seed{'s' if count > 1 else ''}"
 
 
-def _label(dataset: xr.Dataset, network: str) -> str:
-    """Network and accuracy after upright training."""
+def _accuracy(dataset: xr.Dataset, network: str, condition: str) -> str:
+    """Of the networks trained so, in validation."""
     runs = json.loads(dataset.attrs["trainings"]).values()
-    reached = [r["accuracy"] for r in runs if r["network"] == network and r["condition"] == UPRIGHT and r["accuracy"]]
-    return f"{network} ({np.mean(reached):.0%})" if reached else network
+    reached = [r["accuracy"] for r in runs if (r["network"], r["condition"]) == (network, condition) and r["accuracy"]]
+    return f", {np.mean(reached):.0%} right" if reached else ""
