@@ -112,7 +112,7 @@ def draw_shifts(dataset: xr.Dataset, network: str, conditions: tuple[str, ...], 
     axes.set_xlabel("depth")
     axes.set_ylabel("shift (degree)")
     axes.set_title("shift that aligns\n(dotted: expected)")
-    axes.legend(loc="best", handlelength=0.8, borderpad=0.1)
+    axes.legend(loc="lower center", handlelength=0.8, borderpad=0.1)
 
 
 def draw_along(dataset: xr.Dataset) -> Figure:

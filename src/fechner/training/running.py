@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -120,9 +121,13 @@ def run(
         history.kept = [{"loss": np.nan} | {n: float(found[n]) for n in _MEASURED if n != "loss"}]
     else:
         last = out / CHECKPOINT
-        runner.fit(classifier, data, ckpt_path=str(last) if resume and last.exists() else None, weights_only=True)
-        if runner.interrupted:
-            raise KeyboardInterrupt
+        checkpoint = str(last) if resume and last.exists() else None
+        try:
+            runner.fit(classifier, data, ckpt_path=checkpoint, weights_only=True)
+        except SystemExit:
+            # What Lightning makes of Ctrl-C, which it ignores from then on.
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            raise KeyboardInterrupt from None
     skipped = {k: v for share in processes.gather(data.skipped | classifier.skipped) for k, v in share.items()}
     check_skipped(skipped, len(images.train.labels) + len(images.validation.labels))
     epoch = ("epoch_end", np.arange(len(history.kept)) + 1, {"units": "1", "long_name": "epochs trained"})
@@ -155,7 +160,10 @@ def _resampled(
     )
     dims = f"{feature}_bin"
     shown = xr.Dataset(
-        {"density_wanted": (dims, train.wanted), "density_made": (dims, train.made)},
-        attrs={"effective_images": train.effective},
+        {
+            "density_wanted": (dims, train.wanted),
+            "density_made": (dims, train.made),
+            "effective_images": ((), train.effective),
+        }
     )
     return (train.probabilities, validation.probabilities), shown
