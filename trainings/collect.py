@@ -8,6 +8,7 @@ numbers; of curves that `fechner sensitivity` wrote, everything but what can be 
 
 from __future__ import annotations
 
+import json
 import shlex
 import sys
 from pathlib import Path
@@ -50,6 +51,10 @@ def main() -> None:
         path = Path(name)
         label = path.parent.name if path.name == "training.nc" else path.stem
         found = kept(results.read(path))
+        trained = Path(str(found.attrs.get("weights", ""))).parent / "settings.json"
+        if "condition" not in found.attrs and trained.exists():
+            settings = json.loads(trained.read_text(encoding="utf-8"))
+            found.attrs |= {n: settings[n] for n in ("condition", "seed", "recipe", "precision")}
         # Where files lay on the machine that trained is of no use to others.
         for attribute in ("command", "images", "weights"):
             words = shlex.split(str(found.attrs.get(attribute, "")))

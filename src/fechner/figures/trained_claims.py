@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from fechner import circular
 from fechner.difference import difference
 from fechner.figures.claims import Claim, t_interval
 from fechner.figures.trained import (
@@ -14,12 +15,14 @@ from fechner.figures.trained import (
     TURNED,
     UPRIGHT,
     curves,
+    density,
     late_curve,
     networks,
     of_hue,
     pairs,
     preference,
 )
+from fechner.sensitivity.curves import relative_to_mean
 
 Array = npt.NDArray[np.float64]
 MEASURE = "log2 of √D within 7.5° of 0° and 90° over that of 45° and 135°, mean over layers and spatial frequencies"
@@ -32,6 +35,7 @@ def claims(dataset: xr.Dataset) -> list[Claim]:
     if hue is not None:
         for network in sorted(set(hue.network.values.tolist())):
             found += _shift(hue, network, HUE, 90.0, "hue + 90°")
+            found += _follows(dataset, hue, network, HUE, 90.0, "hue + 90°")
     return found
 
 
@@ -93,6 +97,7 @@ def _of_network(dataset: xr.Dataset, network: str) -> list[Claim]:
             )
     for condition, angle in ((ROTATED, 45.0), (TURNED, 22.5)):
         found += _shift(dataset, network, condition, angle, f"images rotated by {angle:g}°")
+        found += _follows(dataset, dataset, network, condition, angle, f"images rotated by {angle:g}°")
     return found
 
 
@@ -118,6 +123,50 @@ def _shift(dataset: xr.Dataset, network: str, condition: str, expected: float, w
             bool(low <= expected <= high and not any(low <= t <= high for t in (-period, 0.0, period))),
         )
     ]
+
+
+def _follows(
+    dataset: xr.Dataset, measured: xr.Dataset, network: str, condition: str, angle: float, what: str
+) -> list[Claim]:
+    """Whether sensitivity changed where the manipulation changed what the images contain."""
+    along = str(measured.attrs["along"])
+    one, other = pairs(measured, network, condition)
+    before, after = density(dataset, along), density(dataset, along, angle)
+    if not one or before is None or after is None:
+        return []
+    grid, period = one[0][along].values, circular.PERIODS[along]
+    changed = circular.rebin((after.density - before.density).values, grid, period)
+    curves_of_both = [np.stack([_flat(late_curve(c)) for c in some]) for some in (one, other)]
+    seeds, _, values = curves_of_both[0].shape
+    rng = np.random.default_rng(0)
+
+    def correlation(pair: npt.NDArray[np.intp], share: Array) -> float:
+        apart = np.subtract(*(relative_to_mean(np.sqrt(c[pair] @ share)).mean(0) for c in curves_of_both))
+        return float(np.corrcoef(apart, changed)[0, 1])
+
+    again = [
+        correlation(rng.integers(0, seeds, (seeds,)), rng.multinomial(values, np.full(values, 1 / values)) / values)
+        for _ in range(1000)
+    ]
+    low, high = (float(q) for q in np.quantile(again, [0.025, 0.975]))
+    return [
+        Claim(
+            f"trained-{network}-follows-{angle:g}-{along}",
+            "trained",
+            f"{network}, {what}: late layers become more sensitive to what has become frequent, and less to what has become rare",
+            f"correlation over {along} of the change of relative sensitivity with the change of density, last third of layers; 95 % "
+            f"bootstrap interval over {seeds} seed{'s' if seeds > 1 else ''} and nuisance values above 0",
+            correlation(np.arange(seeds), np.full(values, 1 / values)),
+            (low, high),
+            low > 0,
+        )
+    ]
+
+
+def _flat(part: xr.Dataset) -> Array:
+    """Samples (value, nuisance values) of a single curve."""
+    samples = part.sensitivity_samples.isel(layer=0).transpose(str(part.attrs["along"]), ...).values.astype(float)
+    return samples.reshape(len(samples), -1)
 
 
 def _over_seeds(id_: str, statement: str, criterion: str, values: Array) -> Claim:
