@@ -107,12 +107,13 @@ def draw_shifts(dataset: xr.Dataset, network: str, conditions: tuple[str, ...], 
         axes.errorbar(depth, shift + turn, error, fmt="o", ms=3, lw=0.8, color=colour, label=f"{condition}°")
         axes.axhline(EXPECTED[condition], color=colour, ls=":", lw=1, zorder=1)
         highest = max(highest, period)
-    axes.set_ylim(-0.25 * highest, 0.85 * highest)
+    axes.set_ylim(-0.35 * highest, 0.75 * highest)
     axes.set_yticks(np.arange(-0.25, 0.76, 0.25) * highest)
     axes.set_xlabel("depth")
     axes.set_ylabel("shift (degree)")
     axes.set_title("shift that aligns\n(dotted: expected)")
-    axes.legend(loc="upper center", handlelength=0.8, borderpad=0.1)
+    if len(conditions) > 1:
+        axes.legend(loc="lower right", handlelength=0.8, borderpad=0.1)
 
 
 def draw_along(dataset: xr.Dataset) -> Figure:
