@@ -6,7 +6,7 @@ OUT ?= results
 # A folder, .tar or .zip of photographs; by default the nine in scikit-image's wheel.
 IMAGES ?=
 
-.PHONY: reproduce test test-slow check format benchmark clean
+.PHONY: reproduce test test-slow check format docs benchmark clean
 .DELETE_ON_ERROR:
 
 $(INSTALLED): pyproject.toml
@@ -35,8 +35,13 @@ format: $(INSTALLED)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+# Documentation in docs/_build/html; notebooks that changed are run.
+docs: $(INSTALLED)
+	$(BIN)/python -m pip install --quiet --editable '.[docs]'
+	$(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html
+
 benchmark: $(INSTALLED)
 	$(BIN)/python -m benchmarks
 
 clean:
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf docs/_build docs/notebooks .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -8,7 +8,7 @@ from fechner import FechnerError, results
 
 
 def test_round_trip_and_nothing_half_written(tmp_path: Path) -> None:
-    data = xr.Dataset({"a": ("layer", [1.0, 2.0])}, {"layer": ["x", "y"]}, results.provenance())
+    data = xr.Dataset({"a": ("layer", [1.0, 2.0])}, {"layer": ["x", "y"]}, results.provenance("part"))
     path = results.save(data, tmp_path / "new" / "curves.nc")
     assert results.read(path).identical(data)
     assert [p.name for p in path.parent.iterdir()] == ["curves.nc"]
@@ -43,3 +43,41 @@ def test_unwritable(tmp_path: Path) -> None:
         tmp_path.chmod(0o500)
         with pytest.raises(FechnerError, match="cannot write"):
             results.writable(tmp_path / "curves.nc")
+
+
+def test_layout_is_checked(tmp_path: Path) -> None:
+    angle = ("orientation", [0.0, 90.0], {"units": "degree"})
+    names = ("density", "density_low", "density_high")
+    attributes = results.provenance("density") | {"along": "orientation"}
+    whole = xr.Dataset(dict.fromkeys(names, ("orientation", [1.0, 2.0])), {"orientation": angle}, attributes)
+    results.check(whole)
+    assert results.read(results.save(whole, tmp_path / "whole.nc")).identical(whole)
+    for changed, message in (
+        (whole.drop_vars("density_low"), "incomplete.*'density_low'"),
+        (whole.drop_attrs(deep=False).assign_attrs(fechner_version="0.0.1", command="fechner statistics x"), "fechner 0.0.1 in an older layout.*make it again: fechner statistics x"),
+        (whole.assign_attrs(layout=results.LAYOUT + 1), "newer than this one; upgrade"),
+        (whole.assign_attrs(kind="telepathy"), "newer than this one"),
+        (whole.assign_attrs(along=""), "no attribute along"),
+        (whole.assign_attrs(along="hue"), "no values along 'hue'"),
+        (whole.isel(orientation=slice(0)), "no values along 'orientation'"),
+        (whole.assign_coords(orientation=[0.0, 90.0]), "'orientation' has no units"),
+    ):  # fmt: skip
+        path = results.save(changed, tmp_path / "changed.nc")
+        with pytest.raises(FechnerError, match=message) as caught:
+            results.read(path)
+        assert str(path) in str(caught.value)
+        assert "\n" not in str(caught.value)
+
+
+def test_truncated(tmp_path: Path) -> None:
+    path = results.save(xr.Dataset({"a": ("x", [1.0] * 1000)}, attrs=results.provenance("part")), tmp_path / "a.nc")
+    path.write_bytes(path.read_bytes()[:-500])
+    with pytest.raises(FechnerError, match="damaged"):
+        results.read(path)
+
+
+def test_names_joined_to_those_of_a_file_are_whole(tmp_path: Path) -> None:
+    short = xr.Dataset({"a": ("layer", [1.0])}, {"layer": ["fc"]}, results.provenance("part"))
+    short = results.read(results.save(short, tmp_path / "short.nc"))
+    both = xr.concat([short, short.assign_coords(layer=["features.12"])], "layer")
+    assert results.read(results.save(both, tmp_path / "both.nc")).layer.values.tolist() == ["fc", "features.12"]

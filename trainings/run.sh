@@ -14,6 +14,8 @@ train resnet-hue90-0 --arch resnet18_small --hue 90 --record hue
 train resnet-22-0 --arch resnet18_small --rotation 22.5
 train vgg-upright-0 --arch vgg16_bn_small
 train vgg-45-0 --arch vgg16_bn_small --rotation 45
+train plain3-upright-0 --arch plain:kernels_of_3
+train plain3-45-0 --arch plain:kernels_of_3 --rotation 45
 
 # The hue curves of the upright network, which recorded orientation.
 fechner sensitivity resnet18_small --weights "$out/resnet-upright-0/last.ckpt" --stimulus hue-hsv --along hue --values 36 \

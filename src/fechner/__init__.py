@@ -14,11 +14,13 @@ from importlib.metadata import version
 from fechner.comparison import compare as compare
 from fechner.difference import difference as difference
 from fechner.errors import FechnerError as FechnerError
-from fechner.figures.reproduce import reproduce as reproduce
+from fechner.figures.drawing import draw as draw
 from fechner.networks import Network as Network
 from fechner.networks import list_networks as list_networks
 from fechner.networks import load as load
 from fechner.networks import shuffle as shuffle
+from fechner.report import report as report
+from fechner.report import reproduce as reproduce
 from fechner.sensitivity import sensitivity as sensitivity
 from fechner.statistics import image_statistics as image_statistics
 from fechner.statistics import principal_components as principal_components

@@ -5,13 +5,11 @@ from __future__ import annotations
 import ctypes
 import json
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Literal
 
 import torch
 import typer
-from matplotlib.axes import Axes
 from rich.console import Console
 from rich.table import Table
 from xarray import Dataset
@@ -19,9 +17,8 @@ from xarray import Dataset
 import fechner
 from fechner import arguments, comparison, processes, results, tables
 from fechner.errors import FechnerError
-from fechner.figures import comparison as comparison_figure
-from fechner.figures import contact_sheet, curves, density, style
-from fechner.figures.reproduce import FIGURES
+from fechner.figures import contact_sheet, style
+from fechner.figures.catalogue import FIGURES
 from fechner.networks import blocks, trace
 from fechner.statistics import FEATURES
 from fechner.stimuli import STIMULI, stimulus
@@ -53,7 +50,7 @@ def _version(version: Annotated[bool, typer.Option("--version", help="Print the 
 
 @app.command()
 def sensitivity(
-    network: Annotated[str, typer.Argument(help="A name from `fechner networks`.")],
+    network: Annotated[str, typer.Argument(metavar="NETWORK", help="A name from `fechner networks`.")],
     stimulus_name: Annotated[str, typer.Option("--stimulus", help=f"One of: {', '.join(STIMULI)}.")] = "gabor",
     along: Annotated[str, typer.Option(help="The stimulus parameter to measure along.")] = "orientation",
     values: Annotated[str, typer.Option(help="How many values, or the values: 1,2,4,8 or 0.5:0.9:8.")] = "180",
@@ -61,7 +58,7 @@ def sensitivity(
         list[str] | None,
         typer.Option(
             metavar="NAME=VALUES",
-            help="Nuisance parameter to average over, e.g. saturation=0.5:0.9:8 [default: phase=10 if it has one].",
+            help=r"Nuisance parameter to average over, e.g. saturation=0.5:0.9:8 \[default: phase=10 if it has one].",
         ),
     ] = None,
     settings: Settings = None,
@@ -72,7 +69,7 @@ def sensitivity(
     ] = "exact",
     step: Annotated[float | None, typer.Option(help="Step of central differences, in units of the parameter.")] = None,
     dtype: Annotated[Literal["float32", "float64"], typer.Option(help="Precision.")] = "float32",
-    batch_size: Annotated[int | None, typer.Option(help="Stimuli per pass [default: from free memory].")] = None,
+    batch_size: Annotated[int | None, typer.Option(help=r"Stimuli per pass \[default: from free memory].")] = None,
     seed: Seed = 0,
     device: Device = "auto",
     out: Annotated[Path, typer.Option(help="NetCDF file to write.")] = Path("curves.nc"),
@@ -117,20 +114,16 @@ def sensitivity(
     results.save(measured, out)
     _out.print(tables.of_sensitivity(measured))
     _out.print(f"saved {out}")
-    if figure is not None:
-
-        def draw(axes: Axes) -> None:
-            curves.draw(measured, axes)
-            axes.set_title(f"{network}, {weights}")
-            curves.depth_bar(axes)
-
-        _draw(figure, draw)
+    _draw(figure, measured)
 
 
 @app.command()
 def statistics(
     images: Annotated[
-        str | None, typer.Argument(help="A folder tree, a .tar or a .zip of images [default: scikit-image's nine].")
+        str | None,
+        typer.Argument(
+            metavar="[IMAGES]", help=r"A folder tree, a .tar or a .zip of images \[default: scikit-image's nine]."
+        ),
     ] = None,
     feature: Annotated[str, typer.Option(help=f"One of: {', '.join(FEATURES)}.")] = "orientation",
     settings: Annotated[
@@ -139,7 +132,7 @@ def statistics(
     ] = None,
     bootstraps: Annotated[int, typer.Option(help="Replicates of the bootstrap over photographs.")] = 1000,
     seed: Annotated[int, typer.Option(help="Seed of the bootstrap.")] = 0,
-    workers: Annotated[int | None, typer.Option(help="Processes that decode [default: one a core].")] = None,
+    workers: Annotated[int | None, typer.Option(help=r"Processes that decode \[default: one a core].")] = None,
     out: Annotated[Path, typer.Option(help="NetCDF file to write.")] = Path("prior.nc"),
     figure: Annotated[Path | None, typer.Option(help="Also draw the density to this .png, .svg or .pdf.")] = None,
 ) -> None:
@@ -169,8 +162,7 @@ def statistics(
     _out.print(f"{feature} in {count} photographs from {found.attrs['images']}{note}")
     _out.print(tables.of_statistics(found))
     _out.print(f"saved {out}")
-    if figure is not None:
-        _draw(figure, lambda axes: density.draw(found, axes))
+    _draw(figure, found)
 
 
 @app.command()
@@ -207,15 +199,15 @@ def compare(
     if out is not None:
         results.save(found, out)
         typer.echo(f"saved {out}", err=as_json)
-    if figure is not None:
-        figure.parent.mkdir(parents=True, exist_ok=True)
-        style.write(comparison_figure.draw(found), figure, (figure.suffix[1:],))
-        typer.echo(f"drew {figure}", err=as_json)
+    _draw(figure, found, err=as_json)
 
 
 @app.command()
 def train(
-    images: Annotated[str, typer.Argument(help="Folder of classes (train/ and val/, or one), .tar, .zip, or cifar10.")],
+    images: Annotated[
+        str,
+        typer.Argument(metavar="IMAGES", help="Folder of classes (train/ and val/, or one), .tar, .zip, or cifar10."),
+    ],
     arch: Annotated[
         str, typer.Option(help="A name from `fechner networks`, or package.module:function of your own.")
     ] = "resnet18",
@@ -234,11 +226,11 @@ def train(
         ),
     ] = None,
     epochs: Annotated[
-        int | None, typer.Option(help="Passes through the images [default: 12; large images 90].")
+        int | None, typer.Option(help=r"Passes through the images \[default: 12; large images 90].")
     ] = None,
     batch: Annotated[int | None, typer.Option(help="Images a step, of all processes together.")] = None,
     learning_rate: Annotated[float | None, typer.Option(help="The highest of the schedule.")] = None,
-    size: Annotated[int | None, typer.Option(help="Pixels [default: that of small square images, else 224].")] = None,
+    size: Annotated[int | None, typer.Option(help=r"Pixels \[default: that of small square images, else 224].")] = None,
     weights: Annotated[str, typer.Option(help="Where to start: init, or a checkpoint.")] = "init",
     record: Annotated[
         Literal["orientation", "hue", "none"], typer.Option(help="Sensitivity to record on the way.")
@@ -252,7 +244,7 @@ def train(
     devices: Annotated[str, typer.Option(help="How many on each machine, or auto.")] = "auto",
     nodes: Annotated[int, typer.Option(help="How many machines (SLURM).")] = 1,
     workers: Annotated[
-        int | None, typer.Option(help="Processes that decode large images [default: one a core].")
+        int | None, typer.Option(help=r"Processes that decode large images \[default: one a core].")
     ] = None,
     seed: Annotated[int, typer.Option(help="Of initial weights, order and augmentation.")] = 0,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint in OUT.")] = False,
@@ -336,7 +328,7 @@ def networks(pattern: Annotated[str, typer.Argument(help="A glob, such as 'resne
 
 @app.command()
 def layers(
-    network: Annotated[str, typer.Argument(help="A name from `fechner networks`.")],
+    network: Annotated[str, typer.Argument(metavar="NETWORK", help="A name from `fechner networks`.")],
     size: Annotated[int, typer.Option(help="Image size in pixels.")] = 224,
 ) -> None:
     """List the layers of NETWORK in execution order; those that --layers blocks takes are marked."""
@@ -374,7 +366,7 @@ def reproduce(
     ] = "quick",
     out: Annotated[Path, typer.Option(help="Folder to write.")] = Path("results"),
     images: Annotated[
-        Path | None, typer.Option(help="Folder, .tar or .zip of photographs [default: scikit-image's nine].")
+        Path | None, typer.Option(help=r"Folder, .tar or .zip of photographs \[default: scikit-image's nine].")
     ] = None,
     weights: Annotated[
         list[str] | None,
@@ -387,10 +379,17 @@ def reproduce(
     ] = Path("trainings"),
     resume: Annotated[bool, typer.Option("--resume", help="Keep parts that are finished already.")] = False,
     device: Device = "auto",
+    jobs: Annotated[int, typer.Option(help="Figures made at once, each with its share of the cores.")] = 1,
 ) -> None:
     """Reproduce figures of Benjamin et al. (2022): data, figures, and which claims hold.
 
-    Interrupt at any time; finished parts are kept, and --resume goes on from there.
+    Interrupt at any time; finished parts are kept, and --resume goes on from there. OUT/index.html shows all of them.
+
+    [bold]Examples[/bold]
+
+      fechner reproduce all --images photographs/ --out results
+
+      fechner reproduce fig2 fig3 --profile paper --resume --jobs 2
     """
     try:
         fechner.reproduce(
@@ -402,12 +401,32 @@ def reproduce(
             trainings=trainings,
             resume=resume,
             device=str(arguments.device(device)),
+            jobs=jobs,
             say=typer.echo,
         )
     except KeyboardInterrupt:
         typer.echo(f"\ninterrupted; finished parts are kept in {out}: run again with --resume", err=True)
         raise typer.Exit(130) from None
     typer.echo(f"see {out / 'index.html'}")
+
+
+@app.command()
+def report(
+    found: Annotated[list[Path], typer.Argument(metavar="RESULTS...", help="Result files, or folders of them.")],
+    out: Annotated[Path, typer.Option(help="The page to write.")] = Path("report.html"),
+    title: Annotated[str, typer.Option(help="Its heading.")] = "",
+) -> None:
+    """Make one page of any RESULTS: figures, claims, curves to explore. It needs no network.
+
+    Densities among the results stand behind curves along the same parameter.
+
+    [bold]Examples[/bold]
+
+      fechner report curves.nc prior.nc --out report.html
+
+      fechner report rotated/training.nc upright/training.nc --title "Trained upright and rotated"
+    """
+    typer.echo(f"wrote {fechner.report(found, out, title=title)}")
 
 
 def _say_skipped(skipped: dict[str, str], out: Path) -> None:
@@ -427,14 +446,12 @@ def _writable(out: Path | None, figure: Path | None, option: str = "--figure") -
         raise FechnerError(f"{option} must end in .png, .svg or .pdf, got '{figure}'")
 
 
-def _draw(path: Path, draw: Callable[[Axes], None]) -> None:
-    """A figure of one panel."""
-    with style.style():
-        figure = style.new_figure(3.5, 2.6)
-        draw(figure.subplots())
-    path.parent.mkdir(parents=True, exist_ok=True)
-    style.write(figure, path, (path.suffix[1:],))
-    _out.print(f"drew {path}")
+def _draw(path: Path | None, found: Dataset, err: bool = False) -> None:
+    """The figure of a result, if one is asked for."""
+    if path is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        style.write(fechner.draw(found), path, (path.suffix[1:],))
+        typer.echo(f"drew {path}", err=err)
 
 
 def _keep_freed_memory() -> None:

@@ -101,7 +101,7 @@ def compare(curves: xr.Dataset, prior: xr.Dataset, *, bootstraps: int = 1000, se
         "bootstraps": bootstraps,
         "interval": "95 %, bootstrap over nuisance values and photographs",
     }
-    return out.assign_attrs(results.provenance() | attributes)
+    return out.assign_attrs(results.provenance("comparison") | attributes)
 
 
 def contrast(root: Array, along: str, grid: Array, reference: Array) -> Array:

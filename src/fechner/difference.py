@@ -93,7 +93,7 @@ def difference(
         "interval": "95 %: difference, Student's t over seeds; shift, bootstrap over seeds and nuisance values",
     }
     found = xr.Dataset(variables, kept | {"state": ["manipulated", "upright"]})
-    return found.assign_attrs(results.provenance() | attributes)
+    return found.assign_attrs(results.provenance("difference") | attributes)
 
 
 def _again(sampled: Sequence[Array], rng: np.random.Generator, period: float) -> Array:

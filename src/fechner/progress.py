@@ -1,19 +1,87 @@
-"""The progress bar of everything that takes more than a few seconds."""
+"""Progress bars of everything that takes more than a few seconds; inside a larger whole, they stand below its bar."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+_whole: ContextVar[Progress | None] = ContextVar("whole", default=None)
 
 
-def bar(show: bool, unit: str) -> Progress:
-    """A bar on the terminal's error stream, counting in `unit`; silent where there is no terminal."""
+class Bars:
+    """Bars of one piece of work, counting in `unit`."""
+
+    def __init__(self, progress: Progress, unit: str) -> None:
+        self.progress, self.unit = progress, unit
+        self.own: list[TaskID] = []
+
+    def add_task(self, description: str, total: float) -> TaskID:
+        """A bar at its beginning."""
+        self.own.append(self.progress.add_task(description, total=total, count=f"0/{total:g} {self.unit}"))
+        return self.own[-1]
+
+    def update(self, task: TaskID, advance: float) -> None:
+        """So much further."""
+        at = next(t for t in self.progress.tasks if t.id == task)
+        self.progress.update(task, advance=advance, count=f"{at.completed + advance:g}/{at.total:g} {self.unit}")
+
+
+@contextmanager
+def bar(show: bool, unit: str) -> Iterator[Bars]:
+    """Bars on the terminal's error stream, counting in `unit`; silent where there is no terminal."""
+    outer = _whole.get()
+    if outer is not None and show:
+        bars = Bars(outer, unit)
+        try:
+            yield bars
+        finally:
+            for task in bars.own:
+                outer.remove_task(task)
+    else:
+        with _progress(show) as progress:
+            yield Bars(progress, unit)
+
+
+@contextmanager
+def whole(description: str, total: float, show: bool = True) -> Iterator[tuple[Progress, TaskID]]:
+    """One bar for work of many pieces, whose own bars stand below it for as long as they last."""
+    with _progress(show) as progress:
+        before = _whole.set(progress)
+        try:
+            yield progress, progress.add_task(description, total=total, count="")
+        finally:
+            _whole.reset(before)
+
+
+@contextmanager
+def silent() -> Iterator[None]:
+    """No bars inside, such as in one of several processes at a terminal."""
+    before = _whole.set(_progress(False))
+    try:
+        yield
+    finally:
+        _whole.reset(before)
+
+
+def _progress(show: bool) -> Progress:
     console = Console(stderr=True)
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn(unit),
+        TextColumn("{task.fields[count]}"),
+        TimeElapsedColumn(),
+        TextColumn("left"),
         TimeRemainingColumn(),
     )
-    return Progress(*columns, console=console, transient=True, disable=not (show and console.is_terminal))
+    # Parts of a whole take minutes: an estimate from the last half minute would be none.
+    return Progress(
+        *columns,
+        console=console,
+        transient=True,
+        disable=not (show and console.is_terminal),
+        speed_estimate_period=3600,
+    )

@@ -12,7 +12,7 @@ import xarray as xr
 
 import fechner
 from fechner import FechnerError, circular, human
-from fechner.figures import contact_sheet, fig2, fig2_claims, fig2_draw, parts, reproduce, style
+from fechner.figures import catalogue, contact_sheet, fig2, fig2_claims, fig2_draw, parts, style
 
 TINY = fig2.Profile(("efficientnet_lite0",), values=8, phases=2, seeds=2)
 
@@ -150,14 +150,14 @@ def test_reproduce_resumes_and_redraws(tmp_path: Path, monkeypatch: pytest.Monke
         parts, "sensitivity", lambda n, *a, **kw: stopped(n, *a, layers="blocks.1?", progress=False, **kw)
     )
     data = fechner.reproduce(["fig2"], "quick", tmp_path, resume=True, say=said.append)
-    assert sum("finished before" in s for s in said) == 4
+    assert sum("finished before" in s for s in said) == 3
     for name, time in kept.items():
         assert (tmp_path / "fig2" / "parts" / name).stat().st_mtime_ns == time
     assert {p.name for p in (tmp_path / "fig2").iterdir()} == {
         "parts", "data.nc", "claims.json", "fig2.svg", "fig2.png", "fig2_supplement.svg", "fig2_supplement.png",
     }  # fmt: skip
     claims = json.loads((tmp_path / "fig2" / "claims.json").read_text())
-    assert (tmp_path / "index.html").read_text().count("does not hold") == sum(not c["holds"] for c in claims)
+    assert (tmp_path / "index.html").read_text().count('class="fails"') == sum(not c["holds"] for c in claims)
     assert {"id", "figure", "statement", "criterion", "measured", "interval", "holds"} == set(claims[0])
     assert data.sizes["orientation"] == 8
     # Other settings are not mistaken for finished parts.
@@ -165,7 +165,7 @@ def test_reproduce_resumes_and_redraws(tmp_path: Path, monkeypatch: pytest.Monke
     assert parts.finished(path, part, parts.Sweep("orientation", 8, {"phase": 2})) is not None
     assert parts.finished(path, part, parts.Sweep("orientation", 180, {"phase": 10})) is None
     # The page and the figures can be had again from the data alone, and another profile or image set is not resumed.
-    assert len(reproduce.redraw(tmp_path / "fig2")) == len(claims)
+    assert len(catalogue.redraw(tmp_path / "fig2")) == len(claims)
 
 
 def test_networks_without_weights_are_left_out_and_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -206,4 +206,4 @@ def test_reference_panel_shows_the_cited_numbers() -> None:
 
 def test_unknown_figure() -> None:
     with pytest.raises(FechnerError, match="unknown figure 'fig9'"):
-        reproduce.reproduce(["fig9"])
+        fechner.reproduce(["fig9"])

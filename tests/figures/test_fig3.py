@@ -11,7 +11,7 @@ import torch
 import fechner
 from fechner import FechnerError
 from fechner.figures import fig3, parts
-from fechner.figures.reproduce import redraw
+from fechner.figures.catalogue import redraw
 
 TINY = fig3.Profile(("efficientnet_lite0",), values=8, colours=2, seeds=2)
 

@@ -13,7 +13,7 @@ import xarray as xr
 import fechner
 from fechner import FechnerError
 from fechner.figures import fig5, fig5_claims, fig5_draw
-from fechner.figures.reproduce import redraw
+from fechner.figures.catalogue import redraw
 from fechner.learning import LinearNetwork, Phase, learn, readouts
 from fechner.statistics import principal_components
 

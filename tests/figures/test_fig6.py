@@ -12,7 +12,7 @@ import xarray as xr
 import fechner
 from fechner import circular
 from fechner.figures import fig6, fig6_claims, fig6_draw, fig6_sequels
-from fechner.figures.reproduce import redraw
+from fechner.figures.catalogue import redraw
 from fechner.learning import Flips, sinusoidal
 
 TINY = fig6.Profile((12, 8), 32, 12, 2, 1, 3, fig6_sequels.Sequels(40, 6, (0, 2), 16, (0.8, 1.0), 6))

@@ -39,7 +39,8 @@ def training(condition: str, shift: float, seed: int) -> xr.Dataset:
             "spatial_frequency": [1.0, 2.0],
             "epoch": [0.0, 1.0, 2.0, 3.0, 4.0],
         },
-        {"fechner_version": "0", "along": "orientation", "network": "net", "condition": condition, "seed": seed},
+        results.provenance("training")
+        | {"along": "orientation", "network": "net", "condition": condition, "seed": seed},
     )
 
 

@@ -111,6 +111,8 @@ def test_central_differences_converge_and_chords_sit_half_way() -> None:
     assert error[2] < 1e-5
     chord = sensitivity(smooth, GABOR, method="chord", **(kw | {"values": 180}))
     assert np.allclose(chord.orientation, np.arange(180) + 0.5)
+    part = sensitivity(smooth, GABOR, method="chord", **(kw | {"values": [20.0, 22.0, 24.0]}))
+    assert part.orientation.values.tolist() == [21.0, 23.0]
     middle = sensitivity(smooth, GABOR, **(kw | {"values": np.arange(180) + 0.5}))
     assert np.allclose(chord.sensitivity, middle.sensitivity, rtol=2e-3)
 

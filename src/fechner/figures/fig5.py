@@ -66,11 +66,12 @@ def compute(run: Run) -> xr.Dataset:
     pca = kept(folder / "components.nc", run, {"patches": PATCHES} | source, lambda: _components(run))
     shown = np.stack([p for p in sample(run.images, 40, SIZE) if p.std() > 0.1][:3])
     parts = []
-    for name, network in NETWORKS.items():
+    for i, (name, network) in enumerate(NETWORKS.items()):
         steps = profile.steps[name]
         expected = {"steps": steps, "variance_sum": _sum(pca)}
         part = kept(folder / f"{name}.nc", run, expected, partial(_learned, pca, network, steps, shown, run))
         parts.append(part.drop_vars("step").assign(step=("snapshot", part.step.values)))
+        run.done((i + 1) / len(NETWORKS))
     dataset = xr.concat(parts, "network", combine_attrs="drop").assign_coords(network=list(NETWORKS))
     dataset = dataset.merge(pca[["variance", "exponent", "exponent_low", "exponent_high"]], combine_attrs="override")
     dataset["patch"] = (("example", "pixel"), shown)
@@ -82,7 +83,7 @@ def compute(run: Run) -> xr.Dataset:
         "noise_model": "independent Gaussian, unit variance",
         "engine": "flow",
     }
-    return dataset.assign_attrs(results.provenance() | attributes)
+    return dataset.assign_attrs(results.provenance("figure") | attributes)
 
 
 def _components(run: Run) -> xr.Dataset:
@@ -116,7 +117,7 @@ def _learned(pca: xr.Dataset, network: LinearNetwork, steps: int, shown: np.ndar
         }
     )
     chosen = np.linspace(0, len(snapshots) - 1, 45).round().astype(int)
-    attributes = results.provenance() | {"time_per_step": learned.attrs["time_per_step"]}
+    attributes = results.provenance("part") | {"time_per_step": learned.attrs["time_per_step"]}
     return shortened.isel(step=chosen).rename_dims(step="snapshot").assign_attrs(attributes)
 
 

@@ -80,22 +80,25 @@ def compute(run: Run) -> xr.Dataset:
     folder = run.folder / "parts"
     expected = {"profile": json.dumps(asdict(profile) | {"sequels": ""})}
     parts = []
+    pieces = len(CONDITIONS) + len(fig6_sequels.MAKERS)
     for i, condition in enumerate(CONDITIONS):
         run.say(
             f"[{i + 1}/{len(CONDITIONS)}] learning, condition {condition}, {profile.seeds} seeds × {profile.steps} steps"
         )
         parts.append(kept(folder / f"{condition}.nc", run, expected, partial(_learned, condition, profile, run)))
+        run.done((i + 1) / pieces)
     dataset = xr.concat(parts, "condition", combine_attrs="drop", join="exact").assign_coords(
         condition=list(CONDITIONS)
     )
     learner = partial(_learner, profile, run)
-    for name, make in fig6_sequels.MAKERS.items():
+    for i, (name, make) in enumerate(fig6_sequels.MAKERS.items()):
         run.say(f"sequel: {name}")
         settings = {"profile": json.dumps(asdict(profile))}
         dataset = dataset.merge(
             kept(folder / f"{name}.nc", run, settings, partial(make, learner, profile.sequels)),
             combine_attrs="override",
         )
+        run.done((len(CONDITIONS) + i + 1) / pieces)
     attributes = {
         "figure": "fig6",
         "layer": LAYER,
@@ -105,7 +108,7 @@ def compute(run: Run) -> xr.Dataset:
         "noise_model": "independent Gaussian, unit variance",
         "method": "exact",
     }
-    return dataset.assign_attrs(results.provenance() | attributes)
+    return dataset.assign_attrs(results.provenance("figure") | attributes)
 
 
 def imbalances(channel: str) -> dict[str, float]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,8 @@ class Run:
     device: str = "cpu"
     say: Say = print
     trainings: Path = Path("trainings")
+    # Told which share of the figure is finished.
+    done: Callable[[float], None] = lambda share: None
 
 
 @dataclass(frozen=True)
@@ -114,6 +117,7 @@ def measure(parts: Sequence[Part], sweep: Sweep, run: Run) -> xr.Dataset:
         else:
             run.say(f"{label}: finished before")
         measured.append((part, curves))
+        run.done((i + 1) / len(parts))
     dataset = xr.concat([_labelled(c, p) for p, c in measured], "layer", data_vars="all", combine_attrs="drop")
     attributes = {
         "along": sweep.along,
@@ -122,7 +126,7 @@ def measure(parts: Sequence[Part], sweep: Sweep, run: Run) -> xr.Dataset:
         "weights_sha256": json.dumps({p.file.removesuffix(".nc"): c.attrs["weights_sha256"] for p, c in measured}),
         "unavailable": json.dumps(unavailable),
     }
-    return dataset.assign_attrs(results.provenance() | attributes)
+    return dataset.assign_attrs(results.provenance("figure") | attributes)
 
 
 def finished(path: Path, part: Part, sweep: Sweep) -> xr.Dataset | None:
@@ -134,9 +138,9 @@ def finished(path: Path, part: Part, sweep: Sweep) -> xr.Dataset | None:
     shown = stimulus(part.stimulus)
     known = parameters(shown)
     expected = {sweep.along: sweep.values, **sweep.average}
-    same = curves.attrs["fechner_version"] == results.provenance()["fechner_version"] and curves.attrs[
-        "stimulus"
-    ] == json.dumps(settings(shown))
+    same = curves.attrs["fechner_version"] == version("fechner") and curves.attrs["stimulus"] == json.dumps(
+        settings(shown)
+    )
     same = same and all(
         name in curves.sizes and np.array_equal(curves[name].values, known[name].values(name, spec))
         for name, spec in expected.items()
@@ -146,7 +150,7 @@ def finished(path: Path, part: Part, sweep: Sweep) -> xr.Dataset | None:
 
 def kept(path: Path, run: Run, expected: Mapping[str, Any], make: Callable[[], xr.Dataset]) -> xr.Dataset:
     """A part as saved, if it was asked for with these attributes by the same version; or made, and saved."""
-    wanted = {**expected, "fechner_version": results.provenance()["fechner_version"]}
+    wanted = {**expected, "fechner_version": version("fechner")}
     if run.resume and path.exists():
         try:
             found = results.read(path)
@@ -155,35 +159,26 @@ def kept(path: Path, run: Run, expected: Mapping[str, Any], make: Callable[[], x
         if all(found.attrs.get(k) == v for k, v in wanted.items()):
             run.say(f"{path.stem}: finished before")
             return found
-    made = make().assign_attrs(wanted)
+    made = make()
+    made = made.assign_attrs(results.provenance("part") | made.attrs | wanted)
     results.save(made, path)
     return made
 
 
-def density(feature: str, run: Run, **chosen: Any) -> xr.Dataset:
-    """The density of a feature in the photographs, measured once for all figures of an output folder."""
+def density(feature: str, run: Run, again: bool = False) -> xr.Dataset:
+    """The density of a feature in the photographs, kept for all figures of an output folder; or measured `again`."""
     path = run.folder.parent / "photographs" / f"{feature}.nc"
     wanted = {
         "images": "scikit-image" if run.images is None else str(run.images),
-        "settings": json.dumps(asdict(make(feature, chosen))),
-        "fechner_version": results.provenance()["fechner_version"],
+        "settings": json.dumps(asdict(make(feature, {}))),
     }
-    if path.exists() and (run.resume or path in _MEASURED):
-        try:
-            found = results.read(path)
-        except FechnerError:
-            found = xr.Dataset()
-        if all(found.attrs.get(k) == v for k, v in wanted.items()):
-            run.say(f"{feature} in {found.attrs['photographs']} photographs: finished before")
-            return found
-    run.say(f"{feature} in the photographs of {wanted['images']}")
-    found = image_statistics(run.images, feature, **chosen)
-    results.save(found, path)
-    _MEASURED.add(path)
-    return found
 
+    def measured() -> xr.Dataset:
+        run.say(f"{feature} in the photographs of {wanted['images']}")
+        return image_statistics(run.images, feature)
 
-_MEASURED: set[Path] = set()
+    quiet = replace(run, resume=not again, say=lambda text: None)
+    return kept(path, quiet, wanted, measured)
 
 
 def with_density(dataset: xr.Dataset, prior: xr.Dataset) -> xr.Dataset:

@@ -70,7 +70,7 @@ def compute(run: Run) -> xr.Dataset:
             }
         ),
     }
-    return dataset.assign_attrs(results.provenance() | attributes)
+    return dataset.assign_attrs(results.provenance("figure") | attributes)
 
 
 def _accuracy(found: xr.Dataset) -> float | None:
@@ -152,9 +152,9 @@ def compared(dataset: xr.Dataset, network: str, condition: str) -> xr.Dataset | 
 
 
 def networks(dataset: xr.Dataset) -> list[str]:
-    """Networks with at least one pair of upright and rotated training, in the order of their names."""
-    known = sorted(set(dataset.network.values.tolist()))
-    return [n for n in known if pairs(dataset, n, ROTATED)[0]]
+    """Networks with at least one pair of upright and rotated training, those with more seeds first."""
+    seeds = {n: len(pairs(dataset, n, ROTATED)[0]) for n in sorted(set(dataset.network.values.tolist()))}
+    return sorted((n for n in seeds if seeds[n]), key=lambda n: -seeds[n])
 
 
 def late_curve(curves_of_layers: xr.Dataset) -> xr.Dataset:

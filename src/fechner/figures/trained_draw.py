@@ -54,20 +54,18 @@ def draw_rotated(dataset: xr.Dataset) -> Figure:
         for row, network in zip(grid, shown, strict=True):
             found = compared(dataset, network, ROTATED)
             assert found is not None
-            for axes, state, title, turned in (
-                (row[0], "upright", UPRIGHT, 0.0),
-                (row[1], "manipulated", "rotated by 45°", EXPECTED[ROTATED]),
-            ):
+            for axes, state, turned in ((row[0], "upright", 0.0), (row[1], "manipulated", EXPECTED[ROTATED])):
                 prior = density(dataset, "orientation", turned)
                 if prior is not None:
                     density_figure.backdrop(prior, axes)
                 draw_layers(found, found.relative_sensitivity.sel(state=state), axes)
                 axes.axhline(1, color="0.6", lw=0.6, zorder=1)
                 condition = ROTATED if turned else UPRIGHT
+                correct = _accuracy(dataset, network, condition)
                 axes.set_title(
-                    f"{network if not turned else 'images'}\n{title}{_accuracy(dataset, network, condition)}"
+                    f"rotated by 45°{correct}\ngreen: images" if turned else f"{_short(network)}\nupright{correct}"
                 )
-            row[0].set_ylabel("relative sensitivity\n(green: density in the images)")
+            row[0].set_ylabel("relative sensitivity")
             row[1].sharey(row[0])
             row[1].tick_params(labelleft=False)
             draw_layers(found, found.difference, row[2])
@@ -120,7 +118,7 @@ def draw_along(dataset: xr.Dataset) -> Figure:
     """A row a network: preference for cardinal over oblique, layers × epochs and layers × spatial frequency."""
     shown = networks(dataset)
     with style():
-        figure = new_figure(7.2, 1.9 * len(shown) + 0.4)
+        figure = new_figure(7.2, 2.1 * len(shown) + 0.4)
         grid = figure.subplots(len(shown), 4, squeeze=False, width_ratios=[1.5, 1.5, 1, 1])
         for row, network in zip(grid, shown, strict=True):
             for i, (condition, title) in enumerate(((UPRIGHT, UPRIGHT), (ROTATED, "rotated by 45°"))):
@@ -130,7 +128,7 @@ def draw_along(dataset: xr.Dataset) -> Figure:
                 layers, epochs = mine[0].layer.values, mine[0].epoch.values
                 _image(row[i], recorded.T, epochs, layers if i == 0 else None)
                 row[i].set_xlabel("epoch")
-                row[i].set_title(f"{network}, {title}" if i == 0 else title)
+                row[i].set_title(f"{_short(network)}, {title}" if i == 0 else title)
                 _image(row[2 + i], final, mine[0].spatial_frequency.values, None)
                 row[2 + i].set_xlabel("frequency (c/deg)")
                 row[2 + i].set_title(title)
@@ -155,7 +153,7 @@ def _image(axes: Axes, values: np.ndarray, x: np.ndarray, layers: np.ndarray | N
     if layers is None:
         axes.set_yticks([])
     else:
-        axes.set_yticks(np.arange(len(layers)), layers.tolist(), fontsize=6)
+        axes.set_yticks(np.arange(len(layers)), layers.tolist(), fontsize=6 if len(layers) < 12 else 5)
 
 
 def draw_hue(dataset: xr.Dataset, hue: xr.Dataset) -> Figure:
@@ -189,6 +187,11 @@ def draw_hue(dataset: xr.Dataset, hue: xr.Dataset) -> Figure:
     return figure
 
 
+def _short(network: str) -> str:
+    """Without the module of an import path."""
+    return network.rpartition(":")[2]
+
+
 def _pairs(found: xr.Dataset) -> str:
     count = int(found.attrs["pairs"])
     return f"{count} seed{'s' if count > 1 else ''}"
@@ -198,4 +201,4 @@ def _accuracy(dataset: xr.Dataset, network: str, condition: str) -> str:
     """Of the networks trained so, in validation."""
     runs = json.loads(dataset.attrs["trainings"]).values()
     reached = [r["accuracy"] for r in runs if (r["network"], r["condition"]) == (network, condition) and r["accuracy"]]
-    return f", {np.mean(reached):.0%} right" if reached else ""
+    return f", {np.mean(reached):.0%}" if reached else ""

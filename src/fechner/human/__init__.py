@@ -71,7 +71,7 @@ def curves(along: str) -> dict[str, xr.Dataset]:
 
 
 def analytic_orientation_prior(orientation: npt.ArrayLike) -> npt.NDArray[np.float64]:
-    """Density per degree of orientation in common use: p(θ) = (2 − |sin 2θ|) / (2(π − 1)) per radian; not a measurement.
+    """Density per degree of orientation in common use: `p(θ) = (2 − |sin 2θ|) / (2(π − 1))` per radian; not a measurement.
 
     >>> float(analytic_orientation_prior(0) / analytic_orientation_prior(45))
     2.0

@@ -126,7 +126,7 @@ def learn(
                     # A copy: what is learned later must not change it.
                     kept = network.map(weights).clone()
                     maps[stop] = (kept.cpu().numpy(), _loss(kept, phase, *tensors))
-    attributes = results.provenance() | {
+    attributes = results.provenance("linear learning") | {
         "depth": str(network.depth),
         "start": network.start,
         "scale": network.scale,

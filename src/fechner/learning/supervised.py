@@ -124,7 +124,7 @@ def learn_labels(
         "method": "exact",
         "device": target.type,
     }
-    return dataset.assign_attrs(results.provenance() | task.record() | attributes)
+    return dataset.assign_attrs(results.provenance("label learning") | task.record() | attributes)
 
 
 def _steps(

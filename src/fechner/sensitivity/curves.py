@@ -114,7 +114,7 @@ def sensitivity(
     samples = np.stack([reduced[layer.name] for layer in measured])
     shape = [len(v) for v in nuisance.values()]
     samples = samples.reshape(len(samples), *shape, len(coordinate))
-    attributes = results.provenance() | {
+    attributes = results.provenance("sensitivity") | {
         "network": wrapped.name,
         "weights": wrapped.weights,
         "weights_sha256": wrapped.weights_sha256(),
@@ -153,7 +153,9 @@ def _plan(
     elif method == "chord":
         if (np.diff(grid) <= 0).any() or len(grid) < 2:
             raise FechnerError(f"chords need at least two increasing values of {along}")
-        edges = grid if period is None else np.append(grid, grid[0] + period)
+        # A grid of part of a circle has no chord across the rest.
+        closing = np.inf if period is None else grid[0] + period - grid[-1]
+        edges = np.append(grid, grid[0] + period) if closing <= 1.001 * np.diff(grid).max() else grid
         taken, grid = Chord(), (edges[1:] + edges[:-1]) / 2
     else:
         raise choices("method", method, ["exact", "central", "chord"])

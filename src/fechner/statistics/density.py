@@ -80,7 +80,7 @@ def image_statistics(
         "density_high": (along, high, units),
         "density_samples": (("bootstrap", along), samples[1:], units),
     }
-    attributes = results.provenance() | {
+    attributes = results.provenance("density") | {
         "feature": along,
         "along": along,
         "images": "scikit-image" if images is None else str(images),

@@ -77,7 +77,7 @@ def principal_components(
         [power_law(eigh(moments.covariance(int(g))[1], eigvals_only=True)[::-1]) for g in used] if len(used) > 1 else []
     )
     half = _jackknife(np.array(left_out))
-    attributes = results.provenance() | {
+    attributes = results.provenance("components") | {
         "images": "array" if isinstance(images, np.ndarray) else "scikit-image" if images is None else str(images),
         "photographs": _number_of_photographs(images),
         "patches": int(moments.counts.sum()),

@@ -138,7 +138,7 @@ def run(
         own = recorded[[str(v) for v in recorded.data_vars if "step" in recorded[v].dims]]
         dataset = own.merge(dataset).assign_attrs(recorded.attrs)
     attributes = dict(settings) | {"skipped": json.dumps(skipped), "processes": runner.world_size}
-    dataset = dataset.assign_attrs(results.provenance() | attributes)
+    dataset = dataset.assign_attrs(results.provenance("training") | attributes)
     if not evaluate and processes.is_first():
         results.save(dataset, out / FILE)
     return dataset

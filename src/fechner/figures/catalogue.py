@@ -1,0 +1,169 @@
+"""Every figure of the paper: how it is measured, drawn and judged, what it shows, and why a claim may not hold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from fnmatch import fnmatch
+from pathlib import Path
+
+import xarray as xr
+from matplotlib.figure import Figure
+
+from fechner import results
+from fechner.errors import FechnerError
+from fechner.figures import claims as claims_file
+from fechner.figures import (
+    fig1,
+    fig2,
+    fig2_claims,
+    fig2_draw,
+    fig3,
+    fig3_draw,
+    fig5,
+    fig5_claims,
+    fig5_draw,
+    fig6,
+    fig6_claims,
+    fig6_draw,
+    style,
+    trained,
+    trained_claims,
+    trained_draw,
+)
+from fechner.figures.claims import Claim
+from fechner.figures.parts import Run
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a figure is made; `draw` gives figures by file name, the first of which is named like the figure.
+
+    `share` is the time that it takes, relative to the others; `why_not` says, by pattern of claim ids, why they may not
+    hold; `densities` are the features whose density in the photographs it needs.
+    """
+
+    title: str
+    caption: str
+    share: float
+    profiles: Collection[str]
+    compute: Callable[[Run], xr.Dataset]
+    draw: Callable[[xr.Dataset], dict[str, Figure]]
+    claims: Callable[[xr.Dataset], list[Claim]]
+    why_not: Mapping[str, str] = field(default_factory=dict)
+    densities: tuple[str, ...] = ()
+
+    def reason(self, claim: Claim) -> str:
+        """Why this claim may not hold, where something is known."""
+        return next((text for pattern, text in self.why_not.items() if fnmatch(claim.id, pattern)), "")
+
+
+FIGURES = {
+    "fig1": Recipe(
+        "Figure 1: what efficient coding predicts",
+        "How often each orientation occurs in photographs (a), and the sensitivity (b) and thresholds (c) that an efficient "
+        "code would have: Fisher information J ∝ p^q under independent Gaussian noise, for three exponents q.",
+        1,
+        fig1.PROFILES,
+        fig1.compute,
+        fig1.draw,
+        fig1.claims,
+        {"*": "With few photographs, or with photographs of few kinds of scene, the density is uncertain."},
+        ("orientation",),
+    ),
+    "fig2": Recipe(
+        "Figure 2: sensitivity to orientation",
+        "Human data and the density of orientation in photographs (a), the stimulus and its derivative (b), and relative "
+        "sensitivity √D / mean √D of every block, coloured by depth: pretrained, at initialisation, and with shuffled "
+        "weights (c). The supplement shows controls, and what a Gabor cut at the border does.",
+        13,
+        fig2.PROFILES,
+        fig2.compute,
+        fig2_draw.draw,
+        fig2_claims.claims,
+        {
+            "*-early-pretrained": "Not tested: a few broad filters change fastest half-way between the orientations that "
+            "they prefer, so that obliques can win in early layers.",
+            "*-late-*": "Three or five seeds make wide intervals.",
+            "*-over-*": "Few seeds or photographs make wide intervals.",
+            "*-follows*": "The density of few photographs is uncertain.",
+        },
+        ("orientation",),
+    ),
+    "fig3": Recipe(
+        "Figure 3: sensitivity to hue",
+        "Uniform patches of every hue, how often hues occur in photographs beside a proxy of human sensitivity, and "
+        "relative sensitivity of every block to hue, pretrained, at initialisation, and with shuffled weights.",
+        9,
+        fig3.PROFILES,
+        fig3.compute,
+        fig3_draw.draw,
+        fig3.claims,
+        {
+            "*": "HSV hue is not smooth: RGB has kinks at every 60°, which pixels and early layers show as peaks whatever "
+            "photographs hold. The paper measured ResNet18, on all of ImageNet."
+        },
+        ("hue",),
+    ),
+    "fig5": Recipe(
+        "Figure 5: linear networks",
+        "Linear networks that reconstruct natural patches (a) learn principal components in the order of their variance (b; "
+        "dotted: theory). Threshold for spatial frequency (c), acuity along learning beside that of children (d), and the "
+        "step at which each component is learned against theory (e).",
+        10,
+        fig5.PROFILES,
+        fig5.compute,
+        fig5_draw.draw,
+        fig5_claims.claims,
+        {
+            "*": "The quick profile stops the deeper networks before the components of least variance are learned; the "
+            "published plot of acuity shows its square."
+        },
+    ),
+    "fig6": Recipe(
+        "Figure 6: learning under supervision",
+        "A ReLU network learns to label orientation. Density and information of the labels (a); relative sensitivity of the "
+        "first layer, orientation × step, with its final profile: informative orientations under uniform inputs (b), "
+        "frequent ones without noise (c), and frequent ones at equal total information (d), for each definition of noise.",
+        14,
+        fig6.PROFILES,
+        fig6.compute,
+        fig6_draw.draw,
+        fig6_claims.claims,
+        {
+            "fig6-d-erasure": "Theory predicts no preference here: labels that are dropped leave a gradient in proportion to "
+            "density × signal, which balanced erasure makes equal everywhere.",
+            "*hysteresis*": "Not tested: a network that is large for its task may overwrite what it learned first.",
+            "*critical*": "Not tested: plain gradient descent on a task that stays the same may keep its plasticity.",
+            "*starvation*": "Not tested: softmax cross-entropy keeps a gradient for what is not yet learned.",
+        },
+    ),
+    "trained": Recipe(
+        "Networks trained on manipulated images",
+        "The causal test: networks trained on CIFAR-10 upright and rotated, what rotation did to relative sensitivity, layer "
+        "by layer, and by how much curves are turned. Sensitivity along training, layers × time. Networks trained on images "
+        "whose hue is shifted.",
+        1,
+        trained.PROFILES,
+        trained.compute,
+        trained_draw.draw,
+        trained_claims.claims,
+        {
+            "*-shift-*hue*": "HSV hue has kinks at every 60° that do not turn with the images.",
+            "*": "Two or three trainings make wide intervals, and a single one leaves out how trainings differ.",
+        },
+    ),
+}
+
+
+def redraw(folder: Path) -> list[Claim]:
+    """Draw a figure and judge its claims anew from its saved data.nc, in seconds."""
+    dataset = results.read(folder / "data.nc")
+    name = str(dataset.attrs.get("figure"))
+    if name not in FIGURES:
+        raise FechnerError(f"'{folder / 'data.nc'}' holds no figure that can be drawn here")
+    for file, figure in FIGURES[name].draw(dataset).items():
+        style.write(figure, folder / file)
+    found = FIGURES[name].claims(dataset)
+    claims_file.write(found, folder / "claims.json")
+    return found

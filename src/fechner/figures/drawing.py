@@ -1,0 +1,192 @@
+"""Any result, drawn with one call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import matplotlib as mpl
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from fechner import circular, results
+from fechner.errors import FechnerError
+from fechner.figures import comparison, curves, density
+from fechner.figures.catalogue import FIGURES
+from fechner.figures.style import DEPTH, HUMAN, PRIOR, new_figure, style
+from fechner.sensitivity.curves import relative_to_mean
+
+
+def draw(dataset: xr.Dataset) -> Figure:
+    """The figure of any Dataset that a function of fechner returned or a file of fechner holds.
+
+    >>> from fechner import Gabor, draw, load, sensitivity
+    >>> figure = draw(sensitivity(load("resnet18_small", "init"), Gabor(size=32), values=6, average={"phase": 2}))
+    >>> figure.axes[0].get_xlabel()
+    'orientation (degree)'
+
+    Sensitivity: relative sensitivity √D / mean √D against the parameter, layers coloured by depth; recorded while a network
+    learned: layers × step, or parameter × step. Densities, comparisons, differences between trainings, principal components
+    and linear learning have figures of their own, and so has every figure of the paper. The figure belongs to no
+    window; `figure.savefig` writes it.
+
+    Raises:
+        FechnerError: if the Dataset is not a whole result of fechner, or of a kind that has no figure.
+    """
+    try:
+        results.check(dataset)
+    except FechnerError as e:
+        raise FechnerError(f"this Dataset {e}") from None
+    kind = str(dataset.attrs["kind"])
+    if kind == "figure":
+        return next(iter(FIGURES[str(dataset.attrs["figure"])].draw(dataset).values()))
+    if kind == "sensitivity" and "step" in dataset.dims:
+        kind = "training"
+    if kind not in _DRAWN:
+        raise FechnerError(f"results of kind '{kind}' have no figure")
+    with style():
+        return _DRAWN[kind](dataset)
+
+
+def _one(drawn: Callable[[xr.Dataset, Axes], object]) -> Callable[[xr.Dataset], Figure]:
+    """A figure of one panel."""
+
+    def figure_of(dataset: xr.Dataset) -> Figure:
+        figure = new_figure(3.5, 2.6)
+        drawn(dataset, figure.subplots())
+        return figure
+
+    return figure_of
+
+
+def _sensitivity(dataset: xr.Dataset, axes: Axes) -> None:
+    curves.draw(dataset, axes)
+    axes.set_title(f"{dataset.attrs['network']}, {dataset.attrs['weights']}")
+    curves.depth_bar(axes)
+
+
+def _difference(dataset: xr.Dataset) -> Figure:
+    """Difference curves, and the shift of every layer."""
+    along = str(dataset.attrs["along"])
+    units = dataset[along].attrs["units"]
+    figure = new_figure(7.2, 2.6)
+    left, right = figure.subplots(1, 2)
+    layers = dataset.isel(layer=np.flatnonzero(dataset.layer.values != "input"))
+    count = layers.sizes["layer"]
+    for i in range(count):
+        x, y = circular.around(layers[along].values, layers.difference[i].values, circular.PERIODS[along])
+        left.plot(x, y, color=mpl.colormaps[DEPTH](float(layers.depth[i]) * 0.95), lw=1)
+    left.axhline(0, color="0.8", lw=0.6, zorder=0)
+    curves.circular_ticks(left, along)
+    left.set_xlabel(f"{along.replace('_', ' ')} ({units})")
+    left.set_ylabel("Δ relative sensitivity")
+    left.set_title("manipulated − upright")
+    curves.depth_bar(left)
+    place = np.arange(count)
+    shift, low, high = (layers[n].values for n in ("shift", "shift_low", "shift_high"))
+    right.errorbar(place, shift, [shift - low, high - shift], fmt="o", ms=3, lw=0.8, color=PRIOR)
+    right.set_xticks(place, layers.layer.values, rotation=90)
+    right.axhline(0, color="0.8", lw=0.6, zorder=0)
+    right.set_ylabel(f"shift ({units})")
+    right.set_title("shift that aligns the two")
+    return figure
+
+
+def _training(dataset: xr.Dataset) -> Figure:
+    """Accuracy, and sensitivity of the last layer that was recorded, along training."""
+    figure = new_figure(7.2, 2.6)
+    left, right = figure.subplots(1, 2)
+    if "validation_accuracy" in dataset:
+        left.plot(np.arange(1, dataset.sizes["epoch_end"] + 1), dataset.validation_accuracy, "o-", ms=3, color=PRIOR)
+        left.set_xlabel("epoch")
+        left.set_ylabel("validation accuracy")
+        left.set_ylim(0, 1)
+    else:
+        left.remove()
+    recorded, time = dataset.get("sensitivity"), "step"
+    if "sensitivity_recorded" in dataset:
+        recorded, time = dataset.sensitivity_recorded, "epoch"
+    if recorded is None or time not in recorded.dims:
+        right.remove()
+        return figure
+    along = str(dataset.attrs["along"])
+    last = recorded.isel(layer=-1)
+    others = [d for d in last.dims if d not in (time, along)]
+    # Nuisance values of high sensitivity count no more than others.
+    even = (last / last.mean(along)).mean(others).transpose(time, along)
+    _steps(even, along, right)
+    right.set_title(f"layer {last.layer.item()}")
+    return figure
+
+
+def _labels(dataset: xr.Dataset) -> Figure:
+    """Sensitivity of every layer but the pixels along learning, averaged over seeds."""
+    along = str(dataset.attrs["along"])
+    layers = [str(name) for name in dataset.layer.values if name != "input"]
+    figure = new_figure(7.2, 2.4)
+    panels = figure.subplots(1, len(layers), sharey=True, squeeze=False)[0]
+    for axes, layer in zip(panels, layers, strict=True):
+        mean = dataset.sensitivity.sel(layer=layer).mean("seed")
+        _steps(mean.transpose("step", along), along, axes)
+        axes.set_title(layer)
+        axes.label_outer()
+    return figure
+
+
+def _steps(sensitivity: xr.DataArray, along: str, axes: Axes) -> None:
+    """√D / mean √D as an image, parameter × step or epoch, the first dimension."""
+    x, time = sensitivity[along], str(sensitivity.dims[0])
+    relative = relative_to_mean(np.sqrt(sensitivity.values.astype(float)))
+    drawn = axes.pcolormesh(
+        sensitivity[time], x, np.log2(relative).T, cmap="RdBu_r", vmin=-1, vmax=1, rasterized=True, shading="nearest"
+    )
+    axes.set_xlabel(time)
+    axes.set_ylabel(f"{along.replace('_', ' ')} ({x.attrs['units']})")
+    figure = axes.figure
+    assert figure is not None
+    figure.colorbar(drawn, ax=axes, label="log₂ of √D / mean √D")
+
+
+def _components(dataset: xr.Dataset) -> Figure:
+    """Variance of the components, and the first sixteen as patches."""
+    figure = new_figure(7.2, 2.6)
+    left, right = figure.subfigures(1, 2, squeeze=False)[0]
+    axes = left.subplots()
+    number = dataset.component.values + 1 - int(dataset.component.values[0])
+    axes.loglog(number, dataset.variance, color=PRIOR)
+    axes.set_xlabel("component")
+    axes.set_ylabel("variance")
+    axes.set_title(f"∝ 1 / component$^{{{float(dataset.exponent):.2f}}}$")
+    size = int(dataset.attrs["size"])
+    for cell, component in zip(right.subplots(4, 4).flat, dataset.components.values, strict=False):
+        patch = component.reshape(-1, size, size).mean(0)
+        most = np.abs(patch).max()
+        cell.imshow(patch, cmap="gray", vmin=-most, vmax=most)
+        cell.set_axis_off()
+    right.suptitle("first sixteen, in the order of their variance")
+    return figure
+
+
+def _linear(dataset: xr.Dataset, axes: Axes) -> None:
+    """How much of some components is learned."""
+    learned = np.diagonal(dataset.end_to_end.values, axis1=1, axis2=2)
+    shown = np.unique(np.geomspace(1, learned.shape[1], 8).round().astype(int)) - 1
+    for i, component in enumerate(shown):
+        axes.plot(dataset.step, learned[:, component], color=mpl.colormaps[DEPTH](i / len(shown)), label=component + 1)
+    axes.axhline(1, color=HUMAN, lw=0.6, ls=":", zorder=0)
+    axes.set_xlabel("step")
+    axes.set_ylabel("proportion learned")
+    axes.legend(title="component", loc="center left", bbox_to_anchor=(1, 0.5), handlelength=1)
+
+
+_DRAWN: dict[str, Callable[[xr.Dataset], Figure]] = {
+    "sensitivity": _one(_sensitivity),
+    "density": _one(density.draw),
+    "comparison": comparison.draw,
+    "difference": _difference,
+    "training": _training,
+    "components": _components,
+    "linear learning": _one(_linear),
+    "label learning": _labels,
+}

@@ -1,0 +1,309 @@
+"""What a reader can explore of a result: curves to choose by network, state and layer, and to step through learning."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+from scipy import stats
+
+from fechner import circular, human
+from fechner.figures import fig5, fig6, trained
+from fechner.figures.parts import OF_DENSITY, density_of
+from fechner.figures.style import LABELS
+from fechner.sensitivity.curves import relative_to_mean
+
+Array = npt.NDArray[np.floating]
+RELATIVE = "√D / mean √D"
+SHOWN_COMPONENTS = 150
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One curve (value,), or one a step (step, value), with its interval; `key` says what is chosen in each control."""
+
+    key: tuple[str, ...]
+    y: Array
+    low: Array | None = None
+    high: Array | None = None
+    steps: Array | None = None
+
+
+@dataclass(frozen=True)
+class Chart:
+    """Curves over the same parameter, one of which is shown at a time, over references that stay."""
+
+    title: str
+    along: str
+    units: str
+    x: Array
+    controls: tuple[str, ...]
+    curves: tuple[Curve, ...]
+    references: tuple[tuple[str, Array, Array], ...] = ()
+    y_label: str = RELATIVE
+    interval: str = ""
+    step_name: str = "step"
+    notes: tuple[str, ...] = ()
+
+    def record(self) -> dict[str, Any]:
+        """As JSON holds it: numbers of four digits."""
+        return {
+            "title": self.title,
+            "x": _digits(self.x),
+            "xLabel": f"{self.along.replace('_', ' ')}" + (f" ({self.units})" if self.units not in ("", "1") else ""),
+            "yLabel": self.y_label,
+            "period": circular.PERIODS.get(self.along),
+            "logarithmic": self.along in ("component", "spatial_frequency"),
+            "controls": self.controls,
+            "stepName": self.step_name,
+            "interval": self.interval,
+            "curves": [
+                {"key": c.key, "y": _digits(c.y)}
+                | ({"low": _digits(c.low), "high": _digits(c.high)} if c.low is not None and c.high is not None else {})
+                | ({"steps": _digits(c.steps)} if c.steps is not None else {})
+                for c in self.curves
+            ],
+            "references": [{"name": name, "x": _digits(x), "y": _digits(y)} for name, x, y in self.references],
+        }
+
+
+def charts(dataset: xr.Dataset, densities: Sequence[xr.Dataset] = ()) -> list[Chart]:
+    """What can be explored of a result, over the densities that are along the same parameter; may be nothing."""
+    kind = str(dataset.attrs["kind"])
+    figure = str(dataset.attrs.get("figure", ""))
+    if figure == "fig5":
+        return [_components(dataset)]
+    if figure == "fig6":
+        return [_conditions(dataset)]
+    if figure == "trained":
+        counted = trained.density(dataset, "orientation")
+        shown = () if counted is None else ((_REFERENCE.format("the upright images"), *_relative(counted)),)
+        return [_recorded(dataset, shown)]
+    along = str(dataset.attrs.get("along", ""))
+    if figure and along + OF_DENSITY in dataset.dims:
+        densities = [density_of(dataset)]
+    references, notes = _references(along, densities)
+    if "sensitivity_recorded" in dataset:
+        return [_recorded(dataset, references)]
+    if kind == "label learning":
+        return [_labels(dataset, references, notes)]
+    if "sensitivity" in dataset and {"layer", along} <= set(dataset.sensitivity.dims):
+        return [_layers(dataset, references, notes)]
+    if kind == "difference":
+        return [_difference(dataset)]
+    return []
+
+
+def _layers(dataset: xr.Dataset, references: tuple[Any, ...], notes: tuple[str, ...]) -> Chart:
+    """Every layer of every network, state and seed; of a training, at every step."""
+    along = str(dataset.attrs["along"])
+    controls = [c for c in ("network", "weights", "stimulus", "seed") if c in dataset.coords]
+    stepped = "step" in dataset.sensitivity.dims
+    root = np.sqrt(dataset.sensitivity.transpose(*(["step"] if stepped else []), "layer", along).values.astype(float))
+    relative = relative_to_mean(np.where(root.sum(-1, keepdims=True) > 0, root, np.nan))
+    spread = None
+    if not stepped and "relative_sensitivity_se" in dataset:
+        spread = 1.96 * dataset.relative_sensitivity_se.transpose("layer", along).values
+    curves = []
+    for i, layer in enumerate(dataset.layer.values):
+        key = (*(_label(dataset[c].values[i]) for c in controls), str(layer))
+        y = relative[..., i, :]
+        band = (
+            {} if spread is None or not np.isfinite(spread[i]).all() else {"low": y - spread[i], "high": y + spread[i]}
+        )
+        steps = dataset.step.values.astype(float) if stepped else None
+        curves.append(Curve(key, y, steps=steps, **band))
+    network = dataset.attrs.get("network", "")
+    return Chart(
+        f"Layers of {network}" if network else "Networks, their states and layers",
+        along,
+        dataset[along].attrs["units"],
+        dataset[along].values,
+        (*controls, "layer"),
+        tuple(curves),
+        references,
+        interval="" if spread is None else "±1.96 standard errors over nuisance values",
+        notes=notes,
+    )
+
+
+def _difference(dataset: xr.Dataset) -> Chart:
+    """Relative sensitivity after both trainings, layer by layer."""
+    along = str(dataset.attrs["along"])
+    values = dataset.relative_sensitivity.transpose("layer", "state", along)
+    curves = [
+        Curve((str(layer), str(state)), values.values[i, j])
+        for (i, layer), (j, state) in itertools.product(
+            enumerate(dataset.layer.values), enumerate(dataset.state.values)
+        )
+    ]
+    return Chart(
+        "Layers", along, dataset[along].attrs["units"], dataset[along].values, ("layer", "state"), tuple(curves)
+    )
+
+
+def _over_seeds(sensitivity: xr.DataArray, along: str) -> tuple[Array, Array | None, Array | None]:
+    """Mean and 95 % t-interval over seeds of relative sensitivity (step, value)."""
+    relative = relative_to_mean(np.sqrt(sensitivity.transpose("seed", "step", along).values.astype(float)))
+    mean, count = relative.mean(0), len(relative)
+    if count < 2:
+        return mean, None, None
+    half = stats.t.ppf(0.975, count - 1) * relative.std(0, ddof=1) / np.sqrt(count)
+    return mean, mean - half, mean + half
+
+
+def _labels(dataset: xr.Dataset, references: tuple[Any, ...], notes: tuple[str, ...]) -> Chart:
+    """Every layer of networks that learned labels, at every step."""
+    along = str(dataset.attrs["along"])
+    steps = dataset.step.values.astype(float)
+    curves = [
+        Curve((str(layer),), *_over_seeds(dataset.sensitivity.sel(layer=layer), along), steps=steps)
+        for layer in dataset.layer.values
+    ]
+    shown = tuple(
+        (
+            f"density shown{f', exposure {i + 1}' if len(dataset.density) > 1 else ''}",
+            dataset[along].values,
+            d / d.mean(),
+        )
+        for i, d in enumerate(dataset.density.values)
+    )
+    return Chart(
+        "Along learning",
+        along,
+        dataset[along].attrs["units"],
+        dataset[along].values,
+        ("layer",),
+        tuple(curves),
+        shown or references,
+        interval="95 % over seeds",
+        notes=notes,
+    )
+
+
+def _conditions(dataset: xr.Dataset) -> Chart:
+    """Figure 6: every condition and layer, at every step."""
+    names = {"b": "(b) uniform inputs", "c": "(c) no noise", "d": "(d) equal total information"}
+    steps = dataset.step.values.astype(float)
+    curves = []
+    for condition, layer in itertools.product(dataset.condition.values, dataset.layer.values):
+        if layer == "input":
+            continue
+        panel, _, channel = str(condition).partition("-")
+        label = names[panel] + (f", {fig6.LABELS[channel]}" if channel else "")
+        one = dataset.sensitivity.sel(condition=condition, layer=layer)
+        curves.append(Curve((label, str(layer)), *_over_seeds(one, "orientation"), steps=steps))
+    grid = circular.grid(60, 180.0)
+    density = fig6.DENSITY(grid)
+    return Chart(
+        "Step through learning",
+        "orientation",
+        "degree",
+        dataset.orientation.values,
+        ("condition", "layer"),
+        tuple(curves),
+        (("density shown in (c) and (d)", grid, density / density.mean()),),
+        interval="95 % over seeds",
+    )
+
+
+def _components(dataset: xr.Dataset) -> Chart:
+    """Figure 5: which components each network has learned, at every step."""
+    total = dataset.sizes["component"]
+    shown = np.unique(np.geomspace(1, total, SHOWN_COMPONENTS).round().astype(int)) - 1
+    curves = [
+        Curve(
+            (fig5.LABELS[str(network)],),
+            dataset.proportion.sel(network=network).transpose("snapshot", "component").values[:, shown],
+            steps=dataset.step.sel(network=network).values.astype(float),
+        )
+        for network in dataset.network.values
+    ]
+    return Chart(
+        "Step through learning",
+        "component",
+        "in the order of variance",
+        shown + 1.0,
+        ("network",),
+        tuple(curves),
+        y_label="proportion learned",
+    )
+
+
+def _recorded(dataset: xr.Dataset, references: tuple[Any, ...]) -> Chart:
+    """Trainings that `trainings/collect.py` kept: every layer, at the end of every epoch."""
+    along = str(dataset.attrs["along"])
+    controls = tuple(c for c in ("network", "condition", "seed") if c in dataset.coords)
+    curves = []
+    for i in range(dataset.sizes["layer"]):
+        one = dataset.sensitivity_recorded.isel(layer=i).dropna("epoch", how="all")
+        if str(one.layer.values) == "input":
+            continue
+        # Nuisance values of high sensitivity count no more than others.
+        even = (one / one.mean(along)).mean([d for d in one.dims if d not in ("epoch", along)])
+        y = relative_to_mean(np.sqrt(even.transpose("epoch", along).values.astype(float)))
+        key = tuple(str(one[c].values) for c in (*controls, "layer"))
+        curves.append(Curve(key, y, steps=one.epoch.values.astype(float)))
+    return Chart(
+        "Step through training",
+        along,
+        dataset[along].attrs["units"],
+        dataset[along].values,
+        (*controls, "layer"),
+        tuple(curves),
+        references,
+        step_name="epoch",
+    )
+
+
+_REFERENCE = "density in {}"
+
+
+def _references(along: str, densities: Sequence[xr.Dataset]) -> tuple[tuple[Any, ...], tuple[str, ...]]:
+    """Densities along the parameter and what stands in for people, relative to their means; measured human data."""
+    found = []
+    for prior in densities:
+        if prior.attrs["along"] == along:
+            found.append((_REFERENCE.format(f"{prior.attrs['photographs']} photographs"), *_relative(prior)))
+    if along in circular.PERIODS:
+        found += [(f"{name} (formula)", *_relative(c)) for name, c in human.curves(along).items()]
+    return tuple(found), tuple(_human(along))
+
+
+def _human(along: str) -> Iterator[str]:
+    """What texts report of people along a parameter."""
+    name = f"{along.replace('_', '-')}-discrimination"
+    if name in human.available():
+        data = human.read(name)
+        for i in range(data.sizes["entry"]):
+            low, high = float(data.low[i]), float(data.high[i])
+            value = f"{low:g}" if low == high else f"{low:g}–{high:g}"
+            units = data.low.attrs["units"]
+            yield f"People, {data.conditions.values[i]}: threshold {value} {units} ({data.source.values[i]})."
+
+
+def _relative(prior: xr.Dataset) -> tuple[Array, Array]:
+    (along,) = prior.density.dims
+    y = prior.density.values
+    return prior[along].values, y / y.mean()
+
+
+def _label(value: object) -> str:
+    return LABELS.get(str(value), str(value))
+
+
+def _digits(values: Array) -> list[Any]:
+    """Nested lists of numbers of four digits; what is not finite becomes null."""
+    rounded = np.vectorize(lambda v: float(f"{v:.4g}") if np.isfinite(v) else None, otypes=[object])(values)
+    return rounded.tolist()
+
+
+def as_json(found: Sequence[Chart]) -> str:
+    """All charts of a page, safe inside a script element."""
+    return json.dumps([c.record() for c in found], ensure_ascii=False).replace("</", "<\\/")

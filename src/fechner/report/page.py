@@ -1,0 +1,213 @@
+"""The page that shows results: one file that needs no network."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from importlib.resources import files
+from pathlib import Path
+from urllib.parse import quote
+
+import jinja2
+import xarray as xr
+from matplotlib.figure import Figure
+from plotly.offline import get_plotlyjs
+
+from fechner import results
+from fechner.errors import FechnerError
+from fechner.figures import claims as claims_file
+from fechner.figures import style
+from fechner.figures.catalogue import FIGURES
+from fechner.figures.claims import Claim
+from fechner.figures.drawing import draw
+from fechner.report.explore import Chart, as_json, charts
+
+RECORD = (
+    "network",
+    "weights",
+    "condition",
+    "stimulus",
+    "method",
+    "noise_model",
+    "images",
+    "photographs",
+    "profile",
+    "seed",
+    "seconds",
+    "fechner_version",
+    "torch_version",
+    "date",
+    "command",
+)
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A drawn figure; `source` is a PNG in base64."""
+
+    source: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Section:
+    """One result on the page; `first` is the number of its first chart."""
+
+    id: str
+    title: str
+    caption: str
+    pictures: tuple[Picture, ...]
+    charts: tuple[Chart, ...]
+    links: tuple[tuple[str, str], ...]
+    record: dict[str, str]
+    claims: tuple[tuple[Claim, str], ...] = ()
+    first: int = 0
+
+
+def report(found: Sequence[str | Path], out: str | Path = "report.html", *, title: str = "") -> Path:
+    """One page of any results: figures, claims, curves to explore, and how they were made; returns its path.
+
+    >>> import tempfile
+    >>> from fechner import Gabor, load, report, results, sensitivity
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> curves = sensitivity(load("resnet18_small", "init"), Gabor(size=32), values=6, average={"phase": 2})
+    >>> report([results.save(curves, folder / "curves.nc")], folder / "report.html").name
+    'report.html'
+
+    The page needs no network and no other file; it links to the results where they lie. Densities among the results
+    stand behind the curves along the same parameter.
+
+    Args:
+        found: files that fechner saved, and folders of them, such as what `reproduce` wrote.
+        out: the page to write.
+        title: its heading.
+
+    Raises:
+        FechnerError: if there is nothing to show, a file is not a whole result, or `out` cannot be written; before anything
+            is written.
+    """
+    out = Path(out)
+    results.writable(out)
+    if out.suffix != ".html":
+        raise FechnerError(f"a report is a page: out must end in .html, got '{out}'")
+    paths = [p for given in found for p in _files(Path(given))]
+    if not paths:
+        raise FechnerError(
+            "nothing to report: give results such as curves.nc, or a folder that `fechner reproduce` wrote"
+        )
+    read = {path: results.read(path) for path in dict.fromkeys(paths)}
+    densities = [d for d in read.values() if d.attrs["kind"] == "density"]
+    sections: list[Section] = []
+    for path, dataset in read.items():
+        section = _section(path, dataset, densities, out.parent)
+        number = sum(s.id.split("--")[0] == section.id for s in sections)
+        first = sum(len(s.charts) for s in sections)
+        sections.append(replace(section, id=f"{section.id}--{number + 1}" if number else section.id, first=first))
+    out.parent.mkdir(parents=True, exist_ok=True)
+    part = out.with_name(f".{out.name}.part")
+    part.write_text(_page(sections, title or "fechner: results"), encoding="utf-8")
+    part.replace(out)
+    return out
+
+
+def _files(given: Path) -> list[Path]:
+    """Results named by a file, a folder of results, a figure's folder, or the folder of several figures."""
+    if not given.exists():
+        raise FechnerError(f"no result file or folder '{given}'")
+    if not given.is_dir():
+        return [given]
+    figures = [given / name / "data.nc" for name in FIGURES]
+    inside = [p for p in figures if p.is_file()]
+    return inside or sorted(given.glob("*.nc"))
+
+
+def _section(path: Path, dataset: xr.Dataset, densities: Sequence[xr.Dataset], base: Path) -> Section:
+    figure = str(dataset.attrs.get("figure", ""))
+    explored = tuple(charts(dataset, densities))
+    record = {name: _told(dataset.attrs[name]) for name in RECORD if str(dataset.attrs.get(name, "")) != ""}
+    links = [(path.name, _link(path, base))]
+    if figure not in FIGURES:
+        picture = Picture(_png(draw(dataset)), f"{dataset.attrs['kind']}: {_words(dataset)}")
+        return Section(_id(path.stem), path.stem, _words(dataset), (picture,), explored, tuple(links), record)
+    recipe = FIGURES[figure]
+    folder = path.parent
+    names = (figure, *sorted(p.stem for p in folder.glob("*.png") if p.stem != figure))
+    if path.name != "data.nc" or not (folder / "claims.json").is_file() or not (folder / f"{figure}.png").is_file():
+        drawn = {name: _png(f) for name, f in recipe.draw(dataset).items()}
+        judged = recipe.claims(dataset)
+    else:
+        drawn = {n: base64.b64encode((folder / f"{n}.png").read_bytes()).decode() for n in names}
+        judged = claims_file.read(folder / "claims.json")
+        links += [(p.name, _link(p, base)) for n in names if (p := folder / f"{n}.svg").is_file()]
+        links.append(("claims.json", _link(folder / "claims.json", base)))
+    return Section(
+        figure,
+        recipe.title,
+        recipe.caption,
+        tuple(Picture(png, f"{recipe.title}{'' if n == figure else ', supplement'}") for n, png in drawn.items()),
+        explored,
+        tuple(links),
+        record,
+        tuple((c, "" if c.holds else recipe.reason(c)) for c in judged),
+    )
+
+
+def _words(dataset: xr.Dataset) -> str:
+    """What a result is, in a line."""
+    named = [str(dataset.attrs[n]) for n in ("network", "weights", "condition") if dataset.attrs.get(n)]
+    along = str(dataset.attrs.get("along", "")).replace("_", " ")
+    text = str(dataset.attrs["kind"]) + (f" along {along}" if along else "")
+    if dataset.attrs.get("photographs"):
+        named.append(f"{dataset.attrs['photographs']} photographs")
+    return text + (f": {', '.join(named)}" if named else "")
+
+
+def _told(value: object) -> str:
+    """A stimulus as name = value, not as JSON."""
+    try:
+        settings = json.loads(str(value))
+    except ValueError:
+        return str(value)
+    return ", ".join(f"{k} {v}" for k, v in settings.items()) if isinstance(settings, dict) else str(value)
+
+
+def _png(figure: Figure) -> str:
+    written = io.BytesIO()
+    with style.style():
+        figure.savefig(written, format="png", dpi=200)
+    return base64.b64encode(written.getvalue()).decode()
+
+
+def _link(path: Path, base: Path) -> str:
+    return quote(Path(os.path.relpath(path, base)).as_posix())
+
+
+def _id(text: str) -> str:
+    return "".join(c if c.isalnum() else "-" for c in text) or "result"
+
+
+def _page(sections: Sequence[Section], title: str) -> str:
+    here = files("fechner.report")
+    environment = jinja2.Environment(
+        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
+    )
+    template = environment.from_string(here.joinpath("page.html").read_text(encoding="utf-8"))
+    shown = [chart for section in sections for chart in section.charts]
+    judged = [c for s in sections for c, _ in s.claims]
+    return template.render(
+        title=title,
+        sections=sections,
+        version=version("fechner"),
+        holding=sum(c.holds for c in judged),
+        judged=len(judged),
+        seconds=round(sum(float(s.record.get("seconds", 0)) for s in sections)),
+        charts=as_json(shown),
+        style=here.joinpath("page.css").read_text(encoding="utf-8"),
+        script=here.joinpath("page.js").read_text(encoding="utf-8"),
+        plotly=get_plotlyjs().replace("</script", "<\\/script") if shown else "",
+    )

@@ -1,0 +1,76 @@
+"""Shell blocks of the README and the site run; those that take hours or a cluster are valid commands."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+import typer.main
+from skimage import data, io
+from torchvision.models import resnet18
+
+from fechner import cli
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", *sorted(p for p in (ROOT / "docs").rglob("*.md") if "_build" not in p.parts)]
+LONG = ("# hours", "# cluster")
+COMMANDS = typer.main.get_command(cli.app)
+
+
+def blocks(page: Path) -> list[tuple[bool, list[str]]]:
+    """Of each shell block, whether it takes long, and its commands."""
+    found = []
+    for text in re.findall(r"```sh\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL):
+        lines = text.replace("\\\n", " ").splitlines()
+        commands = [c for line in lines if (c := line.split("  #")[0].strip()) and not c.startswith("#")]
+        found.append((text.startswith(LONG) or page.name in ("README.md", "cli.md"), commands))
+    return found
+
+
+def words_of(command: str) -> list[str] | None:
+    """The arguments of a fechner command, also under torchrun; None for another program."""
+    words = shlex.split(command)
+    if words[0] == "torchrun":
+        words = words[words.index("fechner") :]
+    return words[1:] if words[0] == "fechner" else None
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.stem)
+def test_commands_are_valid(page: Path) -> None:
+    for _, commands in blocks(page):
+        for command in commands:
+            words = words_of(command)
+            if words is None:
+                made = re.match(r"(\S+=\S+ )?make (\S+)", command)
+                assert made or command.startswith(("pip install", ".venv/bin/", "python -m pip", "git ")), command
+                if made:
+                    assert re.search(rf"^{made.group(2)}:", (ROOT / "Makefile").read_text(), re.MULTILINE), command
+            elif words and not words[0].startswith("-"):
+                name, *options = words
+                # Parses options and values, and runs nothing.
+                COMMANDS.commands[name].make_context(name, options)  # type: ignore[attr-defined]
+
+
+SHORT = [(page, i) for page in PAGES for i, (long, _) in enumerate(blocks(page)) if not long]
+
+
+@pytest.mark.parametrize("page", sorted({p for p, _ in SHORT}), ids=lambda p: p.stem)
+def test_commands_run(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "photographs").mkdir()
+    for name in ("astronaut", "chelsea", "coffee"):
+        io.imsave(tmp_path / "photographs" / f"{name}.png", getattr(data, name)())
+    torch.save(resnet18().state_dict(), tmp_path / "checkpoint.pth")
+    for long, commands in blocks(page):
+        for command in commands:
+            words = words_of(command)
+            if long or words is None:
+                continue
+            monkeypatch.setattr(sys, "argv", ["fechner", *words])
+            with pytest.raises(SystemExit) as ended:
+                cli.main()
+            assert ended.value.code in (0, None), command
