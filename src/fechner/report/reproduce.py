@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -161,6 +162,8 @@ _told: Queue[tuple[str, str, Any]] | None = None
 def _in_process(told: Queue[tuple[str, str, Any]], jobs: int) -> None:
     global _told
     _told = told
+    # Ctrl-C reaches every process of the terminal; the first one ends the others.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     torch.set_num_threads(max(1, torch.get_num_threads() // jobs))
     # Photographs are decoded by as many processes as this leaves.
     os.environ["LOCAL_WORLD_SIZE"] = str(jobs)
