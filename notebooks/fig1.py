@@ -55,7 +55,7 @@ ticks = plt.xticks([0, 45, 90, 135, 180])
 threshold = 1 / sensitivity
 threshold = (threshold / threshold.mean("orientation")).assign_attrs(long_name="predicted threshold", units="× mean")
 lines = threshold.plot.line(x="orientation", aspect=1.6, size=3)
-plt.legend(lines, ["2.0", "1.0", "0.5"], title="q", loc="lower right")
+plt.legend(lines, ["2.0", "1.0", "0.5"], title="q", loc="upper right")
 ticks = plt.xticks([0, 45, 90, 135, 180])
 
 # %% [markdown]

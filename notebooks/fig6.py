@@ -46,8 +46,8 @@ conditions = {
     "c: frequency": Exposure(steps, often_vertical),
     "d: both": Exposure(steps, often_vertical, flips, noise),
 }
-small = {"values": 30, "layers": "relu*", "batch": 128, "seeds": 2, "progress": False}
-learned = {name: learn_labels(Perceptron((64, 32)), shown, task, 9, **small) for name, shown in conditions.items()}
+small = {"values": 20, "layers": "relu*", "batch": 128, "seeds": 2, "progress": False}
+learned = {name: learn_labels(Perceptron((64, 32)), shown, task, 6, **small) for name, shown in conditions.items()}
 
 # %% [markdown]
 # Sensitivity along learning where only frequency differs (c).
