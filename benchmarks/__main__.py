@@ -1,7 +1,8 @@
 """Cost, accuracy and memory of `fechner.sensitivity` against naive twins, as ratios: `make benchmark`.
 
 Takes about ten minutes on two cores. Name some of cost, accuracy, published, memory, photographs, learning,
-supervised, training to run only those; photographs and learning need imagenet-sample.tar in the folder that FECHNER_DATA names.
+supervised, training, reference to run only those; photographs and learning need imagenet-sample.tar in the folder that
+FECHNER_DATA names.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from torch.autograd import forward_ad
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 import fechner
-from benchmarks import learning, photographs, supervised, training
+from benchmarks import learning, photographs, reference, supervised, training
 from fechner.cli import _keep_freed_memory
 from fechner.networks import Network, blocks, tap, trace
 from fechner.stimuli import render
@@ -156,6 +157,7 @@ if __name__ == "__main__":
             "learning": learning.run,
             "supervised": supervised.run,
             "training": training.run,
+            "reference": reference.run,
         }
         for task in sys.argv[1:] or tasks:
             tasks[task]()

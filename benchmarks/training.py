@@ -18,11 +18,10 @@ import torch.nn.functional as F
 import fechner
 from fechner.networks import untrained
 from fechner.statistics import photographs
-from fechner.training import Condition, recipe_for
+from fechner.training import Condition, RecordSensitivity, recipe_for
 from fechner.training.batches import Batch, Held, Shuffled
 from fechner.training.classifier import Classifier
 from fechner.training.images import Split
-from fechner.training.recording import RecordSensitivity
 from fechner.training.train import probes
 
 BATCH, IMAGES, ROUNDS = 128, 2560, 3

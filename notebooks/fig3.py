@@ -20,7 +20,7 @@ import torch
 import fechner
 from fechner import human
 
-patch = fechner.HuePatch(size=96)
+patch = fechner.stimuli.HuePatch(size=96)
 network = fechner.load("efficientnet_lite0")
 
 # %% [markdown]

@@ -25,7 +25,7 @@ from fechner.learning import LinearNetwork, Phase, learn, readouts
 # patches of 32 × 32 pixels.
 
 # %%
-pca = fechner.principal_components(number=20_000, size=20, workers=0, progress=False)
+pca = fechner.statistics.principal_components(number=20_000, size=20, workers=0, progress=False)
 fechner.draw(pca)
 
 # %% [markdown]
@@ -58,7 +58,7 @@ legend = plt.legend()
 # pixels/degree, cycles/degree are cycles/100 pixels, the unit of the paper.
 
 # %%
-grating = fechner.Grating(size=20, channels=1, pixels_per_degree=100, orientation=90, aperture="none")
+grating = fechner.stimuli.Grating(size=20, channels=1, pixels_per_degree=100, orientation=90, aperture="none")
 frequency = np.arange(2.0, 41.0)
 sensitivity = readouts.sensitivity_of_maps(learned, pca, grating, "spatial_frequency", frequency, {"phase": 8})
 threshold = sensitivity.mean("phase") ** -0.5

@@ -28,7 +28,7 @@ from torch import nn
 
 import fechner
 from fechner.statistics import photographs
-from fechner.training.recording import RecordSensitivity
+from fechner.training import RecordSensitivity
 
 logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
 warnings.filterwarnings("ignore", module="lightning")  # its advice, and what it has not yet adapted to PyTorch

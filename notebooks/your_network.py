@@ -36,7 +36,7 @@ class Mine(nn.Module):
 
 # %%
 seed = torch.manual_seed(0)
-network = fechner.Network(Mine().eval(), mean=0.5, std=0.25, name="mine")
+network = fechner.networks.Network(Mine().eval(), mean=0.5, std=0.25, name="mine")
 gabor = fechner.Gabor(size=118, pixels_per_degree=50, spatial_frequency=2)
 tuple(network(gabor(orientation=torch.tensor([0.0, 45.0]))).shape)
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from fechner import Network
+from fechner.networks import Network
 
 torch.set_num_threads(1)
 

@@ -7,7 +7,7 @@ import fechner
 
 SOURCE = Path(fechner.__file__).parent
 LAYER = {
-    "errors": -1, "progress": -1, "arguments": 0, "circular": 0, "processes": 0, "results": 0, "stimuli": 1, "networks": 1, "statistics": 1, "human": 1, "sensitivity": 2, "comparison": 3, "difference": 3, "learning": 3, "training": 3, "figures": 4, "tables": 4, "report": 5, "cli": 6, "__main__": 7,
+    "errors": -1, "progress": -1, "circular": 0, "interval": 0, "processes": 0, "results": 0, "stimuli": 1, "networks": 1, "statistics": 1, "human": 1, "sensitivity": 2, "comparison": 3, "difference": 3, "learning": 3, "training": 3, "figures": 4, "report": 5, "cli": 6, "__main__": 7,
 }  # fmt: skip
 
 

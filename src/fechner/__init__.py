@@ -15,24 +15,15 @@ from fechner.comparison import compare as compare
 from fechner.difference import difference as difference
 from fechner.errors import FechnerError as FechnerError
 from fechner.figures.drawing import draw as draw
-from fechner.networks import Network as Network
 from fechner.networks import list_networks as list_networks
 from fechner.networks import load as load
-from fechner.networks import shuffle as shuffle
 from fechner.report import report as report
 from fechner.report import reproduce as reproduce
+from fechner.results import read as read
+from fechner.results import save as save
 from fechner.sensitivity import sensitivity as sensitivity
 from fechner.statistics import image_statistics as image_statistics
-from fechner.statistics import principal_components as principal_components
-from fechner.stimuli import CentreSurround as CentreSurround
 from fechner.stimuli import Gabor as Gabor
-from fechner.stimuli import Grating as Grating
-from fechner.stimuli import GratingInNoise as GratingInNoise
-from fechner.stimuli import HuePatch as HuePatch
-from fechner.stimuli import LChPatch as LChPatch
-from fechner.stimuli import OrientedNoise as OrientedNoise
-from fechner.stimuli import Parameter as Parameter
-from fechner.stimuli import SpectralPatch as SpectralPatch
 from fechner.stimuli import Stimulus as Stimulus
 from fechner.training import train as train
 

@@ -20,7 +20,9 @@ WITHIN = 7.5
 def compare(curves: xr.Dataset, prior: xr.Dataset, *, bootstraps: int = 1000, seed: int = 0) -> xr.Dataset:
     """Compare the sensitivity of every layer with the density of the same feature in photographs.
 
-    >>> from fechner import HuePatch, image_statistics, load, sensitivity
+    >>> from fechner import image_statistics, load, sensitivity
+
+    >>> from fechner.stimuli import HuePatch
     >>> curves = sensitivity(load("resnet18", "init"), HuePatch(size=64), "hue", 12, {"value": [0.5, 0.9]})
     >>> found = compare(curves, image_statistics(feature="hue", bootstraps=100), bootstraps=100)
     >>> found.correlation.dims

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
-from scipy import stats
 
 from fechner import circular, results
 from fechner.errors import FechnerError
+from fechner.interval import t_half_width
 from fechner.sensitivity.curves import relative_to_mean
 
 Array = npt.NDArray[np.float64]
@@ -62,9 +62,7 @@ def difference(
     plain = [relative_to_mean(np.sqrt(s.mean(-1))) for s in sampled]
     by_seed = plain[0] - plain[1]
     mean, count = by_seed.mean(0), len(by_seed)
-    half = np.full(mean.shape, np.nan)
-    if count > 1:
-        half = stats.t.ppf(0.975, count - 1) * by_seed.std(0, ddof=1) / np.sqrt(count)
+    half = t_half_width(by_seed)
     shift, aligned = _shift(plain[0].mean(0), plain[1].mean(0), period)
     low = high = np.full(len(shift), np.nan)
     if bootstraps:

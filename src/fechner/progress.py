@@ -7,7 +7,17 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
 
 _whole: ContextVar[Progress | None] = ContextVar("whole", default=None)
 
@@ -21,13 +31,20 @@ class Bars:
 
     def add_task(self, description: str, total: float) -> TaskID:
         """A bar at its beginning."""
-        self.own.append(self.progress.add_task(description, total=total, count=f"0/{total:g} {self.unit}"))
+        self.own.append(self.progress.add_task(description, total=total, unit=self.unit))
         return self.own[-1]
 
     def update(self, task: TaskID, advance: float) -> None:
         """So much further."""
-        at = next(t for t in self.progress.tasks if t.id == task)
-        self.progress.update(task, advance=advance, count=f"{at.completed + advance:g}/{at.total:g} {self.unit}")
+        self.progress.update(task, advance=advance)
+
+
+class _Count(ProgressColumn):
+    """How many of how many; the share where nothing is counted."""
+
+    def render(self, task: Task) -> Text:
+        unit = task.fields["unit"]
+        return Text(f"{task.completed:g}/{task.total:g} {unit}" if unit else f"{task.percentage:.0f} %")
 
 
 @contextmanager
@@ -47,12 +64,12 @@ def bar(show: bool, unit: str) -> Iterator[Bars]:
 
 
 @contextmanager
-def whole(description: str, total: float, show: bool = True) -> Iterator[tuple[Progress, TaskID]]:
+def whole(description: str, total: float) -> Iterator[tuple[Progress, TaskID]]:
     """One bar for work of many pieces, whose own bars stand below it for as long as they last."""
-    with _progress(show) as progress:
+    with _progress(True) as progress:
         before = _whole.set(progress)
         try:
-            yield progress, progress.add_task(description, total=total, count="")
+            yield progress, progress.add_task(description, total=total, unit="")
         finally:
             _whole.reset(before)
 
@@ -72,7 +89,7 @@ def _progress(show: bool) -> Progress:
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
-        TextColumn("{task.fields[count]}"),
+        _Count(),
         TimeElapsedColumn(),
         TextColumn("left"),
         TimeRemainingColumn(),

@@ -80,12 +80,12 @@ def test_sensitivity_of_maps_is_the_derivative(pca: xr.Dataset, monkeypatch: pyt
 
 def test_sensitivity_of_maps_to_orientation_and_bad_sizes(pca: xr.Dataset) -> None:
     learned = learn(LinearNetwork(1, scale=0.1), Phase(pca.variance.values, 50), [50])
-    shown = fechner.Grating(size=8, pixels_per_degree=8.0, radius=0.4)
+    shown = fechner.stimuli.Grating(size=8, pixels_per_degree=8.0, radius=0.4)
     found = readouts.sensitivity_of_maps(learned, pca, shown, "orientation", [0.0, 45.0, 90.0], {"phase": 4})
     assert found.shape == (1, 3, 4)
     assert (found > 0).all()
     with pytest.raises(FechnerError, match="the stimulus has 100 pixels, the patches 64"):
-        readouts.sensitivity_of_maps(learned, pca, fechner.Grating(size=10), "orientation", [0.0], {})
+        readouts.sensitivity_of_maps(learned, pca, fechner.stimuli.Grating(size=10), "orientation", [0.0], {})
     with pytest.raises(FechnerError, match="unknown parameter"):
         readouts.sensitivity_of_maps(learned, pca, shown, "hue", [0.0], {})
 

@@ -10,9 +10,10 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from fechner import FechnerError, Grating, HuePatch
+from fechner import FechnerError
 from fechner.learning import Erasure, Exposure, Flips, Perceptron, Task, learn_labels, sinusoidal
 from fechner.learning.supervised import _draws
+from fechner.stimuli import Grating, HuePatch
 
 STIMULUS = Grating(size=12, channels=1, pixels_per_degree=12.0, spatial_frequency=3.0, radius=0.45, edge=0.2)
 SMALL = Task(STIMULUS, classes=6, average={"phase": 3})

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from fechner import FechnerError, Network, load
-from fechner.networks import blocks, select, tap, trace
+from fechner import FechnerError, load
+from fechner.networks import Network, blocks, select, tap, trace
 
 
 class Odd(nn.Module):

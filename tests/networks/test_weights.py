@@ -11,7 +11,8 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from fechner import FechnerError, load, shuffle
+from fechner import FechnerError, load
+from fechner.networks import shuffle
 from fechner.networks.weights import fit
 
 

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 from torchvision.models import VisionTransformer
 
-from fechner import FechnerError, Gabor, Network, load, sensitivity
-from fechner.networks import tap
+from fechner import FechnerError, Gabor, load, sensitivity
+from fechner.networks import Network, tap
 from fechner.stimuli import Family
 
 GABOR = Gabor(size=48, pixels_per_degree=21.4)

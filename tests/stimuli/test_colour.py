@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from skimage import color
 
 import fechner
-from fechner import FechnerError, HuePatch, LChPatch, SpectralPatch
-from fechner.stimuli import parameters
+from fechner import FechnerError
+from fechner.stimuli import HuePatch, LChPatch, SpectralPatch, parameters
 from fechner.stimuli.colour import colour_matching
 
 

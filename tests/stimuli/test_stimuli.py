@@ -10,8 +10,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fechner import FechnerError, Gabor, Grating, GratingInNoise, OrientedNoise, Stimulus
-from fechner.stimuli import STIMULI, parameters, stimulus
+from fechner import FechnerError, Gabor, Stimulus
+from fechner.stimuli import STIMULI, Grating, GratingInNoise, OrientedNoise, parameters, stimulus
 from fechner.stimuli.apertures import aperture
 from fechner.stimuli.base import Length, render
 

@@ -7,7 +7,8 @@ import pytest
 import torch
 from skimage import color
 
-from fechner import FechnerError, Grating
+from fechner import FechnerError
+from fechner.stimuli import Grating
 from fechner.training import Condition, view
 from fechner.training.condition import attenuate
 

@@ -16,7 +16,7 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from fechner import FechnerError, Gabor, results, sensitivity
-from fechner.training.recording import RecordSensitivity
+from fechner.training import RecordSensitivity
 
 GABOR = Gabor(size=16, pixels_per_degree=16 / 2.24)
 SETTINGS: dict[str, Any] = {"values": 6, "average": {"phase": 2}, "layers": "all"}

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from fechner import Grating
+from fechner.stimuli import Grating
 from fechner.training import view
 
 SIZE = 32

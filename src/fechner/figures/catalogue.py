@@ -60,77 +60,79 @@ class Recipe:
 
 FIGURES = {
     "fig1": Recipe(
-        "Figure 1: what efficient coding predicts",
-        "How often each orientation occurs in photographs (a), and the sensitivity (b) and thresholds (c) that an efficient "
-        "code would have: Fisher information J ∝ p^q under independent Gaussian noise, for three exponents q.",
-        1,
-        fig1.PROFILES,
-        fig1.compute,
-        fig1.draw,
-        fig1.claims,
-        {"*": "With few photographs, or with photographs of few kinds of scene, the density is uncertain."},
-        ("orientation",),
+        title="Figure 1: what efficient coding predicts",
+        caption="How often each orientation occurs in photographs (a), and the sensitivity (b) and thresholds (c) that an "
+        "efficient code would have: Fisher information J ∝ p^q under independent Gaussian noise, for three exponents q.",
+        share=1,
+        profiles=fig1.PROFILES,
+        compute=fig1.compute,
+        draw=fig1.draw,
+        claims=fig1.claims,
+        why_not={"*": "With few photographs, or with photographs of few kinds of scene, the density is uncertain."},
+        densities=("orientation",),
     ),
     "fig2": Recipe(
-        "Figure 2: sensitivity to orientation",
-        "Human data and the density of orientation in photographs (a), the stimulus and its derivative (b), and relative "
-        "sensitivity √D / mean √D of every block, coloured by depth: pretrained, at initialisation, and with shuffled "
-        "weights (c). The supplement shows controls, and what a Gabor cut at the border does.",
-        13,
-        fig2.PROFILES,
-        fig2.compute,
-        fig2_draw.draw,
-        fig2_claims.claims,
-        {
+        title="Figure 2: sensitivity to orientation",
+        caption="Human data and the density of orientation in photographs (a), the stimulus and its derivative (b), and "
+        "relative sensitivity √D / mean √D of every block, coloured by depth: pretrained, at initialisation, and with "
+        "shuffled weights (c). The supplement shows controls, and what a Gabor cut at the border does.",
+        share=13,
+        profiles=fig2.PROFILES,
+        compute=fig2.compute,
+        draw=fig2_draw.draw,
+        claims=fig2_claims.claims,
+        why_not={
             "*-early-pretrained": "Not tested: a few broad filters change fastest half-way between the orientations that "
             "they prefer, so that obliques can win in early layers.",
             "*-late-*": "Three or five seeds make wide intervals.",
             "*-over-*": "Few seeds or photographs make wide intervals.",
             "*-follows*": "The density of few photographs is uncertain.",
         },
-        ("orientation",),
+        densities=("orientation",),
     ),
     "fig3": Recipe(
-        "Figure 3: sensitivity to hue",
-        "Uniform patches of every hue, how often hues occur in photographs beside a proxy of human sensitivity, and "
+        title="Figure 3: sensitivity to hue",
+        caption="Uniform patches of every hue, how often hues occur in photographs beside a proxy of human sensitivity, and "
         "relative sensitivity of every block to hue, pretrained, at initialisation, and with shuffled weights.",
-        9,
-        fig3.PROFILES,
-        fig3.compute,
-        fig3_draw.draw,
-        fig3.claims,
-        {
-            "*": "HSV hue is not smooth: RGB has kinks at every 60°, which pixels and early layers show as peaks whatever "
-            "photographs hold. The paper measured ResNet18, on all of ImageNet."
+        share=9,
+        profiles=fig3.PROFILES,
+        compute=fig3.compute,
+        draw=fig3_draw.draw,
+        claims=fig3.claims,
+        why_not={
+            "*-init": "Three seeds make wide intervals, and the density of few photographs is uncertain.",
+            "*-shuffled": "Three seeds make wide intervals, and the density of few photographs is uncertain.",
+            "*": "The paper measured ResNet18. The path of HSV hue has a corner at every 60°, where the derivative jumps, "
+            "which no density in photographs has.",
         },
-        ("hue",),
+        densities=("hue",),
     ),
     "fig5": Recipe(
-        "Figure 5: linear networks",
-        "Linear networks that reconstruct natural patches (a) learn principal components in the order of their variance (b; "
-        "dotted: theory). Threshold for spatial frequency (c), acuity along learning beside that of children (d), and the "
-        "step at which each component is learned against theory (e).",
-        10,
-        fig5.PROFILES,
-        fig5.compute,
-        fig5_draw.draw,
-        fig5_claims.claims,
-        {
-            "*": "The quick profile stops the deeper networks before the components of least variance are learned; the "
-            "published plot of acuity shows its square."
+        title="Figure 5: linear networks",
+        caption="Linear networks that reconstruct natural patches (a) learn principal components in the order of their "
+        "variance (b; dotted: theory). Threshold for spatial frequency (c), acuity along learning beside that of children "
+        "(d), and the step at which each component is learned against theory (e).",
+        share=10,
+        profiles=fig5.PROFILES,
+        compute=fig5.compute,
+        draw=fig5_draw.draw,
+        claims=fig5_claims.claims,
+        why_not={
+            "fig5-acuity": "The published plot shows the square of acuity.",
+            "fig5-order-*": "The quick profile stops the deeper networks before the components of least variance are learned.",
         },
     ),
     "fig6": Recipe(
-        "Figure 6: learning under supervision",
-        "A ReLU network learns to label orientation. Density and information of the labels (a); relative sensitivity of the "
-        "first layer, orientation × step, with its final profile: informative orientations under uniform inputs (b), "
+        title="Figure 6: learning under supervision",
+        caption="A ReLU network learns to label orientation. Density and information of the labels (a); relative sensitivity "
+        "of the first layer, orientation × step, with its final profile: informative orientations under uniform inputs (b), "
         "frequent ones without noise (c), and frequent ones at equal total information (d), for each definition of noise.",
-        14,
-        fig6.PROFILES,
-        fig6.compute,
-        fig6_draw.draw,
-        fig6_claims.claims,
-        {
+        share=14,
+        profiles=fig6.PROFILES,
+        compute=fig6.compute,
+        draw=fig6_draw.draw,
+        claims=fig6_claims.claims,
+        why_not={
             "fig6-d-erasure": "Theory predicts no preference here: labels that are dropped leave a gradient in proportion to "
             "density × signal, which balanced erasure makes equal everywhere.",
             "*hysteresis*": "Not tested: a network that is large for its task may overwrite what it learned first.",
@@ -139,16 +141,16 @@ FIGURES = {
         },
     ),
     "trained": Recipe(
-        "Networks trained on manipulated images",
-        "The causal test: networks trained on CIFAR-10 upright and rotated, what rotation did to relative sensitivity, layer "
-        "by layer, and by how much curves are turned. Sensitivity along training, layers × time. Networks trained on images "
-        "whose hue is shifted.",
-        1,
-        trained.PROFILES,
-        trained.compute,
-        trained_draw.draw,
-        trained_claims.claims,
-        {
+        title="Networks trained on manipulated images",
+        caption="The causal test: networks trained on CIFAR-10 upright and rotated, what rotation did to relative "
+        "sensitivity, layer by layer, and by how much curves are turned. Sensitivity along training, layers × time. "
+        "Networks trained on images whose hue is shifted.",
+        share=1,
+        profiles=trained.PROFILES,
+        compute=trained.compute,
+        draw=trained_draw.draw,
+        claims=trained_claims.claims,
+        why_not={
             "*-shift-*hue*": "HSV hue has kinks at every 60° that do not turn with the images.",
             "*": "Two or three trainings make wide intervals, and a single one leaves out how trainings differ.",
         },

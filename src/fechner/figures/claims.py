@@ -9,7 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+
+from fechner.interval import t_half_width
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class Claim:
 
 def t_interval(values: npt.NDArray[np.float64]) -> tuple[float, float, float]:
     """Mean of a few independent values, such as seeds, with its 95 % t-interval."""
-    mean, half = values.mean(), stats.t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))
+    mean, half = values.mean(), t_half_width(values)
     return float(mean), float(mean - half), float(mean + half)
 
 

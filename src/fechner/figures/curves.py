@@ -15,24 +15,25 @@ from fechner.figures.style import DEPTH
 
 def draw(dataset: xr.Dataset, axes: Axes) -> list[Line2D]:
     """Relative sensitivity against the parameter, one line a layer; the pixels are dashed. Returns the lines."""
-    along = str(dataset.attrs["along"])
-    x = dataset[along]
-    period = circular.PERIODS.get(along)
-    lines = []
-    for i in range(dataset.sizes["layer"]):
-        layer = dataset.isel(layer=i)
-        y = layer.relative_sensitivity.values
-        xs, ys = x.values, y
-        if period is not None:
-            xs, ys = circular.around(xs, ys, period)
-        pixels = str(layer.layer.values) == "input"
-        colour = "0.5" if pixels else mpl.colormaps[DEPTH](float(layer.depth) * 0.95)
-        lines += axes.plot(xs, ys, color=colour, ls="--" if pixels else "-", zorder=3 if pixels else 2, lw=1)
-    if period is not None:
-        circular_ticks(axes, along)
-    axes.set_xlabel(f"{along.replace('_', ' ')} ({x.attrs['units']})")
+    lines = draw_layers(dataset.relative_sensitivity, axes)
     axes.set_ylabel("relative sensitivity")
     axes.set_ylim(bottom=0)
+    return lines
+
+
+def draw_layers(values: xr.DataArray, axes: Axes) -> list[Line2D]:
+    """Values (layer, parameter) against the parameter, one line a layer; the pixels are dashed. Returns the lines."""
+    along = str(values.dims[1])
+    x, ys, period = values[along].values, values.values, circular.PERIODS.get(along)
+    if period is not None:
+        x, ys = circular.around(x, ys, period)
+        circular_ticks(axes, along)
+    lines = []
+    for y, name, depth in zip(ys, values.layer.values, values.depth.values, strict=True):
+        pixels = str(name) == "input"
+        colour = "0.5" if pixels else mpl.colormaps[DEPTH](float(depth) * 0.95)
+        lines += axes.plot(x, y, color=colour, ls="--" if pixels else "-", zorder=3 if pixels else 2, lw=1)
+    axes.set_xlabel(f"{along.replace('_', ' ')} ({values[along].attrs['units']})")
     return lines
 
 

@@ -10,12 +10,12 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from fechner import circular, results
+from fechner import results
 from fechner.errors import FechnerError
 from fechner.figures import comparison, curves, density
 from fechner.figures.catalogue import FIGURES
 from fechner.figures.style import DEPTH, HUMAN, PRIOR, new_figure, style
-from fechner.sensitivity.curves import relative_to_mean
+from fechner.sensitivity.curves import evenly, relative_to_mean
 
 
 def draw(dataset: xr.Dataset) -> Figure:
@@ -68,27 +68,20 @@ def _sensitivity(dataset: xr.Dataset, axes: Axes) -> None:
 
 def _difference(dataset: xr.Dataset) -> Figure:
     """Difference curves, and the shift of every layer."""
-    along = str(dataset.attrs["along"])
-    units = dataset[along].attrs["units"]
     figure = new_figure(7.2, 2.6)
     left, right = figure.subplots(1, 2)
     layers = dataset.isel(layer=np.flatnonzero(dataset.layer.values != "input"))
-    count = layers.sizes["layer"]
-    for i in range(count):
-        x, y = circular.around(layers[along].values, layers.difference[i].values, circular.PERIODS[along])
-        left.plot(x, y, color=mpl.colormaps[DEPTH](float(layers.depth[i]) * 0.95), lw=1)
+    curves.draw_layers(layers.difference, left)
     left.axhline(0, color="0.8", lw=0.6, zorder=0)
-    curves.circular_ticks(left, along)
-    left.set_xlabel(f"{along.replace('_', ' ')} ({units})")
     left.set_ylabel("Δ relative sensitivity")
     left.set_title("manipulated − upright")
     curves.depth_bar(left)
-    place = np.arange(count)
+    place = np.arange(layers.sizes["layer"])
     shift, low, high = (layers[n].values for n in ("shift", "shift_low", "shift_high"))
     right.errorbar(place, shift, [shift - low, high - shift], fmt="o", ms=3, lw=0.8, color=PRIOR)
     right.set_xticks(place, layers.layer.values, rotation=90)
     right.axhline(0, color="0.8", lw=0.6, zorder=0)
-    right.set_ylabel(f"shift ({units})")
+    right.set_ylabel(f"shift ({layers['shift'].attrs['units']})")
     right.set_title("shift that aligns the two")
     return figure
 
@@ -112,10 +105,7 @@ def _training(dataset: xr.Dataset) -> Figure:
         return figure
     along = str(dataset.attrs["along"])
     last = recorded.isel(layer=-1)
-    others = [d for d in last.dims if d not in (time, along)]
-    # Nuisance values of high sensitivity count no more than others.
-    even = (last / last.mean(along)).mean(others).transpose(time, along)
-    _steps(even, along, right)
+    _steps(evenly(last, time, along), along, right)
     right.set_title(f"layer {last.layer.item()}")
     return figure
 

@@ -15,7 +15,7 @@ from fechner import human
 from fechner.figures import curves, density
 from fechner.figures.fig2_claims import ratio
 from fechner.figures.parts import CONTROLS, MAIN, density_of, layers_only, networks, select
-from fechner.figures.style import LABELS, STATES, new_figure, style
+from fechner.figures.style import LABELS, STATES, letter, new_figure, style
 
 
 def draw(dataset: xr.Dataset) -> dict[str, Figure]:
@@ -215,8 +215,3 @@ def same_height(row: Sequence[Axes]) -> None:
         axes.set_ylim(0, top)
         if height > top:
             axes.text(0.02, 0.98, f"peaks up to {height:.1f}", transform=axes.transAxes, va="top", fontsize=6)
-
-
-def letter(axes: Axes, name: str) -> None:
-    """The panel's letter."""
-    axes.annotate(name, (0, 1), (-28, 8), "axes fraction", textcoords="offset points", fontweight="bold", fontsize=10)

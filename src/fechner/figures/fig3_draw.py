@@ -13,10 +13,10 @@ from matplotlib.figure import Figure
 from fechner import circular, human
 from fechner.comparison import compare
 from fechner.figures import curves, density
-from fechner.figures.fig2_draw import draw_state, letter, same_height
+from fechner.figures.fig2_draw import draw_state, same_height
 from fechner.figures.fig3 import ROTATION
 from fechner.figures.parts import RANDOM, density_of, layers_only, networks, select, third
-from fechner.figures.style import HUMAN, LABELS, PRIOR, STATES, new_figure, style
+from fechner.figures.style import HUMAN, LABELS, PRIOR, STATES, letter, new_figure, style
 
 CHECKPOINTS = ("#0072B2", "#D55E00", "#CC79A7", "#56B4E9")
 

@@ -11,10 +11,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from fechner import human
-from fechner.figures.fig2_draw import letter
 from fechner.figures.fig5 import CRITERION, LABELS, NETWORKS, SIZE
 from fechner.figures.fig5_claims import acuities, elbows, thresholds
-from fechner.figures.style import new_figure, style
+from fechner.figures.style import letter, new_figure, style
 from fechner.learning import theory
 
 SHOWN = (1, 2, 4, 8, 16, 32, 64, 256)

@@ -14,10 +14,11 @@ from matplotlib.ticker import NullLocator
 from scipy import stats
 
 from fechner.figures import fig6_claims
-from fechner.figures.fig2_draw import letter
+from fechner.figures.curves import circular_ticks
 from fechner.figures.fig6 import FREQUENT, LABELS, LAYER
 from fechner.figures.fig6_sequels import BURST
-from fechner.figures.style import new_figure, style
+from fechner.figures.style import letter, new_figure, style
+from fechner.interval import t_half_width
 
 COLOURS = {"published": "#E69F00", "erasure": "#0072B2", "flips": "#CC79A7"}
 THEORY, FINAL = "#D55E00", "#5E3C99"
@@ -104,7 +105,7 @@ def draw_condition(dataset: xr.Dataset, condition: str, image: Axes, profile: Ax
     image.set_yticks(ORIENTATIONS)
     image.set_ylim(0, 180)
     final = closed(one.relative_sensitivity.isel(step=-1).values)
-    middle, half = final.mean(0), interval(final)
+    middle, half = final.mean(0), t_half_width(final)
     profile.fill_betweenx(circular_x(dataset), middle - half, middle + half, color=FINAL, alpha=0.3, lw=0)
     profile.plot(middle, circular_x(dataset), color=FINAL)
     expected = one.effective_density.isel(exposure=0).values
@@ -179,7 +180,7 @@ def draw_burst(dataset: xr.Dataset, axes: Axes) -> None:
     """Effect of one step between 15° and 45° on the final preference for them, by the time of the step."""
     times, effects = fig6_claims.burst_effects(dataset)
     axes.plot(times, effects, ".", color="0.6", ms=3)
-    axes.errorbar(times, effects.mean(1), interval(effects.T), color="#0072B2", marker="o", ms=3, capsize=2)
+    axes.errorbar(times, effects.mean(1), t_half_width(effects.T), color="#0072B2", marker="o", ms=3, capsize=2)
     axes.axhline(0, color="0.8", lw=0.6, zorder=0)
     axes.set_xlabel("step of the burst")
     axes.set_ylabel("effect in the end (log ratio)")
@@ -198,7 +199,7 @@ def draw_starvation(dataset: xr.Dataset, axes: Axes) -> None:
         ]
     )
     axes.errorbar(
-        (edges[1:] + edges[:-1]) / 2, means.mean(0), interval(means), color="#0072B2", marker="o", ms=3, capsize=2
+        (edges[1:] + edges[:-1]) / 2, means.mean(0), t_half_width(means), color="#0072B2", marker="o", ms=3, capsize=2
     )
     axes.set_ylim(-0.6, 1.05)
     axes.set_xlabel("accuracy reached")
@@ -281,25 +282,14 @@ def closed(curve: np.ndarray) -> np.ndarray:
     return np.concatenate([curve, curve[..., :1]], -1)
 
 
-def interval(values: np.ndarray) -> np.ndarray:
-    """Half of the 95 % t-interval of the mean over seeds, the first axis."""
-    n = len(values)
-    return (
-        np.asarray(stats.t.ppf(0.975, n - 1) * values.std(0, ddof=1) / np.sqrt(n))
-        if n > 1
-        else np.full(values.shape[1:], np.nan)
-    )
-
-
 def band(axes: Axes, x: np.ndarray, values: np.ndarray, colour: str, label: str) -> None:
     """Mean over seeds with its 95 % interval."""
-    mean, half = values.mean(0), interval(values)
+    mean, half = values.mean(0), t_half_width(values)
     axes.fill_between(x, mean - half, mean + half, color=colour, alpha=0.25, lw=0)
     axes.plot(x, mean, color=colour, label=label)
 
 
 def orientation_axis(axes: Axes) -> None:
-    """Ticks every 45 degrees."""
-    axes.set_xlim(0, 180)
-    axes.set_xticks(ORIENTATIONS)
+    """The half circle, every 45 degrees."""
+    circular_ticks(axes, "orientation")
     axes.set_xlabel("orientation (degree)")

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
@@ -44,6 +45,11 @@ def new_figure(width: float, height: float) -> Figure:
     figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
     return figure
+
+
+def letter(axes: Axes, name: str) -> None:
+    """The panel's letter."""
+    axes.annotate(name, (0, 1), (-28, 8), "axes fraction", textcoords="offset points", fontweight="bold", fontsize=10)
 
 
 def write(figure: Figure, path: Path, formats: tuple[str, ...] = ("svg", "png")) -> list[Path]:

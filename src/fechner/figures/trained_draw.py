@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
@@ -16,8 +15,7 @@ from matplotlib.figure import Figure
 from fechner import circular
 from fechner.figures import curves as curves_figure
 from fechner.figures import density as density_figure
-from fechner.figures.fig2_draw import letter
-from fechner.figures.style import DEPTH, new_figure, style
+from fechner.figures.style import letter, new_figure, style
 from fechner.figures.trained import (
     HUE,
     ROTATED,
@@ -58,7 +56,7 @@ def draw_rotated(dataset: xr.Dataset) -> Figure:
                 prior = density(dataset, "orientation", turned)
                 if prior is not None:
                     density_figure.backdrop(prior, axes)
-                draw_layers(found, found.relative_sensitivity.sel(state=state), axes)
+                curves_figure.draw_layers(found.relative_sensitivity.sel(state=state), axes)
                 axes.axhline(1, color="0.6", lw=0.6, zorder=1)
                 condition = ROTATED if turned else UPRIGHT
                 correct = _accuracy(dataset, network, condition)
@@ -68,7 +66,7 @@ def draw_rotated(dataset: xr.Dataset) -> Figure:
             row[0].set_ylabel("relative sensitivity")
             row[1].sharey(row[0])
             row[1].tick_params(labelleft=False)
-            draw_layers(found, found.difference, row[2])
+            curves_figure.draw_layers(found.difference, row[2])
             row[2].axhline(0, color="0.6", lw=0.6, zorder=1)
             row[2].set_title(f"rotated − upright\n{_pairs(found)}")
             draw_shifts(dataset, network, (ROTATED, TURNED), row[3])
@@ -76,16 +74,6 @@ def draw_rotated(dataset: xr.Dataset) -> Figure:
         for axes, name in zip(grid[0], "abcd", strict=True):
             letter(axes, name)
     return figure
-
-
-def draw_layers(found: xr.Dataset, values: xr.DataArray, axes: Axes) -> None:
-    """A line a layer, coloured by depth."""
-    along = str(found.attrs["along"])
-    for i, depth in enumerate(np.linspace(0, 1, found.sizes["layer"])):
-        x, y = circular.around(found[along].values, values.isel(layer=i).values, circular.PERIODS[along])
-        axes.plot(x, y, color=mpl.colormaps[DEPTH](depth * 0.95), lw=1)
-    curves_figure.circular_ticks(axes, along)
-    axes.set_xlabel(f"{along} (degree)")
 
 
 def draw_shifts(dataset: xr.Dataset, network: str, conditions: tuple[str, ...], axes: Axes) -> None:
@@ -171,13 +159,13 @@ def draw_hue(dataset: xr.Dataset, hue: xr.Dataset) -> Figure:
             prior = density(dataset, "hue", turned)
             if prior is not None:
                 density_figure.backdrop(prior, axes)
-            draw_layers(found, found.relative_sensitivity.sel(state=state), axes)
+            curves_figure.draw_layers(found.relative_sensitivity.sel(state=state), axes)
             axes.set_title(f"{network if not turned else 'images'}\n{title}")
         row[0].set_ylabel("relative sensitivity\n(green: hues of the images)")
         row[1].sharey(row[0])
         row[1].tick_params(labelleft=False)
         row[0].set_ylim(bottom=0)
-        draw_layers(found, found.difference, row[2])
+        curves_figure.draw_layers(found.difference, row[2])
         row[2].axhline(0, color="0.6", lw=0.6, zorder=1)
         row[2].set_title(f"shifted − upright\n{_pairs(found)}")
         draw_shifts(hue, network, (HUE,), row[3])

@@ -3,74 +3,21 @@
 from __future__ import annotations
 
 import itertools
-import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import xarray as xr
-from scipy import stats
 
 from fechner import circular, human
 from fechner.figures import fig5, fig6, trained
 from fechner.figures.parts import OF_DENSITY, density_of
 from fechner.figures.style import LABELS
-from fechner.sensitivity.curves import relative_to_mean
+from fechner.interval import t_half_width
+from fechner.report.chart import Array, Chart, Curve
+from fechner.sensitivity.curves import evenly, relative_to_mean
 
-Array = npt.NDArray[np.floating]
-RELATIVE = "√D / mean √D"
 SHOWN_COMPONENTS = 150
-
-
-@dataclass(frozen=True)
-class Curve:
-    """One curve (value,), or one a step (step, value), with its interval; `key` says what is chosen in each control."""
-
-    key: tuple[str, ...]
-    y: Array
-    low: Array | None = None
-    high: Array | None = None
-    steps: Array | None = None
-
-
-@dataclass(frozen=True)
-class Chart:
-    """Curves over the same parameter, one of which is shown at a time, over references that stay."""
-
-    title: str
-    along: str
-    units: str
-    x: Array
-    controls: tuple[str, ...]
-    curves: tuple[Curve, ...]
-    references: tuple[tuple[str, Array, Array], ...] = ()
-    y_label: str = RELATIVE
-    interval: str = ""
-    step_name: str = "step"
-    notes: tuple[str, ...] = ()
-
-    def record(self) -> dict[str, Any]:
-        """As JSON holds it: numbers of four digits."""
-        return {
-            "title": self.title,
-            "x": _digits(self.x),
-            "xLabel": f"{self.along.replace('_', ' ')}" + (f" ({self.units})" if self.units not in ("", "1") else ""),
-            "yLabel": self.y_label,
-            "period": circular.PERIODS.get(self.along),
-            "logarithmic": self.along in ("component", "spatial_frequency"),
-            "controls": self.controls,
-            "stepName": self.step_name,
-            "interval": self.interval,
-            "curves": [
-                {"key": c.key, "y": _digits(c.y)}
-                | ({"low": _digits(c.low), "high": _digits(c.high)} if c.low is not None and c.high is not None else {})
-                | ({"steps": _digits(c.steps)} if c.steps is not None else {})
-                for c in self.curves
-            ],
-            "references": [{"name": name, "x": _digits(x), "y": _digits(y)} for name, x, y in self.references],
-        }
 
 
 def charts(dataset: xr.Dataset, densities: Sequence[xr.Dataset] = ()) -> list[Chart]:
@@ -122,9 +69,7 @@ def _layers(dataset: xr.Dataset, references: tuple[Any, ...], notes: tuple[str, 
     network = dataset.attrs.get("network", "")
     return Chart(
         f"Layers of {network}" if network else "Networks, their states and layers",
-        along,
-        dataset[along].attrs["units"],
-        dataset[along].values,
+        *_axis(dataset),
         (*controls, "layer"),
         tuple(curves),
         references,
@@ -143,19 +88,14 @@ def _difference(dataset: xr.Dataset) -> Chart:
             enumerate(dataset.layer.values), enumerate(dataset.state.values)
         )
     ]
-    return Chart(
-        "Layers", along, dataset[along].attrs["units"], dataset[along].values, ("layer", "state"), tuple(curves)
-    )
+    return Chart("Layers", *_axis(dataset), ("layer", "state"), tuple(curves))
 
 
 def _over_seeds(sensitivity: xr.DataArray, along: str) -> tuple[Array, Array | None, Array | None]:
     """Mean and 95 % t-interval over seeds of relative sensitivity (step, value)."""
     relative = relative_to_mean(np.sqrt(sensitivity.transpose("seed", "step", along).values.astype(float)))
-    mean, count = relative.mean(0), len(relative)
-    if count < 2:
-        return mean, None, None
-    half = stats.t.ppf(0.975, count - 1) * relative.std(0, ddof=1) / np.sqrt(count)
-    return mean, mean - half, mean + half
+    mean, half = relative.mean(0), t_half_width(relative)
+    return (mean, mean - half, mean + half) if len(relative) > 1 else (mean, None, None)
 
 
 def _labels(dataset: xr.Dataset, references: tuple[Any, ...], notes: tuple[str, ...]) -> Chart:
@@ -176,9 +116,7 @@ def _labels(dataset: xr.Dataset, references: tuple[Any, ...], notes: tuple[str, 
     )
     return Chart(
         "Along learning",
-        along,
-        dataset[along].attrs["units"],
-        dataset[along].values,
+        *_axis(dataset),
         ("layer",),
         tuple(curves),
         shown or references,
@@ -245,21 +183,23 @@ def _recorded(dataset: xr.Dataset, references: tuple[Any, ...]) -> Chart:
         one = dataset.sensitivity_recorded.isel(layer=i).dropna("epoch", how="all")
         if str(one.layer.values) == "input":
             continue
-        # Nuisance values of high sensitivity count no more than others.
-        even = (one / one.mean(along)).mean([d for d in one.dims if d not in ("epoch", along)])
-        y = relative_to_mean(np.sqrt(even.transpose("epoch", along).values.astype(float)))
+        y = relative_to_mean(np.sqrt(evenly(one, "epoch", along).values.astype(float)))
         key = tuple(str(one[c].values) for c in (*controls, "layer"))
         curves.append(Curve(key, y, steps=one.epoch.values.astype(float)))
     return Chart(
         "Step through training",
-        along,
-        dataset[along].attrs["units"],
-        dataset[along].values,
+        *_axis(dataset),
         (*controls, "layer"),
         tuple(curves),
         references,
         step_name="epoch",
     )
+
+
+def _axis(dataset: xr.Dataset) -> tuple[str, str, Array]:
+    """The parameter of a result, its units and its values."""
+    along = str(dataset.attrs["along"])
+    return along, dataset[along].attrs["units"], dataset[along].values
 
 
 _REFERENCE = "density in {}"
@@ -296,14 +236,3 @@ def _relative(prior: xr.Dataset) -> tuple[Array, Array]:
 
 def _label(value: object) -> str:
     return LABELS.get(str(value), str(value))
-
-
-def _digits(values: Array) -> list[Any]:
-    """Nested lists of numbers of four digits; what is not finite becomes null."""
-    rounded = np.vectorize(lambda v: float(f"{v:.4g}") if np.isfinite(v) else None, otypes=[object])(values)
-    return rounded.tolist()
-
-
-def as_json(found: Sequence[Chart]) -> str:
-    """All charts of a page, safe inside a script element."""
-    return json.dumps([c.record() for c in found], ensure_ascii=False).replace("</", "<\\/")

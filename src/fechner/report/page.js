@@ -40,6 +40,7 @@ class Explorer {
   }
 
   choose(first = false) {
+    const selects = this.selects.length;
     let left = this.chart.curves;
     this.selects.forEach((select, i) => {
       const options = [...new Set(left.map((c) => c.key[i]))];
@@ -47,7 +48,7 @@ class Explorer {
       select.replaceChildren(...options.map((o) => element("option", { value: o, textContent: o })));
       const last = this.chart.controls[i] === "layer" && first ? options.at(-1) : options[0];
       select.value = options.includes(before) ? before : last;
-      select.parentElement.hidden = this.chart.controls.length > 1 && options.length < 2 && this.chart.curves.every((c) => c.key[i] === options[0]);
+      select.parentElement.hidden = selects > 1 && new Set(this.chart.curves.map((c) => c.key[i])).size < 2;
       left = left.filter((c) => c.key[i] === select.value);
     });
     this.curve = left[0];

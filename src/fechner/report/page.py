@@ -25,7 +25,8 @@ from fechner.figures import style
 from fechner.figures.catalogue import FIGURES
 from fechner.figures.claims import Claim
 from fechner.figures.drawing import draw
-from fechner.report.explore import Chart, as_json, charts
+from fechner.report.chart import Chart, as_json
+from fechner.report.explore import charts
 
 RECORD = (
     "network",

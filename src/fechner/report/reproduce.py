@@ -6,7 +6,7 @@ import multiprocessing
 import os
 import signal
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
@@ -95,14 +95,17 @@ def reproduce(
             finished[name] = share
             bars.update(task, completed=sum(FIGURES[n].share * s for n, s in finished.items()))
 
+        def told(name: str, text: str) -> None:
+            say(f"{name}: {text}")
+
         for feature in dict.fromkeys(f for n in wanted for f in FIGURES[n].densities):
             density(feature, next(iter(runs.values())), again=not resume)
         if jobs == 1 or len(wanted) == 1:
             for name, run in runs.items():
-                _make(name, replace(run, done=partial(done, name)))
+                _make(name, replace(run, done=partial(done, name), say=partial(told, name)))
                 done(name, 1)
         else:
-            _make_at_once(runs, jobs, done, say)
+            _make_at_once(runs, jobs, told, done)
     report([out], out / "index.html", title="Efficient neural codes, reproduced" if "all" in figures else "")
     return results.read(out / wanted[-1] / "data.nc")
 
@@ -114,17 +117,20 @@ def _make(name: str, run: Run) -> None:
     dataset.attrs |= {"profile": run.profile, "seconds": round(time.monotonic() - began, 1)}
     results.save(dataset, run.folder / "data.nc")
     found = redraw(run.folder)
-    run.say(f"{name}: {sum(c.holds for c in found)} of {len(found)} claims hold; see {run.folder / name}.png")
+    run.say(f"{sum(c.holds for c in found)} of {len(found)} claims hold; see {run.folder / name}.png")
 
 
-def _make_at_once(runs: dict[str, Run], jobs: int, done: Any, say: Say) -> None:
+def _make_at_once(
+    runs: dict[str, Run], jobs: int, say: Callable[[str, str], None], done: Callable[[str, float], None]
+) -> None:
     """Figures in processes of their own, each with its share of the cores."""
     context = multiprocessing.get_context("spawn")
     told: Queue[tuple[str, str, Any]] = context.Queue()
     jobs = min(jobs, len(runs))
     with ProcessPoolExecutor(jobs, context, _in_process, (told, jobs)) as pool, _ending(pool):
         futures: list[Future[None]] = [
-            pool.submit(_make_in_process, name, replace(run, say=_silent, done=_nothing)) for name, run in runs.items()
+            pool.submit(_make_in_process, name, replace(run, say=_not_here, done=_not_here))
+            for name, run in runs.items()
         ]
         while True:
             running = [f for f in futures if not f.done()]
@@ -133,7 +139,7 @@ def _make_at_once(runs: dict[str, Run], jobs: int, done: Any, say: Say) -> None:
                 while True:
                     name, what, value = told.get(timeout=0.2)
                     if what == "say":
-                        say(value if str(value).startswith(name) else f"{name}: {value}")
+                        say(name, value)
                     else:
                         done(name, value)
             except Empty:
@@ -184,12 +190,8 @@ def _make_in_process(name: str, run: Run) -> None:
     done(1.0)
 
 
-def _silent(text: str) -> None:
-    """Said by the process that makes the figure."""
-
-
-def _nothing(share: float) -> None:
-    """Told by the process that makes the figure."""
+def _not_here(told: object) -> None:
+    """Stands for what the process that makes the figure puts in its place."""
 
 
 def _checkpoint(given: str) -> tuple[str, str]:

@@ -205,6 +205,15 @@ def relative_to_mean(root: np.ndarray) -> np.ndarray:
     return root / root.mean(-1, keepdims=True)
 
 
+def evenly(sensitivity: xr.DataArray, *kept: str) -> xr.DataArray:
+    """Sensitivity over these dimensions, the last of which is the parameter; all nuisance values count alike.
+
+    Otherwise the spatial frequencies of high sensitivity would hide the others.
+    """
+    others = [d for d in sensitivity.dims if d not in kept]
+    return (sensitivity / sensitivity.mean(kept[-1])).mean(others).transpose(*kept)
+
+
 def _se(samples: np.ndarray) -> np.ndarray:
     n = samples.shape[-1]
     if n < 2:

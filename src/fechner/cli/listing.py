@@ -1,0 +1,58 @@
+"""Commands that show what there is to choose from: networks, layers, stimuli."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import torch
+import typer
+from rich.console import Console
+from rich.table import Table
+
+import fechner
+from fechner.cli import arguments
+from fechner.cli.options import Settings, console, writable
+from fechner.errors import FechnerError
+from fechner.figures import contact_sheet, style
+from fechner.networks import blocks, trace
+from fechner.stimuli import STIMULI, stimulus
+
+
+def networks(pattern: Annotated[str, typer.Argument(help="A glob, such as 'resnet*'.")] = "*") -> None:
+    """List the networks that can be loaded by name."""
+    names = fechner.list_networks(pattern)
+    if not names:
+        raise FechnerError(f"no network matches '{pattern}'; `fechner networks` lists all")
+    for name in names:
+        typer.echo(name)
+
+
+def layers(
+    network: Annotated[str, typer.Argument(metavar="NETWORK", help="A name from `fechner networks`.")],
+    size: Annotated[int, typer.Option(help="Image size in pixels.")] = 224,
+) -> None:
+    """List the layers of NETWORK in execution order; those that --layers blocks takes are marked."""
+    loaded = fechner.load(network, "init")
+    try:
+        found = trace(loaded, torch.rand(1, 3, size, size))
+    except Exception as e:
+        raise FechnerError(f"{network} cannot run on {size} × {size} images: {str(e).splitlines()[0]}") from None
+    marked = {layer.name for layer in blocks(found, loaded)}
+    table = Table("layer", "type", "shape", "blocks")
+    for layer in found:
+        table.add_row(layer.name, layer.kind, "×".join(map(str, layer.shape)), "●" if layer.name in marked else "")
+    Console(width=max(console.width, 100)).print(table)
+
+
+def stimuli(
+    name: Annotated[str | None, typer.Argument(help=f"One of: {', '.join(STIMULI)}; all if left out.")] = None,
+    settings: Settings = None,
+    out: Annotated[Path, typer.Option(help="Figure to write (.png, .svg or .pdf).")] = Path("stimuli.png"),
+) -> None:
+    """Draw a contact sheet: one stimulus with its parameters along rows, or all stimuli at several orientations."""
+    writable(out, out, "--out")
+    sheet = contact_sheet.of_one(stimulus(name, **arguments.fields(settings)), name) if name else contact_sheet.of_all()
+    out.parent.mkdir(parents=True, exist_ok=True)
+    style.write(sheet, out, (out.suffix[1:],))
+    console.print(f"drew {out}")

@@ -1,0 +1,169 @@
+"""Commands that measure: sensitivity of networks, statistics of photographs, and how they compare."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Literal
+
+import torch
+import typer
+from rich.console import Console
+
+import fechner
+from fechner import comparison, processes, results
+from fechner.cli import arguments, tables
+from fechner.cli.options import Device, Seed, Settings, Weights, console, draw, say_skipped, writable
+from fechner.statistics import FEATURES
+from fechner.stimuli import STIMULI, stimulus
+
+
+def sensitivity(
+    network: Annotated[str, typer.Argument(metavar="NETWORK", help="A name from `fechner networks`.")],
+    stimulus_name: Annotated[str, typer.Option("--stimulus", help=f"One of: {', '.join(STIMULI)}.")] = "gabor",
+    along: Annotated[str, typer.Option(help="The stimulus parameter to measure along.")] = "orientation",
+    values: Annotated[str, typer.Option(help="How many values, or the values: 1,2,4,8 or 0.5:0.9:8.")] = "180",
+    average: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=VALUES",
+            help=r"Nuisance parameter to average over, e.g. saturation=0.5:0.9:8 \[default: phase=10 if it has one].",
+        ),
+    ] = None,
+    settings: Settings = None,
+    weights: Weights = "pretrained",
+    layers: Annotated[str, typer.Option(help="all, blocks, or globs separated by commas: 'layer1.*,fc'.")] = "blocks",
+    method: Annotated[
+        Literal["exact", "central", "chord"], typer.Option(help="Derivative, central differences, or chords.")
+    ] = "exact",
+    step: Annotated[float | None, typer.Option(help="Step of central differences, in units of the parameter.")] = None,
+    dtype: Annotated[Literal["float32", "float64"], typer.Option(help="Precision.")] = "float32",
+    batch_size: Annotated[int | None, typer.Option(help=r"Stimuli per pass \[default: from free memory].")] = None,
+    seed: Seed = 0,
+    device: Device = "auto",
+    out: Annotated[Path, typer.Option(help="NetCDF file to write.")] = Path("curves.nc"),
+    figure: Annotated[Path | None, typer.Option(help="Also draw the curves to this .png, .svg or .pdf.")] = None,
+) -> None:
+    """Measure the sensitivity of every layer of NETWORK.
+
+    Under torchrun the stimuli are shared out among its processes, with the same result.
+
+    [bold]Examples[/bold]
+
+      fechner sensitivity efficientnet_lite0 --out curves.nc --figure curves.png
+
+      fechner sensitivity resnet18 --weights init --layers 'layer?' --along spatial_frequency --values 1,2,4,8,16
+
+      torchrun --nproc-per-node 8 -m fechner sensitivity vgg16_bn --layers all --out curves.nc
+    """
+    writable(out, figure)
+    shown, target = stimulus(stimulus_name, **arguments.fields(settings)), arguments.device(device)
+    averaged = (
+        None
+        if average is None
+        else {n: arguments.values(v) for n, v in (arguments.pair(a, "--average") for a in average)}
+    )
+    measured = fechner.sensitivity(
+        fechner.load(network, weights, seed).to(target),
+        shown,
+        along,
+        arguments.values(values),
+        averaged,
+        layers,
+        method=method,
+        step=step,
+        dtype=getattr(torch, dtype),
+        batch_size=batch_size,
+        progress=processes.is_first(),
+        shared=processes.share()[1] > 1,
+    )
+    if not processes.is_first():
+        return
+    measured.attrs["seed"] = seed
+    results.save(measured, out)
+    console.print(tables.of_sensitivity(measured))
+    console.print(f"saved {out}")
+    draw(figure, measured)
+
+
+def statistics(
+    images: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[IMAGES]", help=r"A folder tree, a .tar or a .zip of images \[default: scikit-image's nine]."
+        ),
+    ] = None,
+    feature: Annotated[str, typer.Option(help=f"One of: {', '.join(FEATURES)}.")] = "orientation",
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="Change a setting of the feature, e.g. saturation=0.2."),
+    ] = None,
+    bootstraps: Annotated[int, typer.Option(help="Replicates of the bootstrap over photographs.")] = 1000,
+    seed: Annotated[int, typer.Option(help="Seed of the bootstrap.")] = 0,
+    workers: Annotated[int | None, typer.Option(help=r"Processes that decode \[default: one a core].")] = None,
+    out: Annotated[Path, typer.Option(help="NetCDF file to write.")] = Path("prior.nc"),
+    figure: Annotated[Path | None, typer.Option(help="Also draw the density to this .png, .svg or .pdf.")] = None,
+) -> None:
+    """Measure how often each orientation, hue or spatial frequency occurs in photographs.
+
+    Under torchrun the photographs are shared out among its processes, with the same result.
+
+    [bold]Examples[/bold]
+
+      fechner statistics photographs/ --feature orientation --out prior.nc --figure prior.png
+
+      fechner statistics imagenet.tar --feature hue --set space=cielch --set saturation=0.2
+
+      torchrun --nproc-per-node 8 -m fechner statistics imagenet/train --feature hue --out prior.nc
+    """
+    writable(out, figure)
+    found = fechner.image_statistics(
+        images, feature, bootstraps=bootstraps, seed=seed, workers=workers, **arguments.fields(settings)
+    )
+    if not processes.is_first():
+        return
+    results.save(found, out)
+    skipped = json.loads(found.attrs["skipped"])
+    say_skipped(skipped, out)
+    count = found.attrs["photographs"]
+    note = ": a first look, too few for an estimate of natural statistics" if images is None else ""
+    console.print(f"{feature} in {count} photographs from {found.attrs['images']}{note}")
+    console.print(tables.of_statistics(found))
+    console.print(f"saved {out}")
+    draw(figure, found)
+
+
+def compare(
+    sensitivity_file: Annotated[Path, typer.Argument(metavar="CURVES", help="What `fechner sensitivity` wrote.")],
+    density_file: Annotated[Path, typer.Argument(metavar="PRIOR", help="What `fechner statistics` wrote.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+    bootstraps: Annotated[int, typer.Option(help="Replicates of the bootstrap.")] = 1000,
+    seed: Annotated[int, typer.Option(help="Seed of the bootstrap.")] = 0,
+    out: Annotated[Path | None, typer.Option(help="Also write everything to this NetCDF file.")] = None,
+    figure: Annotated[Path | None, typer.Option(help="Also draw it to this .png, .svg or .pdf.")] = None,
+) -> None:
+    """How far the sensitivity of every layer in CURVES follows the density in PRIOR.
+
+    r is the correlation of √D with the density (and with formulas that stand in for people), q the exponent of J ∝ p^q;
+    intervals of 95 % over nuisance values and photographs.
+
+    [bold]Example[/bold]
+
+      fechner sensitivity efficientnet_lite0 --out curves.nc
+
+      fechner statistics photographs/ --out prior.nc
+
+      fechner compare curves.nc prior.nc --figure comparison.png
+    """
+    writable(out, figure)
+    found = fechner.compare(
+        results.read(sensitivity_file), results.read(density_file), bootstraps=bootstraps, seed=seed
+    )
+    if as_json:
+        typer.echo(json.dumps(comparison.records(found), indent=1, ensure_ascii=False))
+    else:
+        Console(width=max(console.width, 130)).print(tables.of_comparison(found))
+    if out is not None:
+        results.save(found, out)
+        typer.echo(f"saved {out}", err=as_json)
+    draw(figure, found, err=as_json)

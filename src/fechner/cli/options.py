@@ -1,0 +1,50 @@
+"""What several commands share: options, checks before any work, and what is said and drawn at the end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from xarray import Dataset
+
+import fechner
+from fechner import results
+from fechner.errors import FechnerError
+from fechner.figures import style
+
+console = Console()
+
+Device = Annotated[str, typer.Option(help="cpu, cuda, mps, …; auto takes an accelerator if there is one.")]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="NAME=VALUE", help="Change a field of the stimulus, e.g. sigma=0.5."),
+]
+Weights = Annotated[str, typer.Option(help="pretrained, init, shuffled, a torchvision entry, or a weights file.")]
+Seed = Annotated[int, typer.Option(help="Seed of initialisation and shuffling.")]
+
+
+def say_skipped(skipped: dict[str, str], out: Path) -> None:
+    """Which images could not be used."""
+    for name, why in list(skipped.items())[:5]:
+        typer.echo(f"skipped {name}: {why}", err=True)
+    if len(skipped) > 5:
+        typer.echo(f"… and {len(skipped) - 5} more, named in {out}", err=True)
+
+
+def writable(out: Path | None, figure: Path | None, option: str = "--figure") -> None:
+    """Raise `FechnerError` before any work if a result or a figure could not be written."""
+    for path in (out, figure):
+        if path is not None:
+            results.writable(path)
+    if figure is not None and figure.suffix not in (".png", ".svg", ".pdf"):
+        raise FechnerError(f"{option} must end in .png, .svg or .pdf, got '{figure}'")
+
+
+def draw(path: Path | None, found: Dataset, err: bool = False) -> None:
+    """The figure of a result, if one is asked for."""
+    if path is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        style.write(fechner.draw(found), path, (path.suffix[1:],))
+        typer.echo(f"drew {path}", err=err)
