@@ -36,7 +36,8 @@ class Recipe:
         for name in ("learning_rate", "weight_decay"):
             value = getattr(self, name)
             if not (math.isfinite(value) and value >= 0) or (name == "learning_rate" and value == 0):
-                raise FechnerError(f"{name} must be a number above 0, got {value!r}")
+                least = "of at least 0" if name == "weight_decay" else "above 0"
+                raise FechnerError(f"{name} must be a number {least}, got {value!r}")
         if not 0 <= self.label_smoothing < 1:
             raise FechnerError(f"label_smoothing must lie in [0, 1), got {self.label_smoothing!r}")
 
