@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -99,6 +100,8 @@ def _progress(show: bool) -> Progress:
         *columns,
         console=console,
         transient=True,
+        # What is printed stands above the bars; in a file it stays in the file.
+        redirect_stdout=sys.stdout.isatty(),
         disable=not (show and console.is_terminal),
         speed_estimate_period=3600,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -56,7 +57,7 @@ def reproduce(
             resume=resume,
             device=str(arguments.device(device)),
             jobs=jobs,
-            say=typer.echo,
+            say=partial(print, flush=True),
         )
     except KeyboardInterrupt:
         typer.echo(f"\ninterrupted; finished parts are kept in {out}: run again with --resume", err=True)
