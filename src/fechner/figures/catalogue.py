@@ -144,7 +144,8 @@ FIGURES = {
         title="Networks trained on manipulated images",
         caption="The causal test: networks trained on CIFAR-10 upright and rotated, what rotation did to relative "
         "sensitivity, layer by layer, and by how much curves are turned. Sensitivity along training, layers × time. "
-        "Networks trained on images whose hue is shifted.",
+        "Networks trained on images whose hue is shifted. Green: how often values occur in the images, on a scale of its "
+        "own.",
         share=1,
         profiles=trained.PROFILES,
         compute=trained.compute,

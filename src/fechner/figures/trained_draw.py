@@ -64,8 +64,7 @@ def draw_rotated(dataset: xr.Dataset) -> Figure:
                     f"rotated by 45°{correct}\ngreen: images" if turned else f"{_short(network)}\nupright{correct}"
                 )
             row[0].set_ylabel("relative sensitivity")
-            row[1].sharey(row[0])
-            row[1].tick_params(labelleft=False)
+            _share_height(row[0], row[1])
             curves_figure.draw_layers(found.difference, row[2])
             row[2].axhline(0, color="0.6", lw=0.6, zorder=1)
             row[2].set_title(f"rotated − upright\n{_pairs(found)}")
@@ -74,6 +73,14 @@ def draw_rotated(dataset: xr.Dataset) -> Figure:
         for axes, name in zip(grid[0], "abcd", strict=True):
             letter(axes, name)
     return figure
+
+
+def _share_height(one: Axes, other: Axes) -> None:
+    """Both panels as high as the higher one needs."""
+    limits = np.array([one.get_ylim(), other.get_ylim()])
+    other.sharey(one)
+    one.set_ylim(limits[:, 0].min(), limits[:, 1].max())
+    other.tick_params(labelleft=False)
 
 
 def draw_shifts(dataset: xr.Dataset, network: str, conditions: tuple[str, ...], axes: Axes) -> None:
@@ -90,7 +97,11 @@ def draw_shifts(dataset: xr.Dataset, network: str, conditions: tuple[str, ...], 
         turn = np.round((EXPECTED[condition] - shift) / period) * period
         colour = CONDITIONS[condition]
         error = np.abs(np.stack([shift - found.shift_low.values, found.shift_high.values - shift]))
-        axes.errorbar(depth, shift + turn, error, fmt="o", ms=3, lw=0.8, color=colour, label=f"{condition}°")
+        axes.errorbar(depth, shift + turn, error, fmt="o", ms=3, lw=0.8, color=colour)
+        # A legend's markers would pass for layers.
+        if len(conditions) > 1:
+            low = 0.02 + 0.1 * conditions.index(condition)
+            axes.text(0.98, low, f"{condition}°", ha="right", color=colour, fontsize=7, transform=axes.transAxes)
         axes.axhline(EXPECTED[condition], color=colour, ls=":", lw=1, zorder=1)
         highest = max(highest, period)
     axes.set_ylim(-0.35 * highest, 0.75 * highest)
@@ -98,8 +109,6 @@ def draw_shifts(dataset: xr.Dataset, network: str, conditions: tuple[str, ...], 
     axes.set_xlabel("depth")
     axes.set_ylabel("shift (degree)")
     axes.set_title("shift that aligns\n(dotted: expected)")
-    if len(conditions) > 1:
-        axes.legend(loc="lower right", handlelength=0.8, borderpad=0.1)
 
 
 def draw_along(dataset: xr.Dataset) -> Figure:
@@ -162,8 +171,7 @@ def draw_hue(dataset: xr.Dataset, hue: xr.Dataset) -> Figure:
             curves_figure.draw_layers(found.relative_sensitivity.sel(state=state), axes)
             axes.set_title(f"{network if not turned else 'images'}\n{title}")
         row[0].set_ylabel("relative sensitivity\n(green: hues of the images)")
-        row[1].sharey(row[0])
-        row[1].tick_params(labelleft=False)
+        _share_height(row[0], row[1])
         row[0].set_ylim(bottom=0)
         curves_figure.draw_layers(found.difference, row[2])
         row[2].axhline(0, color="0.6", lw=0.6, zorder=1)
