@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import matplotlib as mpl
 import numpy as np
 import xarray as xr
@@ -11,6 +13,9 @@ from matplotlib.lines import Line2D
 
 from fechner import circular
 from fechner.figures.style import DEPTH
+
+# Images of ratios are drawn on a logarithmic scale, from a third to three times.
+RATIOS: Any = {"cmap": "PuOr_r", "vmin": -np.log2(3), "vmax": np.log2(3)}
 
 
 def draw(dataset: xr.Dataset, axes: Axes) -> list[Line2D]:
@@ -37,12 +42,27 @@ def draw_layers(values: xr.DataArray, axes: Axes) -> list[Line2D]:
     return lines
 
 
+def ratio_bar(drawn: ScalarMappable, label: str, axes: Any = None, cax: Axes | None = None) -> None:
+    """The scale of an image of logarithms (base 2) of ratios, drawn in `RATIOS`."""
+    figure = (cax or np.ravel(axes)[0]).figure
+    place: Any = {"cax": cax} if cax else {"ax": axes, "aspect": 30, "pad": 0.01}
+    bar = figure.colorbar(drawn, **place)
+    bar.set_ticks([float(np.log2(v)) for v in (1 / 3, 1 / 2, 1, 2, 3)], labels=["⅓", "½", "1", "2", "3"])
+    bar.set_label(label)
+    bar.outline.set_visible(False)
+
+
 def circular_ticks(axes: Axes, along: str) -> None:
     """All of the circle, with ticks at its quarters (orientation) or thirds (hue and phase)."""
     period = circular.PERIODS[along]
     axes.set_xlim(0, period)
-    axes.set_xticks(np.linspace(0, period, 5 if along == "orientation" else 4))
+    axes.set_xticks(quarters(along))
     axes.set_xticks(np.linspace(0, period, 13), minor=True)
+
+
+def quarters(along: str) -> np.ndarray:
+    """Quarters of the circle of orientation, thirds of others, both ends included."""
+    return np.linspace(0, circular.PERIODS[along], 5 if along == "orientation" else 4)
 
 
 def depth_bar(axes: Axes, *others: Axes) -> None:

@@ -8,9 +8,10 @@ import matplotlib as mpl
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
+from matplotlib.collections import QuadMesh
 from matplotlib.figure import Figure
 
-from fechner import results
+from fechner import circular, results
 from fechner.errors import FechnerError
 from fechner.figures import comparison, curves, density
 from fechner.figures.catalogue import FIGURES
@@ -105,7 +106,7 @@ def _training(dataset: xr.Dataset) -> Figure:
         return figure
     along = str(dataset.attrs["along"])
     last = recorded.isel(layer=-1)
-    _steps(evenly(last, time, along), along, right)
+    curves.ratio_bar(_steps(evenly(last, time, along), along, right), "√D / mean √D", right)
     right.set_title(f"layer {last.layer.item()}")
     return figure
 
@@ -118,24 +119,25 @@ def _labels(dataset: xr.Dataset) -> Figure:
     panels = figure.subplots(1, len(layers), sharey=True, squeeze=False)[0]
     for axes, layer in zip(panels, layers, strict=True):
         mean = dataset.sensitivity.sel(layer=layer).mean("seed")
-        _steps(mean.transpose("step", along), along, axes)
+        drawn = _steps(mean.transpose("step", along), along, axes)
         axes.set_title(layer)
         axes.label_outer()
+    curves.ratio_bar(drawn, "√D / mean √D", panels)
     return figure
 
 
-def _steps(sensitivity: xr.DataArray, along: str, axes: Axes) -> None:
+def _steps(sensitivity: xr.DataArray, along: str, axes: Axes) -> QuadMesh:
     """√D / mean √D as an image, parameter × step or epoch, the first dimension."""
     x, time = sensitivity[along], str(sensitivity.dims[0])
     relative = relative_to_mean(np.sqrt(sensitivity.values.astype(float)))
     drawn = axes.pcolormesh(
-        sensitivity[time], x, np.log2(relative).T, cmap="RdBu_r", vmin=-1, vmax=1, rasterized=True, shading="nearest"
+        sensitivity[time], x, np.log2(relative).T, rasterized=True, shading="nearest", **curves.RATIOS
     )
     axes.set_xlabel(time)
     axes.set_ylabel(f"{along.replace('_', ' ')} ({x.attrs['units']})")
-    figure = axes.figure
-    assert figure is not None
-    figure.colorbar(drawn, ax=axes, label="log₂ of √D / mean √D")
+    if along in circular.PERIODS:
+        axes.set_yticks(curves.quarters(along))
+    return drawn
 
 
 def _components(dataset: xr.Dataset) -> Figure:
@@ -154,7 +156,7 @@ def _components(dataset: xr.Dataset) -> Figure:
         most = np.abs(patch).max()
         cell.imshow(patch, cmap="gray", vmin=-most, vmax=most)
         cell.set_axis_off()
-    right.suptitle("first sixteen, in the order of their variance")
+    right.suptitle("first sixteen, in the order of their variance", fontsize=8)
     return figure
 
 

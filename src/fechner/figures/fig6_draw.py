@@ -14,7 +14,7 @@ from matplotlib.ticker import NullLocator
 from scipy import stats
 
 from fechner.figures import fig6_claims
-from fechner.figures.curves import circular_ticks
+from fechner.figures.curves import RATIOS, circular_ticks, ratio_bar
 from fechner.figures.fig6 import FREQUENT, LABELS, LAYER
 from fechner.figures.fig6_sequels import BURST
 from fechner.figures.style import letter, new_figure, style
@@ -23,8 +23,6 @@ from fechner.interval import t_half_width
 COLOURS = {"published": "#E69F00", "erasure": "#0072B2", "flips": "#CC79A7"}
 THEORY, FINAL = "#D55E00", "#5E3C99"
 ORIENTATIONS = (0, 45, 90, 135, 180)
-# Relative sensitivity is drawn on a logarithmic scale, from a third to three times the mean.
-RANGE = np.log2(3)
 
 
 def draw(dataset: xr.Dataset) -> dict[str, Figure]:
@@ -52,9 +50,7 @@ def draw_main(dataset: xr.Dataset) -> Figure:
             if channel in ("", "published"):
                 letter(image, panel)
                 image.set_ylabel("orientation (degree)")
-        bar = figure.colorbar(drawn, cax=figure.add_subplot(cells[1:, 3]))
-        bar.set_ticks([float(np.log2(v)) for v in (1 / 3, 1 / 2, 1, 2, 3)], labels=["⅓", "½", "1", "2", "3"])
-        bar.set_label("relative sensitivity √D of the first hidden layer")
+        ratio_bar(drawn, "relative sensitivity √D of the first hidden layer", cax=figure.add_subplot(cells[1:, 3]))
     return figure
 
 
@@ -95,7 +91,7 @@ def draw_condition(dataset: xr.Dataset, condition: str, image: Axes, profile: Ax
     one = dataset.sel(condition=condition, layer=LAYER)
     mean = closed(one.relative_sensitivity.mean("seed").values)
     drawn = image.pcolormesh(
-        one.step, circular_x(dataset), np.log2(mean).T, cmap="PuOr_r", vmin=-RANGE, vmax=RANGE, shading="gouraud", rasterized=True
+        one.step, circular_x(dataset), np.log2(mean).T, **RATIOS, shading="gouraud", rasterized=True
     )  # fmt: skip
     panel, _, channel = condition.partition("-")
     inputs = "uniform inputs" if panel == "b" else f"frequent at {FREQUENT:g}°"

@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
-from matplotlib.cm import ScalarMappable
-from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 
 from fechner import circular
 from fechner.figures import curves as curves_figure
@@ -31,7 +30,6 @@ from fechner.figures.trained import (
 
 CONDITIONS = {UPRIGHT: "#0072B2", ROTATED: "#D55E00", TURNED: "#CC79A7", HUE: "#D55E00"}
 EXPECTED = {ROTATED: 45.0, TURNED: 22.5, HUE: 90.0}
-_LIMIT = 1.5
 
 
 def draw(dataset: xr.Dataset) -> dict[str, Figure]:
@@ -126,31 +124,24 @@ def draw_along(dataset: xr.Dataset) -> Figure:
                 _image(row[i], recorded.T, epochs, layers if i == 0 else None)
                 row[i].set_xlabel("epoch")
                 row[i].set_title(f"{_short(network)}, {title}" if i == 0 else title)
-                _image(row[2 + i], final, mine[0].spatial_frequency.values, None)
+                drawn = _image(row[2 + i], final, mine[0].spatial_frequency.values, None)
                 row[2 + i].set_xlabel("frequency (c/deg)")
                 row[2 + i].set_title(title)
-        ticks = np.log2([0.5, 0.7, 1, 1.4, 2, 2.8])
-        bar = figure.colorbar(
-            ScalarMappable(Normalize(-_LIMIT, _LIMIT), "PuOr_r"), ax=grid, ticks=ticks, aspect=30, pad=0.01
-        )
-        bar.ax.set_yticklabels(["½", "0.7", "1", "1.4", "2", "2.8"])
-        bar.set_label("√D cardinal / oblique")
-        bar.outline.set_visible(False)
+        curves_figure.ratio_bar(drawn, "√D cardinal / oblique", grid)
         letter(grid[0][0], "a")
         letter(grid[0][2], "b")
     return figure
 
 
-def _image(axes: Axes, values: np.ndarray, x: np.ndarray, layers: np.ndarray | None) -> None:
-    axes.imshow(
-        values, aspect="auto", origin="lower", cmap="PuOr_r", vmin=-_LIMIT, vmax=_LIMIT, interpolation="nearest"
-    )
+def _image(axes: Axes, values: np.ndarray, x: np.ndarray, layers: np.ndarray | None) -> AxesImage:
+    drawn = axes.imshow(values, aspect="auto", origin="lower", interpolation="nearest", **curves_figure.RATIOS)
     every = max(1, len(x) // 6)
     axes.set_xticks(np.arange(len(x))[::every], [f"{v:g}" for v in x[::every]])
     if layers is None:
         axes.set_yticks([])
     else:
         axes.set_yticks(np.arange(len(layers)), layers.tolist(), fontsize=6 if len(layers) < 12 else 5)
+    return drawn
 
 
 def draw_hue(dataset: xr.Dataset, hue: xr.Dataset) -> Figure:
