@@ -69,6 +69,9 @@ def test_it_loads_and_is_accessible(opened) -> None:
     assert said == []
     assert [a for a in asked if not a.startswith(("file:", "data:"))] == []
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    # Where cells stand below one another, the heads of columns are for screen readers alone.
+    narrow = page.evaluate("innerWidth") == WIDTHS[0]
+    assert (page.evaluate("document.querySelector('thead').offsetWidth") <= 1) == narrow
     found = axe.Axe().run(page)
     assert [v["id"] for v in found.response["violations"]] == []
     # Text is not smaller than can be read, and what is tapped is large enough.
