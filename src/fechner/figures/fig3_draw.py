@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +23,14 @@ CHECKPOINTS = ("#0072B2", "#D55E00", "#CC79A7", "#56B4E9")
 
 
 def draw(dataset: xr.Dataset) -> dict[str, Figure]:
-    """(a) stimuli, (b) human proxy and photographs, (c) layers by state and correlation, (d) checkpoints."""
+    """(a) stimuli, (b) human proxy and photographs, (c) layers by state and correlation, (d) checkpoints if there are any."""
     shown = networks(dataset)
+    files = [w for w in dict.fromkeys(dataset.weights.values.tolist()) if w not in ("pretrained", *RANDOM)]
     with style():
-        figure = new_figure(7.2, 4.1 + 2.0 * len(shown))
-        parts: Any = figure.subfigures(3, 1, height_ratios=[1, len(shown), 1])
-        top, middle, bottom = parts
+        heights = [2.05, 2.0 * len(shown), *([2.05] if files else [])]
+        figure = new_figure(7.2, sum(heights))
+        parts: Any = figure.subfigures(len(heights), 1, height_ratios=heights)
+        top, middle, *bottom = parts
         a, b = top.subplots(1, 2, width_ratios=[0.4, 1])
         draw_stimuli(dataset, a)
         draw_reference(dataset, b)
@@ -44,10 +47,12 @@ def draw(dataset: xr.Dataset) -> dict[str, Figure]:
             if network == shown[0]:
                 row[3].legend(loc="lower left", bbox_to_anchor=(0, 1), handlelength=1, borderpad=0)
         curves.depth_bar(rows[0][2], *[r[2] for r in rows[1:]])
-        d = bottom.subplots()
-        draw_checkpoints(dataset, d)
-        for axes, name in ((a, "a"), (b, "b"), (rows[0][0], "c"), (d, "d")):
+        for axes, name in ((a, "a"), (b, "b"), (rows[0][0], "c")):
             letter(axes, name)
+        for part in bottom:
+            d = part.subplots()
+            draw_checkpoints(dataset, files, d)
+            letter(d, "d")
     return {"fig3": figure}
 
 
@@ -79,8 +84,8 @@ def draw_reference(dataset: xr.Dataset, axes: Axes) -> None:
     right.set_ylabel("CIELAB ΔE per degree", color=HUMAN)
 
 
-def draw_checkpoints(dataset: xr.Dataset, axes: Axes) -> None:
-    """Late layers of checkpoints over the density of hue, upright and rotated; what is missing is said."""
+def draw_checkpoints(dataset: xr.Dataset, files: Sequence[str], axes: Axes) -> None:
+    """Late layers of checkpoints and of the pretrained network over the density of hue, upright and rotated."""
     prior = density.coarse(density_of(dataset), 72)
     density.area(prior, axes)
     rotated = np.interp(
@@ -88,7 +93,6 @@ def draw_checkpoints(dataset: xr.Dataset, axes: Axes) -> None:
     )
     x, y = circular.around(prior.hue.values, rotated, 360.0)
     axes.plot(x, y, color=PRIOR, ls=":", lw=0.8, label=f"density, rotated by {ROTATION:g}°")
-    files = [w for w in dict.fromkeys(dataset.weights.values.tolist()) if w not in ("pretrained", *RANDOM)]
     for name, colour in zip(["pretrained", *files], CHECKPOINTS, strict=False):
         part = select(dataset, weights=name)
         if part.sizes["layer"]:
@@ -99,7 +103,7 @@ def draw_checkpoints(dataset: xr.Dataset, axes: Axes) -> None:
     axes.set_ylim(bottom=0)
     axes.set_xlabel("hue (degree)")
     axes.set_ylabel("late layers, √D / mean\n(green: density)")
-    axes.set_title("hue-rotated training" + ("" if files else ": no checkpoint given"))
+    axes.set_title("checkpoints")
     axes.legend(loc="upper left", bbox_to_anchor=(1, 1), handlelength=1.5, borderpad=0)
 
 

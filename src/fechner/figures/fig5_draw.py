@@ -164,9 +164,7 @@ def draw_thresholds(dataset: xr.Dataset, axes: Axes) -> None:
     axes.set_xlim(0, 40)
     axes.set_xlabel("frequency (cycles/100 px)")
     axes.set_ylabel("threshold (cycles/100 px)")
-    axes.legend(
-        title="step", handlelength=1, loc="upper left", fontsize=6, frameon=True, framealpha=0.9, edgecolor="none"
-    )
+    axes.legend(title="step", handlelength=0.8, loc="lower right", fontsize=5, title_fontsize=6, borderpad=0)
     axes.set_title(LABELS["tied"])
 
 
