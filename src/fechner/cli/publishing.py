@@ -34,7 +34,7 @@ def reproduce(
     ] = Path("trainings"),
     resume: Annotated[bool, typer.Option("--resume", help="Keep parts that are finished already.")] = False,
     device: Device = "auto",
-    jobs: Annotated[int, typer.Option(help="Figures made at once, each with its share of the cores; gains with many.")] = 1,
+    jobs: Annotated[int, typer.Option(help="Figures made at once, each with its share of the cores.")] = 1,
 ) -> None:
     """Reproduce figures of Benjamin et al. (2022): data, figures, and which claims hold.
 
