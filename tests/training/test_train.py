@@ -64,6 +64,16 @@ def weights(file: Path) -> dict[str, torch.Tensor]:
     return torch.load(file, weights_only=True)["state_dict"]
 
 
+def test_a_resampled_training_says_what_its_images_are_worth(tiles: Path, mine: Path) -> None:
+    told: list[str] = []
+    settings = {"recipe": {"epochs": 1, "batch": 20, "weight_decay": 0.0}, "record": "none", "say": told.append}
+    found = run(tiles, mine / "out", resample={"orientation": "uniform"}, **settings)
+    assert f"worth {float(found.effective_images):.0f} of 120 shown alike" in told[0]
+    assert float(found.effective_images) < 120
+    assert json.loads(found.attrs["recipe"])["weight_decay"] == 0
+    assert float(np.ptp(found.density_wanted)) == 0
+
+
 def test_a_training_is_recorded_and_its_checkpoint_can_be_measured(tiles: Path, mine: Path) -> None:
     told: list[str] = []
     found = run(tiles, mine / "out", condition=Condition(rotation=45), say=told.append, **REAL)
