@@ -17,7 +17,7 @@ from torch import Tensor
 import fechner
 from fechner.comparison import contrast
 from fechner.learning import LinearNetwork, readouts
-from fechner.networks import Network, as_network, trace
+from fechner.networks import Network, trace
 from fechner.statistics import principal_components
 from fechner.stimuli import Grating
 
@@ -34,7 +34,9 @@ def in_minus_one_to_one(orientation: Tensor, phase: Tensor) -> Tensor:
 
 def rescaled(orientation: Tensor, phase: Tensor) -> Tensor:
     """Every image by its own minimum and maximum."""
-    return _rescaled(GABOR(orientation=orientation, phase=phase))
+    images = GABOR(orientation=orientation, phase=phase)
+    low, high = images.amin((1, 2, 3), keepdim=True), images.amax((1, 2, 3), keepdim=True)
+    return (images - low) / (high - low)
 
 
 def off_centre(orientation: Tensor, phase: Tensor) -> Tensor:
@@ -45,11 +47,6 @@ def off_centre(orientation: Tensor, phase: Tensor) -> Tensor:
 def cut(orientation: Tensor, phase: Tensor) -> Tensor:
     """With an envelope that the border cuts at 8 %."""
     return PUBLISHED(orientation=orientation, phase=phase)
-
-
-def _rescaled(images: Tensor) -> Tensor:
-    low, high = images.amin((1, 2, 3), keepdim=True), images.amax((1, 2, 3), keepdim=True)
-    return (images - low) / (high - low)
 
 
 def run() -> None:
@@ -110,7 +107,7 @@ def _curves(
     network: Network, stimulus: object, values: object = VALUES, phases: int = PHASES, layers: str = "blocks"
 ) -> xr.Dataset:
     return fechner.sensitivity(
-        as_network(network), stimulus, values=values, average={"phase": phases}, layers=layers, progress=False
+        network, stimulus, values=values, average={"phase": phases}, layers=layers, progress=False
     )
 
 

@@ -102,8 +102,8 @@ FIGURES = {
         why_not={
             "*-init": "Three seeds make wide intervals, and the density of few photographs is uncertain.",
             "*-shuffled": "Three seeds make wide intervals, and the density of few photographs is uncertain.",
-            "*": "The paper measured ResNet18. The path of HSV hue has a corner at every 60°, where the derivative jumps, "
-            "which no density in photographs has.",
+            "*": "The paper measured ResNet18. The path of HSV hue has a corner at every 60°, where the derivative "
+            "jumps; what that does to late layers is not tested.",
         },
         densities=("hue",),
     ),
