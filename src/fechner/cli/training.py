@@ -47,6 +47,9 @@ def train(
     batch: Annotated[int | None, typer.Option(help="Images a step, of all processes together.")] = None,
     learning_rate: Annotated[float | None, typer.Option(help="The highest of the schedule.")] = None,
     weight_decay: Annotated[float | None, typer.Option(help="Of all weights.")] = None,
+    mirror: Annotated[
+        bool, typer.Option(help="Mirror training images left to right at random, before they are manipulated.")
+    ] = True,
     size: Annotated[int | None, typer.Option(help=r"Pixels \[default: that of small square images, else 224].")] = None,
     weights: Annotated[str, typer.Option(help="Where to start: init, or a checkpoint.")] = "init",
     record: Annotated[
@@ -109,6 +112,7 @@ def train(
                 "batch": batch,
                 "learning_rate": learning_rate,
                 "weight_decay": weight_decay,
+                "mirror": mirror,
             },
             record=record,
             per_epoch=per_epoch,

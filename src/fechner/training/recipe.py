@@ -16,6 +16,7 @@ from fechner.errors import FechnerError
 class Recipe:
     """Settings of a training; `batch` counts the images of all processes, `learning_rate` is the highest.
 
+    With `mirror`, training images are mirrored left to right at random, before anything else is done to them.
     "steps" divides the learning rate by ten every `epochs_a_step` epochs; "one-cycle" raises it over the first fifth of
     the steps and lets it fall to nothing (Smith & Topin 2018).
     """
@@ -28,6 +29,7 @@ class Recipe:
     epochs_a_step: int = 30
     optimizer: Literal["sgd", "adamw"] = "sgd"
     label_smoothing: float = 0.0
+    mirror: bool = True
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch", "epochs_a_step"):
