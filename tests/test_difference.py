@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from fechner import FechnerError
+from fechner import FechnerError, circular
 from fechner.difference import difference
 
 THETA = np.arange(36) * 5.0
@@ -38,16 +38,42 @@ def test_a_known_shift_is_found(shift: float) -> None:
     assert float(found.difference.mean("orientation")[1]) == pytest.approx(0, abs=1e-12)
 
 
-def test_the_interval_covers_the_truth_and_is_wider_with_noise() -> None:
-    inside, widths = [], []
+@pytest.mark.parametrize("pairs", [2, 4])
+def test_the_interval_covers_the_truth_though_every_training_has_a_shift_of_its_own(pairs: int) -> None:
+    rng = np.random.default_rng(pairs)
+    inside = []
+    for _ in range(200):
+        manipulated = [curves(45 + s) for s in rng.normal(0, 3, pairs)]
+        found = difference(manipulated, [curves(0.0)] * pairs).sel(layer="late")
+        inside.append(float(found.shift_low) <= 45 <= float(found.shift_high))
+    assert 0.9 < np.mean(inside) < 0.99
+
+
+def test_the_interval_of_a_single_pair_is_wider_with_noise() -> None:
+    widths = []
     for noise in (0.05, 0.4):
-        for trial in range(25):
-            pairs = [[curves(s, noise, 100 * trial + i + 10 * k) for i in range(3)] for k, s in enumerate((45.0, 0.0))]
-            found = difference(*pairs, bootstraps=200).sel(layer="late")
-            inside.append(float(found.shift_low) - 0.2 <= 45 <= float(found.shift_high) + 0.2)
-            widths.append(float(found.shift_high - found.shift_low))
-    assert np.mean(inside) > 0.8
-    assert np.mean(widths[25:]) > 3 * np.mean(widths[:25])
+        found = difference(curves(45.0, noise), curves(0.0, noise, seed=1), bootstraps=200).sel(layer="late")
+        assert float(found.shift_low) - 5 < 45 < float(found.shift_high) + 5
+        widths.append(float(found.shift_high - found.shift_low))
+    assert widths[1] > 2 * widths[0]
+
+
+@given(st.integers(4, 40), st.integers(0, 20), st.integers(0, 2**31))
+def test_correlations_at_shifts_of_the_grid_are_those_of_the_curves(count: int, steps: int, seed: int) -> None:
+    upright = 1 + np.random.default_rng(seed).random(count)
+    manipulated = np.roll(upright, steps)
+    grid = np.arange(count) * 180 / count
+    one, other = (
+        xr.Dataset(
+            {"sensitivity": (("layer", "orientation"), c[None] ** 2)},
+            {"layer": ["late"], "orientation": grid},
+            {"along": "orientation"},
+        )
+        for c in (manipulated, upright)
+    )
+    found = difference(one, other, bootstraps=0)
+    assert float(found.aligned[0]) == pytest.approx(1, abs=0.05)
+    assert float(circular.distance(found["shift"][0], steps * 180 / count, 180)) < 0.5 * 180 / count
 
 
 def test_bands_are_those_of_students_t() -> None:

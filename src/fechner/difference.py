@@ -10,7 +10,7 @@ import xarray as xr
 
 from fechner import circular, results
 from fechner.errors import FechnerError
-from fechner.interval import t_half_width
+from fechner.interval import over_seeds, t_half_width
 from fechner.sensitivity.curves import relative_to_mean
 
 Array = npt.NDArray[np.float64]
@@ -36,7 +36,7 @@ def difference(
         manipulated: a result of `sensitivity` along a circular parameter, on an even grid of the whole circle; or one for
             each seed of training.
         upright: the same for training without the manipulation; seeds are paired in order.
-        bootstraps: replicates; each draws pairs of seeds and nuisance values (the same for both curves) anew.
+        bootstraps: replicates for a single pair; each draws nuisance values (the same for both curves) anew.
         seed: of the bootstrap.
 
     Returns:
@@ -47,9 +47,10 @@ def difference(
           pairs of seeds (NaN for a single pair),
         - `relative_sensitivity` (state, layer, <along>), averaged over seeds,
         - `shift` (layer): by how many units of the parameter the upright curve has to be moved to correlate best with the
-          manipulated one (the expected value is the rotation of the images), `shift_low` and `shift_high`, a 95 %
-          interval of the bootstrap, which may reach beyond half a period; and `aligned`, the correlation at this shift.
-          NaN where one of the curves varies by less than 1 %.
+          manipulated one (the expected value is the rotation of the images), and `aligned`, the correlation at this shift;
+          `shift_low` and `shift_high` bound it with 95 % by Student's t over the shifts of the pairs, or for a single
+          pair by the bootstrap, which leaves out how trainings differ. They may reach beyond half a period. NaN where one
+          of the curves varies by less than 1 %.
 
     Raises:
         FechnerError: if the curves differ in layers, parameter, grid or nuisance values, or do not cover the circle.
@@ -57,17 +58,18 @@ def difference(
     one = [manipulated] if isinstance(manipulated, xr.Dataset) else list(manipulated)
     other = [upright] if isinstance(upright, xr.Dataset) else list(upright)
     along, period = _check(one, other)
-    rng = np.random.default_rng(seed)
     sampled = [np.stack([_samples(c, along) for c in curves]) for curves in (one, other)]
     plain = [relative_to_mean(np.sqrt(s.mean(-1))) for s in sampled]
     by_seed = plain[0] - plain[1]
     mean, count = by_seed.mean(0), len(by_seed)
     half = t_half_width(by_seed)
     shift, aligned = _shift(plain[0].mean(0), plain[1].mean(0), period)
-    low = high = np.full(len(shift), np.nan)
-    if bootstraps:
-        apart = np.stack([_wrapped(_again(sampled, rng, period) - shift, period) for _ in range(bootstraps)])
-        low, high = np.quantile(apart, [0.025, 0.975], axis=0) + shift
+
+    def away(d: Array, d_upright: Array) -> Array:
+        own, _ = _shift(relative_to_mean(np.sqrt(d)), relative_to_mean(np.sqrt(d_upright)), period)
+        return _wrapped(own - shift, period)
+
+    _, low, high = over_seeds(away, *sampled, bootstraps=bootstraps, seed=seed)
     dims, degrees = ("layer", along), {"units": one[0][along].attrs.get("units", "degree")}
     variables = {
         "difference": (dims, mean, {"units": "1", "long_name": "relative sensitivity, manipulated − upright"}),
@@ -76,8 +78,8 @@ def difference(
         "difference_by_seed": (("pair", *dims), by_seed, {"units": "1"}),
         "relative_sensitivity": (("state", *dims), np.stack([p.mean(0) for p in plain]), {"units": "1"}),
         "shift": ("layer", shift, degrees | {"long_name": "shift that aligns the curves"}),
-        "shift_low": ("layer", low, degrees),
-        "shift_high": ("layer", high, degrees),
+        "shift_low": ("layer", shift + low, degrees),
+        "shift_high": ("layer", shift + high, degrees),
         "aligned": ("layer", aligned, {"units": "1", "long_name": "correlation at this shift"}),
     }
     kept = {str(n): c for n, c in one[0].coords.items() if set(c.dims) <= {"layer", along}}
@@ -88,19 +90,10 @@ def difference(
         "pairs": count,
         "bootstraps": bootstraps,
         "seed": seed,
-        "interval": "95 %: difference, Student's t over seeds; shift, bootstrap over seeds and nuisance values",
+        "interval": "95 %: Student's t over seeds; shift of a single pair, bootstrap over nuisance values",
     }
     found = xr.Dataset(variables, kept | {"state": ["manipulated", "upright"]})
     return found.assign_attrs(results.provenance("difference") | attributes)
-
-
-def _again(sampled: Sequence[Array], rng: np.random.Generator, period: float) -> Array:
-    """The shift for pairs of seeds and nuisance values drawn anew."""
-    seeds, _, _, values = sampled[0].shape
-    pairs = rng.integers(0, seeds, seeds)
-    share = rng.multinomial(values, np.full(values, 1 / values)) / values
-    curves = [relative_to_mean(np.sqrt(s[pairs] @ share)).mean(0) for s in sampled]
-    return _shift(curves[0], curves[1], period)[0]
 
 
 def _shift(manipulated: Array, upright: Array, period: float) -> tuple[Array, Array]:
@@ -111,6 +104,9 @@ def _shift(manipulated: Array, upright: Array, period: float) -> tuple[Array, Ar
     x, y = (c - c.mean(-1, keepdims=True) for c in (manipulated, upright))
     n = x.shape[-1]
     spectrum = np.fft.rfft(x) * np.conj(np.fft.rfft(y))
+    if n % 2 == 0:
+        # On the finer grid this frequency has a negative twin as well.
+        spectrum[..., -1] /= 2
     correlation = np.fft.irfft(spectrum, _FINE) * (_FINE / n)
     with np.errstate(invalid="ignore", divide="ignore"):
         correlation /= np.sqrt((x**2).sum(-1) * (y**2).sum(-1))[..., None]

@@ -42,6 +42,19 @@ def draw_layers(values: xr.DataArray, axes: Axes) -> list[Line2D]:
     return lines
 
 
+def draw_difference(dataset: xr.Dataset, axes: Axes) -> list[Line2D]:
+    """Difference curves of a result of `difference`, one line a layer, with their range over seeds. Returns the lines."""
+    lines = draw_layers(dataset.difference, axes)
+    axes.axhline(0, color="0.6", lw=0.6, zorder=1)
+    if dataset.sizes["pair"] > 1:
+        along = str(dataset.attrs["along"])
+        by_seed = dataset.difference_by_seed.transpose("layer", "pair", along).values
+        for line, seeds in zip(lines, by_seed, strict=True):
+            x, ys = circular.around(dataset[along].values, seeds, circular.PERIODS[along])
+            axes.fill_between(x, ys.min(0), ys.max(0), color=line.get_color(), alpha=0.15, lw=0)
+    return lines
+
+
 def ratio_bar(drawn: ScalarMappable, label: str, axes: Any = None, cax: Axes | None = None) -> None:
     """The scale of an image of logarithms (base 2) of ratios, drawn in `RATIOS`."""
     figure = (cax or np.ravel(axes)[0]).figure

@@ -1,15 +1,16 @@
 """Networks trained on manipulated images: Figure 2's rotated networks, Figure 3 d, and sensitivity along training.
 
 Benjamin et al. (2022), Figs. 2 and 3d: change the statistics of the training images, and sensitivity must follow. Here
-trainings are read, not run: the results that `fechner train` wrote, reduced by trainings/collect.py.
+trainings are read, not run: the results that `fechner train` wrote.
 """
 
 from __future__ import annotations
 
 import json
-from pathlib import Path
+from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 import xarray as xr
 
 from fechner import circular, results
@@ -17,6 +18,7 @@ from fechner.comparison import contrast
 from fechner.difference import difference
 from fechner.errors import FechnerError
 from fechner.figures.parts import Run, third
+from fechner.figures.trained_files import distinct, files, label, reduced
 
 PROFILES = ("quick", "paper")
 UPRIGHT, ROTATED, TURNED, HUE = "upright", "rotation 45", "rotation 22.5", "hue 90"
@@ -25,21 +27,11 @@ _HUE = "hue_layer"
 _DENSITY = ("density", "density_low", "density_high")
 
 
-def files(folder: Path) -> list[Path]:
-    """Results of trainings; `FechnerError` if there are none."""
-    found = sorted(folder.glob("*.nc"))
-    if not found:
-        raise FechnerError(
-            f"no results of trainings in '{folder}'; give a folder of them with --trainings, such as trainings/ of the "
-            "repository, or make them with `fechner train`"
-        )
-    return found
-
-
 def compute(run: Run) -> xr.Dataset:
     """All trainings in a folder: orientation curves one after another along `layer`, hue curves along `hue_layer`."""
-    read = {path.stem: results.read(path) for path in files(run.trainings)}
+    read = {name: reduced(results.read(path)) for name, path in files(run.trainings).items()}
     found = {name: d for name, d in read.items() if "sensitivity" in d}
+    distinct(found)
     run.say(f"{len(found)} trainings in {run.trainings}")
     both = {along: [d for d in found.values() if d.attrs.get("along") == along] for along in ("orientation", "hue")}
     if not both["orientation"]:
@@ -65,12 +57,21 @@ def compute(run: Run) -> xr.Dataset:
                     k: str(d.attrs.get(k, ""))
                     for k in ("network", "condition", "seed", "recipe", "precision", "command")
                 }
-                | {"accuracy": _accuracy(d)}
+                | {"label": label(d.attrs), "accuracy": _accuracy(d)}
                 for name, d in found.items()
             }
         ),
     }
     return dataset.assign_attrs(results.provenance("figure") | attributes)
+
+
+def identifier(name: str) -> str:
+    """Of a claim, without spaces.
+
+    >>> identifier("net, 64 pixels-late")
+    'trained-net-64-pixels-late'
+    """
+    return "trained-" + name.replace(", ", "-").replace(" ", "-")
 
 
 def _accuracy(found: xr.Dataset) -> float | None:
@@ -81,7 +82,7 @@ def _labelled(found: xr.Dataset) -> xr.Dataset:
     """Curves with network, condition and seed of each layer."""
     kept = found[[v for v in ("sensitivity", "sensitivity_samples", "sensitivity_recorded") if v in found]]
     labels = {
-        "network": str(found.attrs["network"]),
+        "network": label(found.attrs),
         "condition": str(found.attrs["condition"]),
         "seed": int(found.attrs["seed"]),
     }
@@ -152,9 +153,30 @@ def compared(dataset: xr.Dataset, network: str, condition: str) -> xr.Dataset | 
 
 
 def networks(dataset: xr.Dataset) -> list[str]:
-    """Networks with at least one pair of upright and rotated training, those with more seeds first."""
+    """Networks with at least one pair of upright and rotated training, those with more seeds first, each before its variants."""
     seeds = {n: len(pairs(dataset, n, ROTATED)[0]) for n in sorted(set(dataset.network.values.tolist()))}
-    return sorted((n for n in seeds if seeds[n]), key=lambda n: -seeds[n])
+    found = [n for n in seeds if seeds[n]]
+    return sorted(found, key=lambda n: (-seeds.get(base(n), 0), base(n), n))
+
+
+def base(network: str) -> str:
+    """The architecture, without what else a training changed.
+
+    >>> base("resnet18_small, not mirrored")
+    'resnet18_small'
+    """
+    return network.partition(", ")[0]
+
+
+def trained_alike(dataset: xr.Dataset) -> list[str]:
+    """The networks that differ in nothing but their architecture, each once."""
+    known = networks(dataset)
+    return [n for n in known if n == base(n) or base(n) not in known]
+
+
+def short(network: str) -> str:
+    """Without the module of an import path."""
+    return network.rpartition(":")[2]
 
 
 def late_curve(curves_of_layers: xr.Dataset) -> xr.Dataset:
@@ -164,6 +186,15 @@ def late_curve(curves_of_layers: xr.Dataset) -> xr.Dataset:
     one = (samples / samples.mean([d for d in samples.dims if d != "layer"])).mean("layer").expand_dims(layer=["late"])
     nuisance = [d for d in one.dims if d not in ("layer", along)]
     return xr.Dataset({"sensitivity": one.mean(nuisance), "sensitivity_samples": one}, attrs={"along": along})
+
+
+def late(curves_of_seeds: Sequence[xr.Dataset]) -> npt.NDArray[np.float64]:
+    """D of the late layers (seed, value, nuisance values), each layer counting alike."""
+    found = []
+    for one in curves_of_seeds:
+        samples = late_curve(one).sensitivity_samples.isel(layer=0).transpose(str(one.attrs["along"]), ...).values
+        found.append(samples.reshape(len(samples), -1).astype(float))
+    return np.stack(found)
 
 
 def preference(sensitivity: xr.DataArray) -> xr.DataArray:

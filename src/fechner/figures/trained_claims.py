@@ -6,8 +6,9 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from fechner import circular
+from fechner import circular, interval
 from fechner.difference import difference
+from fechner.figures import trained_when
 from fechner.figures.claims import Claim, t_interval
 from fechner.figures.trained import (
     HUE,
@@ -16,6 +17,8 @@ from fechner.figures.trained import (
     UPRIGHT,
     curves,
     density,
+    identifier,
+    late,
     late_curve,
     networks,
     of_hue,
@@ -30,7 +33,7 @@ MEASURE = "log2 of √D within 7.5° of 0° and 90° over that of 45° and 135°
 
 def claims(dataset: xr.Dataset) -> list[Claim]:
     """For every network with a pair of trainings, and for hue."""
-    found = [c for n in networks(dataset) for c in _of_network(dataset, n)]
+    found = [c for n in networks(dataset) for c in _of_network(dataset, n)] + trained_when.claims(dataset)
     hue = of_hue(dataset)
     if hue is not None:
         for network in sorted(set(hue.network.values.tolist())):
@@ -47,7 +50,7 @@ def _of_network(dataset: xr.Dataset, network: str) -> list[Claim]:
         if len(values) < 2:
             return
         found.append(
-            _over_seeds(f"trained-{network}-{id_}", f"{network}: {statement}", f"{MEASURE}{criterion}", values)
+            _over_seeds(identifier(f"{network}-{id_}"), f"{network}: {statement}", f"{MEASURE}{criterion}", values)
         )
 
     upright, rotated = (np.stack([_final(c) for c in curves(dataset, network, s)]) for s in (UPRIGHT, ROTATED))
@@ -87,7 +90,7 @@ def _of_network(dataset: xr.Dataset, network: str) -> list[Claim]:
             _third(apart[..., [i]], 2),
         )
     if "sensitivity_recorded" in rotated_pairs[0]:
-        for epoch in (1.0, 4.0):
+        for epoch in (e for e in (1.0, 4.0) if e in rotated_pairs[0].epoch.values):
             early = np.stack([_at(u, epoch) - _at(r, epoch) for r, u in zip(rotated_pairs, upright_pairs, strict=True)])
             add(
                 f"late-epoch-{epoch:g}",
@@ -113,11 +116,11 @@ def _shift(dataset: xr.Dataset, network: str, condition: str, expected: float, w
     shift, low, high = shift + turn, low + turn, high + turn
     return [
         Claim(
-            f"trained-{network}-shift-{expected:g}-{along}",
+            identifier(f"{network}-shift-{expected:g}-{along}"),
             "trained",
             f"{network}, {what}: sensitivity of late layers is shifted by {expected:g}°",
-            f"shift of the upright curve of {along} that correlates best, modulo {period:g}°, last third of layers; 95 % bootstrap "
-            f"interval over {len(one)} seed{'s' if len(one) > 1 else ''} and nuisance values holds {expected:g}° and not 0°",
+            f"shift of the upright curve of {along} that correlates best, modulo {period:g}°, last third of layers; "
+            f"{interval.told(len(one))} holds {expected:g}° and not 0°",
             shift,
             (low, high),
             bool(low <= expected <= high and not any(low <= t <= high for t in (-period, 0.0, period))),
@@ -136,37 +139,24 @@ def _follows(
         return []
     grid, period = one[0][along].values, circular.PERIODS[along]
     changed = circular.rebin((after.density - before.density).values, grid, period)
-    curves_of_both = [np.stack([_flat(late_curve(c)) for c in some]) for some in (one, other)]
-    seeds, _, values = curves_of_both[0].shape
-    rng = np.random.default_rng(0)
 
-    def correlation(pair: npt.NDArray[np.intp], share: Array) -> float:
-        apart = np.subtract(*(relative_to_mean(np.sqrt(c[pair] @ share)).mean(0) for c in curves_of_both))
+    def correlation(manipulated: Array, upright: Array) -> float:
+        apart = np.subtract(*(relative_to_mean(np.sqrt(c)) for c in (manipulated, upright)))
         return float(np.corrcoef(apart, changed)[0, 1])
 
-    again = [
-        correlation(rng.integers(0, seeds, (seeds,)), rng.multinomial(values, np.full(values, 1 / values)) / values)
-        for _ in range(1000)
-    ]
-    low, high = (float(q) for q in np.quantile(again, [0.025, 0.975]))
+    mean, low, high = (float(v) for v in interval.over_seeds(correlation, late(one), late(other)))
     return [
         Claim(
-            f"trained-{network}-follows-{angle:g}-{along}",
+            identifier(f"{network}-follows-{angle:g}-{along}"),
             "trained",
             f"{network}, {what}: late layers become more sensitive to what has become frequent, and less to what has become rare",
-            f"correlation over {along} of the change of relative sensitivity with the change of density, last third of layers; 95 % "
-            f"bootstrap interval over {seeds} seed{'s' if seeds > 1 else ''} and nuisance values above 0",
-            correlation(np.arange(seeds), np.full(values, 1 / values)),
+            f"correlation over {along} of the change of relative sensitivity with the change of density, last third of layers; "
+            f"{interval.told(len(one))} above 0",
+            mean,
             (low, high),
             low > 0,
         )
     ]
-
-
-def _flat(part: xr.Dataset) -> Array:
-    """Samples (value, nuisance values) of a single curve."""
-    samples = part.sensitivity_samples.isel(layer=0).transpose(str(part.attrs["along"]), ...).values.astype(float)
-    return samples.reshape(len(samples), -1)
 
 
 def _over_seeds(id_: str, statement: str, criterion: str, values: Array) -> Claim:

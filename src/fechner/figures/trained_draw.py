@@ -14,6 +14,7 @@ from matplotlib.image import AxesImage
 from fechner import circular
 from fechner.figures import curves as curves_figure
 from fechner.figures import density as density_figure
+from fechner.figures import trained_when_draw
 from fechner.figures.style import letter, new_figure, style
 from fechner.figures.trained import (
     HUE,
@@ -23,9 +24,10 @@ from fechner.figures.trained import (
     compared,
     curves,
     density,
-    networks,
     of_hue,
     preference,
+    short,
+    trained_alike,
 )
 
 CONDITIONS = {UPRIGHT: "#0072B2", ROTATED: "#D55E00", TURNED: "#CC79A7", HUE: "#D55E00"}
@@ -33,8 +35,12 @@ EXPECTED = {ROTATED: 45.0, TURNED: 22.5, HUE: 90.0}
 
 
 def draw(dataset: xr.Dataset) -> dict[str, Figure]:
-    """Rotated networks; the same along training and spatial frequency; and hue-shifted networks."""
-    found = {"trained": draw_rotated(dataset), "trained_along": draw_along(dataset)}
+    """Rotated networks; the same along training and spatial frequency; when the effect is there; hue-shifted networks."""
+    found = {
+        "trained": draw_rotated(dataset),
+        "trained_along": draw_along(dataset),
+        "trained_when": trained_when_draw.draw(dataset),
+    }
     hue = of_hue(dataset)
     if hue is not None and compared(hue, str(hue.network.values[0]), HUE) is not None:
         found["trained_hue"] = draw_hue(dataset, hue)
@@ -43,7 +49,7 @@ def draw(dataset: xr.Dataset) -> dict[str, Figure]:
 
 def draw_rotated(dataset: xr.Dataset) -> Figure:
     """A row a network: curves after upright and rotated training, their difference, and the shift that aligns them."""
-    shown = networks(dataset)
+    shown = trained_alike(dataset)
     with style():
         figure = new_figure(7.2, 2.0 * len(shown) + 0.3)
         grid = figure.subplots(len(shown), 4, squeeze=False, width_ratios=[1, 1, 1, 1.1])
@@ -59,12 +65,11 @@ def draw_rotated(dataset: xr.Dataset) -> Figure:
                 condition = ROTATED if turned else UPRIGHT
                 correct = _accuracy(dataset, network, condition)
                 axes.set_title(
-                    f"rotated by 45°{correct}\ngreen: images" if turned else f"{_short(network)}\nupright{correct}"
+                    f"rotated by 45°{correct}\ngreen: images" if turned else f"{short(network)}\nupright{correct}"
                 )
             row[0].set_ylabel("relative sensitivity")
             _share_height(row[0], row[1])
-            curves_figure.draw_layers(found.difference, row[2])
-            row[2].axhline(0, color="0.6", lw=0.6, zorder=1)
+            curves_figure.draw_difference(found, row[2])
             row[2].set_title(f"rotated − upright\n{_pairs(found)}")
             draw_shifts(dataset, network, (ROTATED, TURNED), row[3])
         curves_figure.depth_bar(grid[0][2], *[r[2] for r in grid[1:]])
@@ -111,7 +116,7 @@ def draw_shifts(dataset: xr.Dataset, network: str, conditions: tuple[str, ...], 
 
 def draw_along(dataset: xr.Dataset) -> Figure:
     """A row a network: preference for cardinal over oblique, layers × epochs and layers × spatial frequency."""
-    shown = networks(dataset)
+    shown = trained_alike(dataset)
     with style():
         figure = new_figure(7.2, 2.1 * len(shown) + 0.4)
         grid = figure.subplots(len(shown), 4, squeeze=False, width_ratios=[1.5, 1.5, 1, 1])
@@ -123,7 +128,7 @@ def draw_along(dataset: xr.Dataset) -> Figure:
                 layers, epochs = mine[0].layer.values, mine[0].epoch.values
                 _image(row[i], recorded.T, epochs, layers if i == 0 else None)
                 row[i].set_xlabel("epoch")
-                row[i].set_title(f"{_short(network)}, {title}" if i == 0 else title)
+                row[i].set_title(f"{short(network)}, {title}" if i == 0 else title)
                 drawn = _image(row[2 + i], final, mine[0].spatial_frequency.values, None)
                 row[2 + i].set_xlabel("frequency (c/deg)")
                 row[2 + i].set_title(title)
@@ -164,19 +169,13 @@ def draw_hue(dataset: xr.Dataset, hue: xr.Dataset) -> Figure:
         row[0].set_ylabel("relative sensitivity\n(green: hues of the images)")
         _share_height(row[0], row[1])
         row[0].set_ylim(bottom=0)
-        curves_figure.draw_layers(found.difference, row[2])
-        row[2].axhline(0, color="0.6", lw=0.6, zorder=1)
+        curves_figure.draw_difference(found, row[2])
         row[2].set_title(f"shifted − upright\n{_pairs(found)}")
         draw_shifts(hue, network, (HUE,), row[3])
         curves_figure.depth_bar(row[2])
         for axes, name in zip(row, "abcd", strict=True):
             letter(axes, name)
     return figure
-
-
-def _short(network: str) -> str:
-    """Without the module of an import path."""
-    return network.rpartition(":")[2]
 
 
 def _pairs(found: xr.Dataset) -> str:
@@ -187,5 +186,5 @@ def _pairs(found: xr.Dataset) -> str:
 def _accuracy(dataset: xr.Dataset, network: str, condition: str) -> str:
     """Of the networks trained so, in validation."""
     runs = json.loads(dataset.attrs["trainings"]).values()
-    reached = [r["accuracy"] for r in runs if (r["network"], r["condition"]) == (network, condition) and r["accuracy"]]
+    reached = [r["accuracy"] for r in runs if (r["label"], r["condition"]) == (network, condition) and r["accuracy"]]
     return f", {np.mean(reached):.0%}" if reached else ""

@@ -21,7 +21,7 @@ import xarray as xr
 
 from fechner import progress, results
 from fechner.errors import FechnerError, choices
-from fechner.figures import trained
+from fechner.figures import trained_files
 from fechner.figures.catalogue import FIGURES, redraw
 from fechner.figures.parts import MAIN, Run, Say, density
 from fechner.networks import load
@@ -66,7 +66,7 @@ def reproduce(
     """
     wanted = tuple(FIGURES) if "all" in figures else tuple(dict.fromkeys(figures))
     trainings = Path(trainings)
-    if "all" in figures and not any(trainings.glob("*.nc")):
+    if "all" in figures and not trained_files.listed(trainings):
         wanted = tuple(name for name in wanted if name != "trained")
         say(f"trained: left out, there are no results of trainings in '{trainings}'")
     for name in wanted:
@@ -75,7 +75,7 @@ def reproduce(
         if profile not in FIGURES[name].profiles:
             raise choices("profile", profile, FIGURES[name].profiles)
     if "trained" in wanted:
-        trained.files(trainings)
+        trained_files.files(trainings)
     if jobs < 1:
         raise FechnerError(f"jobs must be at least 1, got {jobs}")
     out = Path(out)
