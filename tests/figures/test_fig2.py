@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 import xarray as xr
 
 import fechner
 from fechner import FechnerError, circular, human
 from fechner.figures import catalogue, contact_sheet, fig2, fig2_claims, fig2_draw, parts, style
+from fechner.statistics import photographs
 
 TINY = fig2.Profile(("efficientnet_lite0",), values=8, phases=2, seeds=2)
 
@@ -181,6 +184,51 @@ def test_networks_without_weights_are_left_out_and_named(tmp_path: Path, monkeyp
     assert json.loads(data.attrs["unavailable"]) == {"resnet18": "no internet"}
     assert set(data.weights.values) == {"init"}
     assert sum("left out" in s for s in said) == 1
+
+
+def test_random_weights_that_overflow_leave_the_other_seeds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def load(name, weights, seed):
+        network = fechner.load(name, weights, seed)
+        if weights == "shuffled" and seed == 1:
+            next(network.parameters()).data.fill_(float("inf"))
+        return network
+
+    monkeypatch.setattr(parts, "load", load)
+    listed = [parts.Part("efficientnet_lite0", "shuffled", seed, "gabor") for seed in (0, 1, 2)]
+    data = parts.measure(listed, parts.Sweep("orientation", 4, {}), parts.Run("quick", tmp_path, say=lambda text: None))
+    assert set(data.seed.values) == {0, 2}
+    assert "returns NaN" in json.loads(data.attrs["unusable"])["efficientnet_lite0-shuffled-1-gabor.nc"]
+
+
+def test_what_changed_is_measured_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    run = parts.Run("quick", tmp_path / "fig2", resume=True, say=said.append)
+    file = tmp_path / "mine.pt"
+    part, sweep = parts.Part("resnet18_small", str(file), 0, "gabor"), parts.Sweep("orientation", 4, {})
+
+    def again() -> bool:
+        said.clear()
+        parts.measure([part], sweep, run)
+        return not any("finished before" in s for s in said)
+
+    torch.save(fechner.load("resnet18_small", "init", 0).model.state_dict(), file)
+    assert [again(), again()] == [True, False]
+    torch.save(fechner.load("resnet18_small", "init", 1).model.state_dict(), file)
+    assert [again(), again()] == [True, False]
+    monkeypatch.setattr(parts, "code", lambda: "of another version")
+    assert [again(), again()] == [True, False]
+
+
+def test_photographs_that_were_added_are_measured(tmp_path: Path) -> None:
+    folder = tmp_path / "photographs"
+    folder.mkdir()
+    run = parts.Run("quick", tmp_path / "out" / "fig2", images=folder, resume=True, say=lambda text: None)
+    inside = [Path(p.source) / p.name for p in photographs()]
+    counts = []
+    for path in inside[:2]:
+        shutil.copy(path, folder)
+        counts.append(parts.density("hue", run).attrs["photographs"])
+    assert counts == [1, 2]
 
 
 def test_profiles_measure_what_is_asked_for() -> None:

@@ -222,3 +222,39 @@ def test_attention_networks_against_central_differences(name: str) -> None:
 def test_bad_arguments(small: Network, change: dict, message: str) -> None:
     with pytest.raises(FechnerError, match=message):
         sensitivity(small, GABOR, **({"values": 4, **QUIET} | change))
+
+
+def test_a_module_called_input_does_not_hide_the_pixels() -> None:
+    class Named(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.input = nn.Conv2d(3, 2, 3)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.input(x).mean((1, 2, 3))
+
+    network = Named().eval()
+    found = sensitivity(network, Gabor(size=32), values=4, average={}, layers="all", progress=False)
+    other = sensitivity(nn.Identity().eval(), Gabor(size=32), values=4, average={}, layers="all", progress=False)
+    assert found.layer.values.tolist() == ["input", "input#1", "output"]
+    assert found.sensitivity[0].values == pytest.approx(other.sensitivity[0].values)
+    assert not np.allclose(found.sensitivity[0], found.sensitivity[1])
+    only = sensitivity(network, Gabor(size=32), values=4, average={}, layers="input", progress=False)
+    assert only.layer.values.tolist() == ["input", "input#1"]
+
+
+def test_a_network_of_buffers_is_measured_in_the_dtype_asked_for_and_known_by_its_weights() -> None:
+    class Bank(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.register_buffer("filters", torch.randn(4, 3, 5, 5, generator=torch.Generator().manual_seed(0)))
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return torch.conv2d(x, self.filters)
+
+    single, double = (
+        sensitivity(Bank().eval(), Gabor(size=32), values=4, average={}, dtype=d, progress=False)
+        for d in (torch.float32, torch.float64)
+    )
+    assert double.sensitivity.values == pytest.approx(single.sensitivity.values, rel=1e-4)
+    assert single.attrs["weights_sha256"] == double.attrs["weights_sha256"]

@@ -52,6 +52,8 @@ def measure(network: nn.Module, **kw):
         (lambda x: x.data * 1.0, "layer 'step' is detached"),
         (lambda x: torch.from_numpy(x.detach().numpy()), "layer 'step' is detached"),
         (NoForward.apply, r"layer 'step' \(Step\) cannot be differentiated in forward mode .*method='central'"),
+        (lambda x: (10 * x).round(), r"layer 'step' changes with orientation in steps"),
+        (lambda x: x.sign(), r"layer 'step' changes with orientation in steps"),
         (lambda x: x / 0, "layer 'step' returns (Inf|NaN)"),
         (lambda x: x.double(), r"layer 'step' returns torch.float64 although the stimuli are torch.float32"),
         (lambda x: x.view(7, -1), r"cannot run on 3×32×32 images \(in layer 'step'"),
@@ -60,6 +62,33 @@ def measure(network: nn.Module, **kw):
 def test_diagnosis(function, message: str) -> None:
     with pytest.raises(FechnerError, match=message):
         measure(Then(function).eval())
+
+
+def test_a_single_stimulus_is_enough_to_see_that_a_layer_is_detached() -> None:
+    with pytest.raises(FechnerError, match="layer 'step' is detached"):
+        sensitivity(Then(lambda x: x.detach()).eval(), GABOR, values=[30.0], average={}, layers="all", progress=False)
+
+
+def test_central_differences_that_leave_the_range_are_refused_before_they_start() -> None:
+    network = nn.Conv2d(3, 2, 3).eval()
+    with pytest.raises(FechnerError, match=r"contrast must lie in \[0, 1\] 1, got -0.0025"):
+        sensitivity(network, GABOR, "contrast", values=5, average={}, method="central", progress=False)
+
+
+@pytest.mark.parametrize("order", ["image by image", "part by part"])
+def test_parts_of_images_must_lie_together(order: str) -> None:
+    def halves(x: Tensor) -> Tensor:
+        left, right = x.chunk(2, -1)
+        together = torch.stack([left, right], 1 if order == "image by image" else 0)
+        return together.flatten(0, 1)
+
+    network = Then(halves).eval()
+    alone = measure(network, batch_size=1)
+    if order == "image by image":
+        assert measure(network).sensitivity.values == pytest.approx(alone.sensitivity.values, rel=1e-4)
+    else:
+        with pytest.raises(FechnerError, match="layer 'step' returns parts of images in an order"):
+            measure(network)
 
 
 def test_central_differences_serve_where_forward_mode_cannot() -> None:

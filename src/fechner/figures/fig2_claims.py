@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
@@ -14,6 +16,11 @@ from fechner.figures.parts import MAIN, RANDOM, layers_only, networks, select, t
 from fechner.figures.style import LABELS
 
 BOOTSTRAPS = 2000
+_ALEXNETS = {
+    "alexnet_no_overlap": "pools that do not overlap",
+    "alexnet_no_pooling": "strided convolutions",
+    "alexnet_circular": "round kernels",
+}
 Array = npt.NDArray[np.float64]
 
 
@@ -137,21 +144,17 @@ def _onset(dataset: xr.Dataset, again: Array) -> str:
 
 
 def _pooling(dataset: xr.Dataset) -> list[Claim]:
-    """AlexNet at initialisation: does changing its pooling change the preference that its architecture has?"""
+    """AlexNet with random weights: does changing its pooling or its kernels change the preference of its architecture?"""
     found = []
-    base = _late_by_seed(dataset, "alexnet", "init")
-    for variant, what in (
-        ("alexnet_no_overlap", "pools that do not overlap"),
-        ("alexnet_no_pooling", "strided convolutions"),
-    ):
-        other = _late_by_seed(dataset, variant, "init")
-        if len(base) > 1 and len(other) > 1:
+    for state, (variant, what) in product(RANDOM, _ALEXNETS.items()):
+        base, other = (_late_by_seed(dataset, n, state) for n in ("alexnet", variant))
+        if len(base) > 1 and len(base) == len(other):
             mean, low, high = t_interval(np.abs(base) - np.abs(other))
             found.append(
                 Claim(
-                    f"fig2-{variant}",
+                    f"fig2-{variant}" + ("" if state == "init" else f"-{state}"),
                     "fig2",
-                    f"AlexNet at initialisation: with {what} the late layers' anisotropy is smaller",
+                    f"AlexNet {LABELS[state]}: with {what} the late layers' anisotropy is smaller",
                     "|log cardinal/oblique ratio| of late layers, AlexNet minus variant, above 0; 95 % t-interval over seeds",
                     mean,
                     (low, high),

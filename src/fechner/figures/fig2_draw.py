@@ -86,8 +86,10 @@ def draw_supplement(dataset: xr.Dataset) -> Figure:
             row[2].legend(loc="upper left", title="envelope", handlelength=1)
         rest = grid[len(main) :].ravel()
         for axes, network in zip(rest, controls, strict=False):
-            draw_ratio(select(dataset, network=network, stimulus="gabor"), axes)
-            axes.set_title(network)
+            part = select(dataset, network=network, stimulus="gabor")
+            draw_ratio(part, axes)
+            missing = "" if "pretrained" in part.weights.values else "\nweights not available"
+            axes.set_title(f"{network}{missing}")
         if controls:
             rest[0].legend(loc="best", handlelength=1)
         for axes in rest[len(controls) :]:

@@ -18,7 +18,7 @@ import xarray as xr
 from torch import Tensor
 
 from fechner import results
-from fechner.figures.parts import Run, kept
+from fechner.figures.parts import Run, kept, source
 from fechner.learning import LinearNetwork, Phase, learn, readouts
 from fechner.statistics import principal_components
 from fechner.statistics.patches import sample
@@ -62,8 +62,7 @@ def compute(run: Run) -> xr.Dataset:
     """Principal components of the patches, and what each network has learned of them at some fifty steps."""
     profile = PROFILES[run.profile]
     folder = run.folder / "parts"
-    source = {"images": "scikit-image" if run.images is None else str(run.images)}
-    pca = kept(folder / "components.nc", run, {"patches": PATCHES} | source, lambda: _components(run))
+    pca = kept(folder / "components.nc", run, {"patches": PATCHES} | source(run), lambda: _components(run))
     shown = np.stack([p for p in sample(run.images, 40, SIZE) if p.std() > 0.1][:3])
     parts = []
     for i, (name, network) in enumerate(NETWORKS.items()):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from importlib.metadata import version
+from functools import cache
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -90,12 +92,14 @@ def states(networks: Sequence[str], seeds: int, stimulus_name: str) -> list[Part
 def measure(parts: Sequence[Part], sweep: Sweep, run: Run) -> xr.Dataset:
     """Curves of all parts, one after another along `layer`; with `resume`, finished parts are read instead.
 
-    Networks whose weights cannot be had are left out and named in the attribute `unavailable`.
+    Networks whose weights cannot be had are left out and named in the attribute `unavailable`; random weights that make no
+    finite responses, in `unusable`.
     """
     folder = run.folder / "parts"
     folder.mkdir(parents=True, exist_ok=True)
     measured: list[tuple[Part, xr.Dataset]] = []
     unavailable: dict[str, str] = {}
+    unusable: dict[str, str] = {}
     for i, part in enumerate(parts):
         path = folder / part.file
         label = f"[{i + 1}/{len(parts)}] {part.network}, {part.weights}, seed {part.seed}, {part.stimulus}"
@@ -112,8 +116,16 @@ def measure(parts: Sequence[Part], sweep: Sweep, run: Run) -> xr.Dataset:
                 run.say(f"{label}: left out, {e}")
                 continue
             run.say(label)
-            curves = sensitivity(network, stimulus(part.stimulus), sweep.along, sweep.values, sweep.average)
-            results.save(curves, path)
+            try:
+                curves = sensitivity(network, stimulus(part.stimulus), sweep.along, sweep.values, sweep.average)
+            except FechnerError as e:
+                # Random weights may let responses overflow; the other seeds are worth having.
+                if part.weights not in RANDOM:
+                    raise
+                unusable[part.file] = str(e)
+                run.say(f"{label}: left out, {e}")
+                continue
+            results.save(curves.assign_attrs(code=code()), path)
         else:
             run.say(f"{label}: finished before")
         measured.append((part, curves))
@@ -125,12 +137,13 @@ def measure(parts: Sequence[Part], sweep: Sweep, run: Run) -> xr.Dataset:
         "noise_model": measured[0][1].attrs["noise_model"],
         "weights_sha256": json.dumps({p.file.removesuffix(".nc"): c.attrs["weights_sha256"] for p, c in measured}),
         "unavailable": json.dumps(unavailable),
+        "unusable": json.dumps(unusable),
     }
     return dataset.assign_attrs(results.provenance("figure") | attributes)
 
 
 def finished(path: Path, part: Part, sweep: Sweep) -> xr.Dataset | None:
-    """The part as saved, if it is whole and was measured with the same settings by the same version."""
+    """The part as saved, if it is whole and was measured with the same settings, code and weights."""
     try:
         curves = results.read(path)
     except FechnerError:
@@ -138,9 +151,9 @@ def finished(path: Path, part: Part, sweep: Sweep) -> xr.Dataset | None:
     shown = stimulus(part.stimulus)
     known = parameters(shown)
     expected = {sweep.along: sweep.values, **sweep.average}
-    same = curves.attrs["fechner_version"] == version("fechner") and curves.attrs["stimulus"] == json.dumps(
-        settings(shown)
-    )
+    same = curves.attrs.get("code") == code() and curves.attrs["stimulus"] == json.dumps(settings(shown))
+    if same and part.weights not in ("pretrained", *RANDOM):
+        same = curves.attrs["weights_sha256"] == load(part.network, part.weights).weights_sha256()
     same = same and all(
         name in curves.sizes and np.array_equal(curves[name].values, known[name].values(name, spec))
         for name, spec in expected.items()
@@ -149,8 +162,8 @@ def finished(path: Path, part: Part, sweep: Sweep) -> xr.Dataset | None:
 
 
 def kept(path: Path, run: Run, expected: Mapping[str, Any], make: Callable[[], xr.Dataset]) -> xr.Dataset:
-    """A part as saved, if it was asked for with these attributes by the same version; or made, and saved."""
-    wanted = {**expected, "fechner_version": version("fechner")}
+    """A part as saved, if it was asked for with these attributes and made by the same code; or made, and saved."""
+    wanted = {**expected, "code": code()}
     if run.resume and path.exists():
         try:
             found = results.read(path)
@@ -165,13 +178,31 @@ def kept(path: Path, run: Run, expected: Mapping[str, Any], make: Callable[[], x
     return made
 
 
+@cache
+def code() -> str:
+    """SHA-256 of everything that measures: what other code measured is not taken for finished."""
+    package = Path(str(files("fechner")))
+    hashed = hashlib.sha256()
+    for path in sorted(package.rglob("*.py")):
+        if path.relative_to(package).parts[0] not in ("figures", "report", "cli"):
+            hashed.update(path.read_bytes())
+    return hashed.hexdigest()
+
+
+def source(run: Run) -> dict[str, str]:
+    """Which photographs are meant, and what tells whether they have changed: names, sizes and times of the files."""
+    if run.images is None:
+        return {"images": "scikit-image", "images_stamp": ""}
+    path = Path(run.images)
+    held = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
+    stamps = [(str(p.relative_to(path)), p.stat().st_size, p.stat().st_mtime_ns) for p in held]
+    return {"images": str(run.images), "images_stamp": hashlib.sha256(repr(stamps).encode()).hexdigest()}
+
+
 def density(feature: str, run: Run, again: bool = False) -> xr.Dataset:
     """The density of a feature in the photographs, kept for all figures of an output folder; or measured `again`."""
     path = run.folder.parent / "photographs" / f"{feature}.nc"
-    wanted = {
-        "images": "scikit-image" if run.images is None else str(run.images),
-        "settings": json.dumps(asdict(make(feature, {}))),
-    }
+    wanted = source(run) | {"settings": json.dumps(asdict(make(feature, {})))}
 
     def measured() -> xr.Dataset:
         run.say(f"{feature} in the photographs of {wanted['images']}")

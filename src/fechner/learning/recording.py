@@ -14,10 +14,10 @@ from torch.autograd import forward_ad
 
 from fechner.errors import FechnerError
 from fechner.learning.task import Task
-from fechner.networks import OUTPUT, Layer, Network, select
+from fechner.networks import INPUT, OUTPUT, Layer, Network, select
 from fechner.sensitivity.probe import probe
 from fechner.sensitivity.rules import forward_mode
-from fechner.sensitivity.sweep import INPUT, fitting_batch, sweep
+from fechner.sensitivity.sweep import fitting_batch, sweep
 from fechner.sensitivity.tangent import Exact, at, squared_norm
 from fechner.stimuli import render
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fechner.networks.layers import INPUT as INPUT
 from fechner.networks.layers import OUTPUT as OUTPUT
 from fechner.networks.layers import Layer as Layer
 from fechner.networks.layers import Visit as Visit

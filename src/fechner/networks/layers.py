@@ -2,7 +2,7 @@
 
 A layer is one tensor that one module returned in one call. It is named by the module's dotted name; a second call of
 the same module adds "#2", and one of several tensors in a returned tuple or dict adds ":0" or ":key". What the whole
-network returns is "output", where no module returned it.
+network returns is "output", where no module returned it. "input" are the pixels; a module of that name is "input#1".
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from fechner.errors import FechnerError, choices
 from fechner.networks.network import Network
 
 OUTPUT = "output"
+INPUT = "input"
 _PASSIVE = (nn.Identity, nn.modules.dropout._DropoutNd, StochasticDepth)
 _FEW, _MANY = 8, 24
 
@@ -64,7 +65,7 @@ def tap(network: Network, visit: Visit, modules: Collection[str] | None = None) 
     def hook(name: str) -> Callable[[nn.Module, object, object], None]:
         def listen(module: nn.Module, args: object, output: object) -> None:
             calls[name] += 1
-            base = name if calls[name] == 1 else f"{name}#{calls[name]}"
+            base = name if calls[name] == 1 and name != INPUT else f"{name}#{calls[name]}"
             parts = list(_tensors(output))
             for key, tensor in parts:
                 visit(base if len(parts) == 1 else base + key, name, module, tensor)

@@ -15,9 +15,9 @@ from torch import nn
 
 from fechner import processes, results
 from fechner.errors import FechnerError, choices
-from fechner.networks import Layer, as_network, select
-from fechner.sensitivity.probe import probe
-from fechner.sensitivity.sweep import INPUT, fitting_batch, sweep
+from fechner.networks import INPUT, Layer, as_network, select
+from fechner.sensitivity.probe import check_batch, probe
+from fechner.sensitivity.sweep import fitting_batch, sweep
 from fechner.sensitivity.tangent import Central, Chord, Exact, Method, squared_norm
 from fechner.stimuli import Family, Parameter, Stimulus, parameters, render, settings
 
@@ -58,7 +58,8 @@ def sensitivity(
             neighbours on the grid, placed half-way).
         step: of central differences, in units of the parameter; by default a hundredth of the grid's spacing.
         dtype: in which everything is computed; a network of another dtype is copied.
-        batch_size: by default as many stimuli as fit in half of the free memory, at most 16 on a CPU.
+        batch_size: by default the power of two that fits in half of the free memory, at most 16 on a CPU. The same network,
+            stimuli and batch give the same bits.
         shared: under torchrun, or in a training on several processes, each takes its share of the stimuli and all return
             the same; all of them must call, with the same network.
 
@@ -89,19 +90,29 @@ def sensitivity(
             raise FechnerError(f"'{along}' cannot be both the parameter measured and one averaged over")
     grid = known[along].values(along, values)
     nuisance = {name: known[name].values(name, spec) for name, spec in average.items()}
-    if isinstance(stimulus, Stimulus):
-        stimulus.validate(**{along: grid}, **nuisance)
     taken, coordinate, runs = _plan(method, step, along, grid, known[along].period, nuisance)
+    reach = taken.step if isinstance(taken, Central) else 0.0
+    for edge in (grid - reach, grid + reach):
+        if isinstance(stimulus, Stimulus):
+            stimulus.validate(**{along: edge}, **nuisance)
+        else:
+            known[along].check(along, edge)
 
-    if any(p.dtype != dtype for p in wrapped.parameters() if p.is_floating_point()):
+    held = [*wrapped.parameters(), *wrapped.buffers()]
+    weights_sha256 = wrapped.weights_sha256()
+    if any(t.dtype != dtype for t in held if t.is_floating_point()):
         wrapped = copy.deepcopy(wrapped).to(dtype)
-    device = next((p.device for p in wrapped.parameters()), torch.device("cpu"))
+    device = next((t.device for t in held), torch.device("cpu"))
     tensors = [{n: torch.as_tensor(v, dtype=dtype, device=device) for n, v in run.items()} for run in runs]
     two = {n: v[[0, len(v) // 2]] for n, v in tensors[0].items()}
+    two[along] = _apart(two[along], known[along])
     found = probe(wrapped, stimulus, two, along, taken)
     chosen = select(found, layers, wrapped)
     with torch.no_grad():
-        image = render(stimulus, {n: v[:1] for n, v in two.items()})[0]
+        images = render(stimulus, two)
+    image = images[0]
+    if batch_size != 1:
+        check_batch(wrapped, images, chosen)
     if batch_size is None:
         batch_size = fitting_batch(found, image)
         if shared:
@@ -117,7 +128,7 @@ def sensitivity(
     attributes = results.provenance("sensitivity") | {
         "network": wrapped.name,
         "weights": wrapped.weights,
-        "weights_sha256": wrapped.weights_sha256(),
+        "weights_sha256": weights_sha256,
         "seed": "" if wrapped.seed is None else wrapped.seed,
         "stimulus": json.dumps(settings(stimulus)),
         "along": along,
@@ -129,6 +140,14 @@ def sensitivity(
     }
     coordinates = {name: (known[name], v) for name, v in ({along: coordinate} | nuisance).items()}
     return _dataset(np.moveaxis(samples, -1, 1), measured, coordinates, attributes)
+
+
+def _apart(two: torch.Tensor, parameter: Parameter) -> torch.Tensor:
+    """Two different values, for the probe: where there is only one, the other lies a thousandth of the scale below or above."""
+    if two[0] != two[1]:
+        return two
+    step = 1e-3 * (parameter.period or max(abs(float(two[0])), 1e-3))
+    return torch.stack([two[0], two[0] - step if float(two[0]) - step >= parameter.low else two[0] + step])
 
 
 def _plan(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
@@ -67,6 +67,38 @@ def _plain_pass(network: Network, images: Tensor) -> list[Layer]:
     return layers
 
 
+def check_batch(network: Network, images: Tensor, layers: Sequence[Layer]) -> None:
+    """Raise `FechnerError` if a layer does not keep what belongs to an image together; `images` are two different ones.
+
+    Layers that see several parts of an image at once, such as windows of attention, return more entries than images.
+    """
+    known = {layer.name: layer for layer in layers}
+    together: dict[str, Tensor] = {}
+
+    def keep(name: str, module_name: str, module: nn.Module, tensor: Tensor) -> None:
+        if name in known and tensor.shape[known[name].batch_axis] != len(images):
+            together[name] = known[name].per_stimulus(tensor, len(images))[0].clone()
+
+    def compare(name: str, module_name: str, module: nn.Module, tensor: Tensor) -> None:
+        if name in together and not torch.allclose(
+            known[name].per_stimulus(tensor, 1)[0],
+            together[name],
+            rtol=1e-3,
+            atol=1e-3 * float(together[name].abs().max()),
+        ):
+            raise FechnerError(
+                f"{network.name}: layer '{name}' returns parts of images in an order in which those of one image are not "
+                "next to each other; use batch_size=1, or leave this layer out"
+            )
+
+    with torch.no_grad():
+        with tap(network, keep):
+            network(images)
+        if together:
+            with tap(network, compare):
+                network(images[:1])
+
+
 def _dual_pass(network: Network, stimulus: Family, values: dict[str, Tensor], along: str, layers: list[Layer]) -> None:
     known = {layer.name: layer for layer in layers}
     method = Exact()
@@ -76,10 +108,16 @@ def _dual_pass(network: Network, stimulus: Family, values: dict[str, Tensor], al
         if layer is None:
             return
         response, tangent = method.derivative(layer.per_stimulus(tensor, len(images)))
-        if tangent is None and not torch.equal(response[0], response[1]):
+        moves = not torch.equal(response[0], response[1])
+        if tangent is None and moves:
             raise FechnerError(
                 f"{network.name}: the output of layer '{name}' is detached from its input (detach, .data or NumPy on "
                 f"the way), so it has no derivative; remove that, or {_INSTEAD}"
+            )
+        if tangent is not None and moves and not tangent.any():
+            raise FechnerError(
+                f"{network.name}: the output of layer '{name}' changes with {along} in steps (rounding, sign or a "
+                f"comparison on the way), so its derivative is zero; {_INSTEAD}"
             )
         if tangent is not None and not tangent.isfinite().all():
             raise FechnerError(f"{network.name}: the derivative of layer '{name}' is NaN or Inf; {_INSTEAD}")

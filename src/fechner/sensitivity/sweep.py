@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
@@ -11,12 +12,11 @@ from torch import Tensor, nn
 
 from fechner import processes
 from fechner.errors import FechnerError
-from fechner.networks import Layer, Network, tap
+from fechner.networks import INPUT, Layer, Network, tap
 from fechner.progress import bar
 from fechner.sensitivity.tangent import Method, at
 from fechner.stimuli import Family, render
 
-INPUT = "input"
 Reducer = Callable[[Tensor, Tensor], Tensor]
 
 
@@ -145,11 +145,13 @@ def fitting_batch(layers: Sequence[Layer], image: Tensor, most: int | None = Non
     """A batch size that leaves room: half of free memory, at most 16 on a CPU and 256 on a GPU, or at most `most`.
 
     Memory per image is taken as eight copies of the largest layer: input and output with their tangents, and room for
-    what an operation needs besides. Larger batches of photograph size are no faster on a CPU.
+    what an operation needs besides. Larger batches of photograph size are no faster on a CPU. What fits is rounded down to a
+    power of two, because the last bits of a result hang on the batch, and free memory differs from run to run.
     """
     largest = max([image.numel(), *(layer.units for layer in layers)]) * image.element_size()
     if image.device.type == "cuda":
         free, usual = torch.cuda.mem_get_info(image.device)[0], 256
     else:
         free, usual = psutil.virtual_memory().available, 16
-    return int(max(1, min(usual if most is None else most, free // 2 // (8 * largest))))
+    fitting = 2 ** math.floor(math.log2(max(1, free // 2 // (8 * largest))))
+    return min(usual if most is None else most, fitting)

@@ -36,6 +36,8 @@ from torch import Tensor
 from fechner import circular
 from fechner.errors import FechnerError, choices
 
+_SLACK = 1e-6
+
 
 @dataclass(frozen=True)
 class Parameter:
@@ -60,8 +62,10 @@ class Parameter:
             raise FechnerError(f"{name} must be finite, got {values[~np.isfinite(values)][0]}")
         if self.positive and low <= 0:
             raise FechnerError(f"{name} must be greater than 0 {self.units}, got {low:g}")
-        if low < self.low or high > self.high:
-            bad = low if low < self.low else high
+        # What 32-bit numbers make of a limit is still within it.
+        lowest, highest = (limit + sign * _SLACK * abs(limit) for limit, sign in ((self.low, -1), (self.high, 1)))
+        if low < lowest or high > highest:
+            bad = low if low < lowest else high
             raise FechnerError(f"{name} must lie in [{self.low:g}, {self.high:g}] {self.units}, got {bad:g}")
 
     def values(self, name: str, spec: Any) -> np.ndarray:
@@ -153,7 +157,7 @@ class Stimulus:
         """Rules that tie several parameters together; the Nyquist limit of every spatial frequency is one."""
         nyquist = float(values["pixels_per_degree"].min()) / 2
         for name, parameter in parameters(self).items():
-            if parameter.units == "cycle/degree" and values[name].max() > nyquist:
+            if parameter.units == "cycle/degree" and values[name].max() > nyquist * (1 + _SLACK):
                 raise FechnerError(
                     f"{name} {values[name].max():g} cycles/degree is above the Nyquist limit of {nyquist:g} "
                     f"at {2 * nyquist:g} pixels/degree; lower it or raise pixels_per_degree"

@@ -19,6 +19,9 @@ from fechner.stimuli.apertures import Aperture, aperture, distance
 from fechner.stimuli.base import Contrast, Frequency, Length, Orientation, Phase, Positive, Stimulus
 from fechner.stimuli.noise import RmsContrast, balanced, gaussian_field
 
+# Degrees between the orientations among which the largest mean of a sinusoid is looked for.
+_APART = 3
+
 
 def modulation(
     x: Tensor,
@@ -27,12 +30,14 @@ def modulation(
     spatial_frequency: Tensor | float,
     phase: Tensor | float,
     window: Tensor,
+    turning: bool = False,
 ) -> Tensor:
-    """A windowed sinusoid with zero mean and values in [-1, 1], whatever its phase.
+    """A windowed sinusoid with zero mean and values in [-1, 1], whatever its phase and orientation.
 
     cos(2π f u + φ), u the distance across the bars, has a mean under the window; it is subtracted, and the result
-    divided by 1 + the largest mean that any phase has, which is a constant of frequency and window (1.001 for the
-    default Gabor, 1.03 for the default grating). Otherwise mean luminance would move with phase and contrast.
+    divided by 1 + the largest mean that any phase and orientation has, which is a constant of frequency and window (1.001
+    for the default Gabor, 1.03 for the default grating). Otherwise mean luminance would move with phase and contrast. A
+    window that is `turning` with the bars gives all orientations the same.
     """
     angle, phi = radians(orientation, x), radians(phase, x)
     # 2π f u = a(y) + b(x): functions of one coordinate, joined by small matrix products, cost a third of full images.
@@ -45,10 +50,26 @@ def modulation(
     cosine, sine = torch.cos(a), torch.sin(a)
     mean_cosine = (cosine * summed_cosine - sine * summed_sine).sum((-2, -1), keepdim=True) / area
     mean_sine = (sine * summed_cosine + cosine * summed_sine).sum((-2, -1), keepdim=True) / area
-    scale = 1 / (1 + torch.sqrt(mean_cosine**2 + mean_sine**2 + 1e-12))
+    if turning:
+        largest = torch.sqrt(mean_cosine**2 + mean_sine**2 + 1e-12)
+    else:
+        largest = _largest_mean(x, y, spatial_frequency, window)
+    scale = 1 / (1 + largest)
     mean = torch.cos(phi) * mean_cosine - torch.sin(phi) * mean_sine
     along_y = torch.cat(torch.broadcast_tensors(torch.cos(a + phi), -torch.sin(a + phi), -mean), -1)
     return window * ((along_y * scale) @ along_x)
+
+
+def _largest_mean(x: Tensor, y: Tensor, spatial_frequency: Tensor | float, window: Tensor) -> Tensor:
+    """The largest mean under a window (…, y, x) of a sinusoid of any phase and orientation: (…, 1, 1)."""
+    angle = radians(torch.arange(0, 180, _APART), x)[:, None]
+    a = 2 * math.pi * spatial_frequency * torch.cos(angle) * y.mT
+    b = -2 * math.pi * spatial_frequency * torch.sin(angle) * x
+    cosine, sine = torch.cos(a) @ window, torch.sin(a) @ window
+    even = (cosine * torch.cos(b) - sine * torch.sin(b)).sum(-1)
+    odd = (sine * torch.cos(b) + cosine * torch.sin(b)).sum(-1)
+    largest = torch.sqrt(even**2 + odd**2 + 1e-12).amax(-1)[..., None, None]
+    return largest / window.sum((-2, -1), keepdim=True)
 
 
 def radians(degrees: Tensor | float, like: Tensor) -> Tensor:
@@ -103,7 +124,7 @@ class Gabor(Stimulus):
 
     def luminance(self) -> Tensor:
         x, y = self.grid()
-        carrier = modulation(x, y, self.orientation, self.spatial_frequency, self.phase, self.envelope())
+        carrier = modulation(x, y, self.orientation, self.spatial_frequency, self.phase, self.envelope(), turning=True)
         return 0.5 + 0.5 * self.contrast * carrier
 
     def envelope(self) -> Tensor:
