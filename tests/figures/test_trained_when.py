@@ -96,10 +96,10 @@ def test_variants_are_told_apart_and_mirroring_is_found_to_be_the_cause(run: Run
         assert found[f"trained-{name}-beside"].holds
     assert found["trained-net-mirror"].holds
     assert not found["trained-net-not-mirrored-mirror"].holds
-    assert found["trained-net-mirror-cause"].measured == pytest.approx(2, abs=0.2)
-    assert found["trained-net-mirror-cause"].holds
-    assert found["trained-net-mirror-sign"].measured == pytest.approx(-2 * np.log2((2 + 2**-2) / 3), abs=0.1)
-    assert "over 3 seeds" in found["trained-net-mirror-cause"].criterion
+    assert found["trained-net-without-mirror-dip"].measured == pytest.approx(2, abs=0.2)
+    assert found["trained-net-without-mirror-dip"].holds
+    assert found["trained-net-without-mirror-around"].measured == pytest.approx(-2 * np.log2((2 + 2**-2) / 3), abs=0.1)
+    assert "over 3 seeds" in found["trained-net-without-mirror-dip"].criterion
     assert "of one seed" in found["trained-net-64-pixels-beside"].criterion
 
 

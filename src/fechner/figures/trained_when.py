@@ -1,9 +1,10 @@
 """When sensitivity follows what training images contain: by mirroring, network, depth, spatial frequency and epoch.
 
-A network that learns from mirrored images comes to respond alike to θ and −θ, so that its sensitivity vanishes at the
-two orientations that mirroring leaves alone: 0° and 90°, or these turned with the images, since images are mirrored
-before they are rotated. These are also the orientations that images contain most. What follows the images is therefore
-measured beside these axes too.
+A network that learns that a mirrored image is of the same class comes to respond alike to θ and −θ, so that its
+sensitivity falls at the two orientations that mirroring leaves alone: 0° and 90°, or these turned with the images, since
+images are mirrored before they are rotated. Photographs teach that to some degree, mirroring them at random teaches it
+more. These are also the orientations that images contain most. What follows the images is therefore measured beside these
+axes too.
 """
 
 from __future__ import annotations
@@ -102,14 +103,14 @@ def _causes(dataset: xr.Dataset) -> list[Claim]:
         samples, told = [s[:seeds] for s in both], interval.told(seeds)
         found += [
             _claim(
-                f"{network}-mirror-cause",
-                f"{network}: what makes late layers insensitive there is that training images are mirrored",
+                f"{network}-without-mirror-dip",
+                f"{network}: without mirrored training images late layers lose less of their sensitivity there",
                 "log2 of √D at the axes of mirroring over that 10° to 20° from there, without mirroring minus with it, above 0",
                 told,
                 interval.over_seeds(lambda u, r, pu, pr: dip(pu, pr, orientation) - dip(u, r, orientation), *samples),
             ),
             _claim(
-                f"{network}-mirror-sign",
+                f"{network}-without-mirror-around",
                 f"{network}: without mirroring late layers prefer what is frequent more at the axes themselves",
                 "log2 of √D within 7.5° of 0° and 90° over that of 45° and 135°, upright minus rotated by 45°, without "
                 "mirroring minus with it, above 0",
