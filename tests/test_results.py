@@ -1,4 +1,10 @@
 import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -39,10 +45,81 @@ def test_unwritable(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(FechnerError, match="cannot make the folder"):
         results.writable(tmp_path / "file" / "curves.nc")
+    (tmp_path / "link").symlink_to(tmp_path / "nowhere")
+    with pytest.raises(FechnerError, match="cannot make the folder"):
+        results.writable(tmp_path / "link" / "curves.nc")
+
+
+@contextmanager
+def without_privileges() -> Iterator[None]:
+    """What is forbidden to others is allowed to root."""
     if os.geteuid():
-        tmp_path.chmod(0o500)
-        with pytest.raises(FechnerError, match="cannot write"):
-            results.writable(tmp_path / "curves.nc")
+        yield
+        return
+    os.setresuid(65534, 65534, 0)
+    try:
+        yield
+    finally:
+        os.setresuid(0, 0, 0)
+
+
+def test_permissions() -> None:
+    with tempfile.TemporaryDirectory() as made:
+        folder = Path(made)
+        for name, mode in (("closed", 0o555), ("hidden", 0), ("open", 0o777), (".", 0o755)):
+            (folder / name).mkdir(exist_ok=True)
+            (folder / name).chmod(mode)
+        kept = folder / "open" / "kept.nc"
+        kept.write_text("kept")
+        kept.chmod(0o444)
+        with without_privileges():
+            results.writable(folder / "open" / "new" / "curves.nc")
+            for name, message in {
+                "closed/curves.nc": "cannot write in '.*closed' .Permission denied",
+                "closed/new/curves.nc": "cannot make the folder '.*new' .Permission denied",
+                "hidden/curves.nc": "cannot write in '.*hidden' .Permission denied",
+                "hidden/new/curves.nc": "cannot make the folder '.*new' .Permission denied",
+                "open/kept.nc": "kept.nc' is read-only",
+            }.items():
+                with pytest.raises(FechnerError, match=message):
+                    results.writable(folder / name)
+        assert [p.name for p in kept.parent.iterdir()] == ["kept.nc"]
+
+
+def test_processes_do_not_trip_over_each_other(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "folder" / "curves.nc"
+    with ThreadPoolExecutor(2) as both:
+        list(both.map(results.writable, [path] * 1000))
+    assert not list(tmp_path.iterdir())
+
+
+FULL_DISK = """
+import resource, signal, sys
+import xarray as xr
+from fechner import FechnerError, results
+
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, resource.RLIM_INFINITY))
+for path in sys.argv[1:]:
+    try:
+        results.save(xr.Dataset({"a": ("x", [1.0] * 10_000)}, attrs=results.provenance("part")), path)
+    except FechnerError as e:
+        print(e)
+"""
+
+
+def test_a_full_disk(tmp_path: Path) -> None:
+    data = xr.Dataset({"a": ("x", [1.0, 2.0])}, attrs=results.provenance("part"))
+    path = results.save(data, tmp_path / "curves.nc")
+    # In a process of its own, which HDF5 would end.
+    words = [sys.executable, "-c", FULL_DISK, str(path), str(tmp_path / "new.nc")]
+    told = subprocess.run(words, capture_output=True, text=True, check=True).stdout.splitlines()
+    assert told == [
+        f"cannot write '{path}' (File too large); what it held before is kept; make room or choose another output",
+        f"cannot write '{tmp_path / 'new.nc'}' (File too large); make room or choose another output",
+    ]
+    assert results.read(path).identical(data)
+    assert [p.name for p in tmp_path.iterdir()] == ["curves.nc"]
 
 
 def test_layout_is_checked(tmp_path: Path) -> None:

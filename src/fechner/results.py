@@ -6,6 +6,7 @@ import datetime
 import os
 import shlex
 import sys
+import tempfile
 from importlib.metadata import version
 from pathlib import Path
 
@@ -51,15 +52,26 @@ def _program() -> str:
 
 
 def save(dataset: xr.Dataset, path: str | Path) -> Path:
-    """Write a Dataset to a NetCDF file; the file appears whole or not at all."""
+    """Write a Dataset to a NetCDF file; the file appears whole or not at all.
+
+    Raises `FechnerError` if it cannot be written, on a full disk for instance; what was there before is kept.
+    """
     path = Path(path)
     writable(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    # To memory first: HDF5 on a full disk brings the whole process down. The encoding of a file that was read would cut
+    # longer names, joined to it since, to the length of its own.
+    whole = dataset.drop_encoding().to_netcdf(engine="h5netcdf")
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        # The encoding of a file that was read would cut longer names, joined to it since, to the length of its own.
-        dataset.drop_encoding().to_netcdf(part, engine="h5netcdf")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with part.open("wb") as file:
+            file.write(whole)
+            file.flush()
+            os.fsync(file.fileno())
         part.replace(path)
+    except OSError as e:
+        kept = "; what it held before is kept" if path.exists() else ""
+        raise FechnerError(f"cannot write '{path}' ({e.strerror}){kept}; make room or choose another output") from None
     finally:
         part.unlink(missing_ok=True)
     return path
@@ -115,16 +127,18 @@ def check(dataset: xr.Dataset) -> None:
 def writable(path: Path) -> None:
     """Raise `FechnerError` now rather than after the work, if a file cannot be written there."""
     folder = path.parent
-    if path.is_dir():
+    if os.path.isdir(path):
         raise FechnerError(f"'{path}' is a folder; give the name of a file to write")
-    missing = [p for p in (folder, *folder.parents) if not p.exists()]
+    if os.path.exists(path) and not os.access(path, os.W_OK):
+        raise FechnerError(f"'{path}' is read-only; choose another output or change its permissions")
+    # Nothing with a name is made, which another process might trip over; permissions alone do not tell of every disk.
+    nearest = next(p for p in (folder, *folder.parents) if os.path.lexists(p))
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=nearest):
+            pass
     except OSError as e:
+        if os.path.isdir(folder):
+            raise FechnerError(
+                f"cannot write in '{folder}' ({e.strerror}); choose another output or change its permissions"
+            ) from None
         raise FechnerError(f"cannot make the folder '{folder}' ({e.strerror})") from None
-    allowed = os.access(folder, os.W_OK)
-    # Only a trial: work that fails later leaves no empty folders behind.
-    for made in missing:
-        made.rmdir()
-    if not allowed:
-        raise FechnerError(f"cannot write in '{folder}'; choose another output or change its permissions")

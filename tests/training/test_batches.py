@@ -32,8 +32,12 @@ def test_processes_share_one_order(count: int, world: int, epoch: int, seed: int
 def test_weights_decide_how_often_images_are_drawn() -> None:
     weights = np.array([0.7, 0.2, 0.1, 0.0])
     sampler = Shuffled(40000, 0, (0, 1), np.repeat(weights / 10000, 10000))
-    drawn = np.bincount(np.array(list(sampler)) // 10000, minlength=4) / 40000
+    first = list(sampler)
+    drawn = np.bincount(np.array(first) % 40000 // 10000, minlength=4) / 40000
     assert drawn == pytest.approx(weights, abs=0.01)
+    sampler.set_epoch(1)
+    # An image that is drawn several times is augmented differently each time.
+    assert len({*first, *sampler}) == 80000
 
 
 def test_images_in_memory_are_refined_once(tiles: Path) -> None:

@@ -61,6 +61,7 @@ def test_names_and_bad_input() -> None:
         ({"band": 0.0}, "band must lie"),
         ({"keep": 1.5}, "keep must lie"),
         ({"hue": np.nan}, "hue must be"),
+        ({"remove": (0.0, np.nan)}, "remove must be a number of degrees, got nan"),
     ):
         with pytest.raises(FechnerError, match=message):
             Condition(**fields)  # type: ignore[arg-type]

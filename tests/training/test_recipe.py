@@ -39,6 +39,13 @@ def test_small_images_take_one_cycle() -> None:
     assert found[-1] < 1e-3
 
 
+@pytest.mark.parametrize("steps", range(2, 8))
+def test_the_shortest_trainings_learn(steps: int) -> None:
+    found = rates(recipe_for(nn.Linear(2, 2), 32, epochs=1), steps)
+    assert 0.1 < max(found) <= 0.2
+    assert found == rates(recipe_for(nn.Linear(2, 2), 32, epochs=steps), 1)
+
+
 def test_attention_takes_adamw_and_norms_do_not_decay() -> None:
     network = nn.TransformerEncoderLayer(8, 2)
     rule = recipe_for(network, 32).optimizers(network, 3)["optimizer"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import logging
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,12 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from lightning.pytorch.callbacks import ModelCheckpoint
 from torch import nn
-from torch.utils.data import DataLoader, TensorDataset
+from torch.utils.data import DataLoader, IterableDataset, TensorDataset
 
 from fechner import FechnerError, Gabor, results, sensitivity
+from fechner.networks import Network
 from fechner.training import RecordSensitivity
 
 GABOR = Gabor(size=16, pixels_per_degree=16 / 2.24)
@@ -45,25 +48,60 @@ class Mine(lightning.LightningModule):
         return torch.optim.SGD(self.parameters(), 0.1)
 
 
+class Two(Mine):
+    """Two optimisers, each of which takes a step with every batch."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.automatic_optimization = False
+
+    def training_step(self, batch: Any, index: int) -> torch.Tensor:
+        loss = super().training_step(batch, index)
+        self.manual_backward(loss)
+        for optimizer in self.optimizers():  # type: ignore[union-attr]
+            optimizer.step()
+            optimizer.zero_grad()
+        return loss
+
+    def configure_optimizers(self) -> Any:
+        return [torch.optim.SGD(self.body[i].parameters(), 0.1) for i in (0, 5)]
+
+
+class Stream(IterableDataset[Any]):
+    """Images of which nobody knows how many there are."""
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(loader().dataset)  # type: ignore[call-overload]
+
+
 def loader() -> DataLoader[Any]:
     generator = torch.Generator().manual_seed(0)
     images, labels = torch.rand(40, 3, 16, 16, generator=generator), torch.randint(3, (40,), generator=generator)
     return DataLoader(TensorDataset(images, labels), batch_size=8)
 
 
-def trained(folder: Path, record: RecordSensitivity, epochs: int, resume: Path | None = None) -> Mine:
-    module = Mine()
+def trained(
+    folder: Path,
+    record: RecordSensitivity,
+    epochs: int,
+    resume: Path | None = None,
+    module: Mine | None = None,
+    data: DataLoader[Any] | None = None,
+    **settings: Any,
+) -> Mine:
+    module = module or Mine()
+    often = ModelCheckpoint(folder, "{step}", every_n_train_steps=1, save_top_k=-1)
     trainer = lightning.Trainer(
         max_epochs=epochs,
-        callbacks=[record],
+        callbacks=[record, often],
         accelerator="cpu",
         logger=False,
         default_root_dir=folder,
         enable_progress_bar=False,
         enable_model_summary=False,
-        enable_checkpointing=False,
+        **settings,
     )
-    trainer.fit(module, loader(), ckpt_path=None if resume is None else str(resume))
+    trainer.fit(module, loader() if data is None else data, ckpt_path=None if resume is None else str(resume))
     trainer.save_checkpoint(folder / "mine.ckpt")
     return module
 
@@ -99,6 +137,87 @@ def test_the_file_goes_on_from_a_checkpoint(tmp_path: Path) -> None:
     assert found.step.values.tolist() == [0, 3, 5, 8, 10, 13, 15]
 
 
+def test_recordings_after_the_checkpoint_are_made_again(tmp_path: Path) -> None:
+    settings = {"network": "body", "per_epoch": 2, **SETTINGS}
+    trained(tmp_path, RecordSensitivity(tmp_path / "curves.nc", GABOR, **settings), 3)
+    before = results.read(tmp_path / "curves.nc")
+    resumed = trained(
+        tmp_path, RecordSensitivity(tmp_path / "curves.nc", GABOR, **settings), 2, tmp_path / "step=5.ckpt"
+    )
+    found = results.read(tmp_path / "curves.nc")
+    assert found.step.values.tolist() == [0, 3, 5, 8, 10]
+    assert found.sel(step=[0, 3, 5]).identical(before.sel(step=[0, 3, 5]).assign_attrs(found.attrs))
+    # Dropout drew other random numbers this time.
+    alone = sensitivity(resumed.after[3].eval(), GABOR, **SETTINGS, progress=False).sensitivity
+    assert np.allclose(found.sensitivity.sel(step=8), alone, rtol=1e-4)
+    assert not np.allclose(before.sensitivity.sel(step=8), alone, rtol=1e-3)
+
+
+@pytest.mark.parametrize("ended", [3, 5])
+def test_epochs_of_a_training_whose_file_is_gone(tmp_path: Path, ended: int) -> None:
+    settings = {"network": "body", "per_epoch": 1, **SETTINGS}
+    trained(tmp_path, RecordSensitivity(tmp_path / "curves.nc", GABOR, **settings), 1)
+    again = RecordSensitivity(tmp_path / "again.nc", GABOR, **settings)
+    trained(tmp_path, again, 2, tmp_path / f"step={ended}.ckpt")
+    found = results.read(tmp_path / "again.nc")
+    assert (found.step.values[0], found.epoch.values[0]) == (ended, ended / 5)
+    assert found.epoch.values[-1] == 2
+
+
+@pytest.mark.parametrize(
+    ("module", "batches_a_step", "when", "steps", "epochs"),
+    [
+        (Mine, 2, {"every": 1}, [0, 1, 2, 3, 4, 5, 6], [0, 0.4, 0.8, 1, 1.4, 1.8, 2]),
+        (Mine, 2, {"every": 2}, [0, 2, 4, 6], [0, 0.8, 1.4, 2]),
+        (Mine, 2, {"per_epoch": 2}, [0, 1, 3, 4, 6], [0, 0.6, 1, 1.6, 2]),
+        (Mine, 5, {"per_epoch": 5}, [0, 1, 2], [0, 1, 2]),
+        (Two, 1, {"every": 3}, [0, 4, 6, 10, 12, 16, 18], [0, 0.4, 0.6, 1, 1.2, 1.6, 1.8]),
+        (Two, 1, {"per_epoch": 1}, [0, 10, 20], [0, 1, 2]),
+    ],
+)
+def test_steps_that_are_not_batches(
+    tmp_path: Path,
+    module: type[Mine],
+    batches_a_step: int,
+    when: dict[str, int],
+    steps: list[int],
+    epochs: list[float],
+) -> None:
+    record = RecordSensitivity(tmp_path / "curves.nc", GABOR, network="body", **when, **SETTINGS)
+    trained(tmp_path, record, 2, module=module(), accumulate_grad_batches=batches_a_step)
+    found = results.read(tmp_path / "curves.nc")
+    assert found.step.values.tolist() == steps
+    assert found.epoch.values == pytest.approx(epochs)
+    # The ends of epochs are looked for by number.
+    assert {1.0, 2.0} & set(epochs) == {1.0, 2.0} & set(found.epoch.values)
+
+
+def test_data_of_unknown_length(tmp_path: Path) -> None:
+    record = RecordSensitivity(tmp_path / "curves.nc", GABOR, network="body", every=2, **SETTINGS)
+    trained(tmp_path, record, 1, data=DataLoader(Stream(), batch_size=8))
+    found = results.read(tmp_path / "curves.nc")
+    assert found.step.values.tolist() == [0, 2, 4]
+    assert np.array_equal(found.epoch, [0, np.nan, np.nan], equal_nan=True)
+    record = RecordSensitivity(tmp_path / "none.nc", GABOR, network="body", per_epoch=2, **SETTINGS)
+    with pytest.raises(FechnerError, match="per_epoch=2 needs .* known length.*every="):
+        trained(tmp_path, record, 1, data=DataLoader(Stream(), batch_size=8))
+    assert not (tmp_path / "none.nc").exists()
+
+
+def test_normalisation_of_images(tmp_path: Path) -> None:
+    normalisation: dict[str, Any] = {"mean": (0.4, 0.5, 0.6), "std": 0.25}
+    record = RecordSensitivity(tmp_path / "curves.nc", GABOR, network="body", every=9, **normalisation, **SETTINGS)
+    before = trained(tmp_path, record, 1).after[0].eval()
+    found = results.read(tmp_path / "curves.nc").isel(step=0)
+    alone, without = (
+        sensitivity(network, GABOR, **SETTINGS, progress=False)
+        for network in (Network(before, **normalisation), before)
+    )
+    assert found.layer.values.tolist() == alone.layer.values.tolist()
+    assert np.allclose(found.sensitivity, alone.sensitivity, rtol=1e-4)
+    assert not np.allclose(found.sensitivity, without.sensitivity, rtol=0.1)
+
+
 def test_bad_input(tmp_path: Path) -> None:
     with pytest.raises(FechnerError, match="one of every"):
         RecordSensitivity(tmp_path / "x.nc", GABOR)
@@ -112,3 +231,8 @@ def test_bad_input(tmp_path: Path) -> None:
     record = RecordSensitivity(tmp_path / "x.nc", GABOR, network="head", every=1, **SETTINGS)
     with pytest.raises(FechnerError, match=r"'head'.*body"):
         trained(tmp_path, record, 1)
+    record = RecordSensitivity(tmp_path / "x.nc", GABOR, network="body", every=1, std=0.5, **SETTINGS)
+    module = Mine()
+    module.body = Network(module.body)  # type: ignore[assignment]
+    with pytest.raises(FechnerError, match="'body' is a fechner Network.*leave out std"):
+        trained(tmp_path, record, 1, module=module)

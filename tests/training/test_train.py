@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,11 +15,14 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+import xarray as xr
 from torch import nn
 
 from fechner import FechnerError, load, results, sensitivity
+from fechner.networks import untrained
 from fechner.training import Condition, preview, train
-from fechner.training.train import probes
+from fechner.training.classifier import Classifier
+from fechner.training.train import _network, probes
 
 REAL: dict[str, Any] = {
     "arch": "resnet18_small",
@@ -34,6 +38,22 @@ def plain(num_classes=3):
     return nn.Sequential(
         nn.Conv2d(3, 6, 5, 2), nn.GroupNorm(2, 6), nn.ReLU(inplace=True), nn.Conv2d(6, 8, 5, 2), nn.ReLU(inplace=True),
         nn.Flatten(), nn.Dropout(0.2), nn.Linear(200, num_classes),
+    )
+
+class Auxiliary(nn.Module):
+    """With a second output that only training asks for."""
+    def __init__(self, num_classes=3):
+        super().__init__()
+        self.body, self.second = plain(num_classes), nn.Linear(num_classes, num_classes)
+
+    def forward(self, images):
+        first = self.body(images)
+        return (first, self.second(first)) if self.training else first
+
+def of_any_size(num_classes=3):
+    return nn.Sequential(
+        nn.Conv2d(3, 6, 5, 2), nn.BatchNorm2d(6), nn.Dropout(0.2), nn.AdaptiveAvgPool2d(1), nn.Flatten(),
+        nn.Linear(6, num_classes),
     )
 '''
 
@@ -72,6 +92,84 @@ def test_a_resampled_training_says_what_its_images_are_worth(tiles: Path, mine: 
     assert float(found.effective_images) < 120
     assert json.loads(found.attrs["recipe"])["weight_decay"] == 0
     assert np.ptp(found.density_wanted.values) == 0
+    slope = xr.Dataset({"density": ("orientation", np.linspace(1, 2, 18))})
+    with pytest.raises(FechnerError, match="its density_sha256 is"):
+        run(tiles, mine / "out", resample={"orientation": slope}, resume=True, **settings)
+
+
+def test_a_trial_leaves_weights_statistics_and_random_numbers_alone(mine: Path) -> None:
+    before = untrained("networks_of_mine:of_any_size", 3, 5).state_dict()
+    state = torch.random.get_rng_state()
+    tried = _network("networks_of_mine:of_any_size", "init", 3, 5, 32, "all")
+    assert tried.training
+    assert all(torch.equal(v, before[name]) for name, v in tried.state_dict().items())
+    assert torch.equal(torch.random.get_rng_state(), state)
+    assert all(p.requires_grad for p in tried.parameters())
+    auxiliary = _network("networks_of_mine:Auxiliary", "init", 3, 0, 32, "all")
+    left_out = [name for name, p in auxiliary.named_parameters() if not p.requires_grad]
+    assert left_out == ["model.second.weight", "model.second.bias"]
+
+
+def test_the_first_file_is_corrupt_and_the_training_goes_on(
+    tiles: Path, mine: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(tiles, mine / "tiles")
+    (mine / "tiles" / "train" / "brick" / "00.png").write_bytes(b"no image")
+    losses, told = [], []
+    step = Classifier.training_step
+
+    def listened(*args: Any) -> torch.Tensor:
+        loss = step(*args)
+        losses.append(loss.item())
+        return loss
+
+    monkeypatch.setattr(Classifier, "training_step", listened)
+    settings = {"recipe": {"epochs": 1, "batch": 20}, "record": "none", "precision": "16-mixed", "say": told.append}
+    found = run(mine / "tiles", mine / "out", **settings)
+    assert list(json.loads(found.attrs["skipped"])) == ["train/brick/00.png"]
+    assert found.attrs["precision"] == "bf16-mixed"
+    assert told[0] == "there is no precision 16-mixed here: training in bf16-mixed"
+    assert len(losses) == 5
+    assert found.loss.values == pytest.approx([np.mean(losses)])
+
+
+def test_a_job_script_may_always_resume_and_only_the_same_training(
+    tiles: Path, mine: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = {"JOB_ID": "1", "JOB_NAME": "job", "NTASKS": "1", "NTASKS_PER_NODE": "1", "NNODES": "1", "NODEID": "0"}
+    for name, value in (job | {"PROCID": "0", "LOCALID": "0"}).items():
+        monkeypatch.setenv(f"SLURM_{name}", value)
+    (mine / "out").mkdir()
+    (mine / "out" / "hpc_ckpt_1.ckpt").write_bytes(b"saved within an epoch")
+    told: list[str] = []
+    settings: dict[str, Any] = {"recipe": {"epochs": 1, "batch": 20}, "resume": True, "say": told.append}
+    found = run(tiles, mine / "out", **settings)
+    assert told[0].endswith("training starts anew")
+    with pytest.raises(FechnerError, match="its layers is all, not blocks"):
+        run(tiles, mine / "out", **settings, layers="blocks")
+    with pytest.raises(FechnerError, match="its per_epoch is 1, not 2"):
+        run(tiles, mine / "out", **settings, per_epoch=2)
+    monkeypatch.chdir(tiles.parent)
+    again = run(Path(tiles.name), mine / "out", **settings)
+    assert again.drop_attrs().identical(found.drop_attrs())
+
+
+def test_too_many_corrupt_files_stop_a_training_after_its_first_epoch_and_no_evaluation(
+    tiles: Path, mine: Path
+) -> None:
+    shutil.copytree(tiles, mine / "tiles")
+    for path in sorted((mine / "tiles" / "train").glob("*/*5.png")) + sorted(
+        (mine / "tiles" / "train").glob("*/*6.png")
+    ):
+        path.write_bytes(b"no image")
+    settings: dict[str, Any] = {"arch": "networks_of_mine:of_any_size", "size": 72, "record": "none", "workers": 0}
+    told: list[str] = []
+    with pytest.raises(FechnerError, match=r"more than a tenth of 156 images cannot be used \(24 so far\)"):
+        run(mine / "tiles", mine / "out", **settings, say=told.append)
+    assert not told
+    for size in (72, 32):
+        evaluated = run(mine / "tiles", mine / "out", **settings | {"size": size}, evaluate=True)
+        assert json.loads(evaluated.attrs["skipped"]) == {}
 
 
 def test_a_training_is_recorded_and_its_checkpoint_can_be_measured(tiles: Path, mine: Path) -> None:
@@ -139,7 +237,7 @@ def test_two_processes_record_the_curves_of_one(tiles: Path, mine: Path) -> None
         "import sys, torch\n"
         "from fechner.training import train\n"
         "torch.set_num_threads(1)\n"
-        f"train({str(tiles)!r}, {MINE!r}, out=sys.argv[1], recipe={{'epochs': 2, 'batch': 20, 'learning_rate': 0.05}},"
+        f"train({str(tiles)!r}, 'networks_of_mine:Auxiliary', out=sys.argv[1], recipe={{'epochs': 2, 'batch': 20, 'learning_rate': 0.05}},"
         " per_epoch=2, layers='all', accelerator='cpu', progress=False)\n"
     )
     # Dropout draws differ by process, so it is off here.
@@ -175,9 +273,16 @@ def test_bad_input_is_refused_before_training(tiles: Path, mine: Path) -> None:
         ({"resample": {"hue": "flat"}}, "or 'uniform'"),
         ({"resample": {"hue": "uniform", "orientation": "uniform"}}, "to one density"),
         ({"weights": "no.ckpt"}, "no weights file"),
-        ({"resume": True}, "no training to resume"),
         ({"recipe": {"learning_rate": -1.0}}, "learning_rate must be"),
         ({"layers": "convx"}, "unknown layer 'convx'"),
+        ({"seed": -1}, "seed must be a whole number from 0 .* got -1"),
+        ({"accelerator": "none"}, "cannot train with .*accelerator none"),
+        ({"precision": "17"}, "cannot train with precision 17"),
+        ({"devices": 0}, "cannot train with .*devices 0"),
+        ({"devices": "two"}, "cannot train with .*devices two"),
+        ({"arch": "resnet18_small", "size": 17}, "size must be at least 18 pixels to record orientation .* got 17"),
+        # In evaluation it takes such images.
+        ({"arch": "inception_v3", "size": 80}, "inception_v3 does not take images of 80 × 80"),
     ]
     for changed, message in cases:
         with pytest.raises(FechnerError, match=message):

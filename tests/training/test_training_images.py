@@ -37,7 +37,23 @@ def test_without_a_split_a_tenth_is_held_out_by_name(tiles: Path) -> None:
     assert [p.name for p in again.validation.pictures] == [p.name for p in found.validation.pictures]
 
 
-def test_cifar_as_torchvision_keeps_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_with_train_alone_is_split_and_test_is_left_out_where_there_is_val(
+    tiles: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(tiles / "train", tmp_path / "train")
+    found = labelled(tmp_path)
+    assert len(found.train.labels) + len(found.validation.labels) == 120
+    assert 4 <= len(found.validation.labels) <= 24
+    shutil.copytree(tiles / "val", tmp_path / "test")
+    assert len(labelled(tmp_path).validation.labels) == 36
+    shutil.copytree(tiles / "val", tmp_path / "val")
+    shutil.rmtree(tmp_path / "test" / "coffee")
+    found = labelled(tmp_path)
+    assert {p.name.split("/")[0] for p in found.validation.pictures} == {"val"}
+    assert (len(found.train.labels), len(found.validation.labels)) == (120, 36)
+
+
+def test_cifar_as_torchvision_keeps_it_and_packed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / CIFAR10.base_folder
     folder.mkdir()
     rng = np.random.default_rng(0)
@@ -60,6 +76,12 @@ def test_cifar_as_torchvision_keeps_it(tmp_path: Path, monkeypatch: pytest.Monke
     assert np.array_equal(
         found.train.pictures[3].pixels(), pixels["data_batch_1"][3].reshape(3, 32, 32).transpose(1, 2, 0)
     )
+    for archive in (
+        shutil.make_archive(str(tmp_path / "packed"), kind, tmp_path, folder.name) for kind in ("tar", "zip")
+    ):
+        packed = labelled(archive)
+        assert np.array_equal(packed.validation.labels, found.validation.labels)
+        assert np.array_equal(packed.train.pictures[3].pixels(), found.train.pictures[3].pixels())
     (folder / "test_batch").write_bytes(b"broken")
     with pytest.raises(FechnerError, match="CIFAR-10 cannot be read"):
         labelled(tmp_path)
@@ -74,7 +96,7 @@ def test_bad_input(tiles: Path, tmp_path: Path) -> None:
     (copy / "stray.png").unlink()
     (copy / "other").mkdir()
     (copy / "other" / "x.png").write_bytes((copy / "train/brick/00.png").read_bytes())
-    with pytest.raises(FechnerError, match="lies in neither"):
+    with pytest.raises(FechnerError, match=r"has train/ and val/, but 'other/x.png' lies outside"):
         labelled(copy)
     shutil.rmtree(copy / "other")
     shutil.rmtree(copy / "val" / "coffee")

@@ -19,7 +19,10 @@ from fechner.figures import contact_sheet, style
 def train(
     images: Annotated[
         str,
-        typer.Argument(metavar="IMAGES", help="Folder of classes (train/ and val/, or one), .tar, .zip, or cifar10."),
+        typer.Argument(
+            metavar="IMAGES",
+            help="Folder of classes (in train/ and val/, or not), CIFAR-10 of torchvision, .tar or .zip of these, or cifar10.",
+        ),
     ],
     arch: Annotated[
         str, typer.Option(help="A name from `fechner networks`, or package.module:function of your own.")
@@ -67,8 +70,12 @@ def train(
         int | None, typer.Option(help=r"Processes that decode large images \[default: one a core].")
     ] = None,
     seed: Annotated[int, typer.Option(help="Of initial weights, order and augmentation.")] = 0,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint in OUT.")] = False,
-    evaluate: Annotated[bool, typer.Option("--evaluate", help="Only measure the accuracy of --weights.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on from the last checkpoint in OUT, if there is one.")
+    ] = False,
+    evaluate: Annotated[
+        bool, typer.Option("--evaluate", help="Only measure the accuracy of --weights, on the validation images.")
+    ] = False,
     out: Annotated[Path, typer.Option(help="Folder to write.")] = Path("training"),
 ) -> None:
     """Train a network on images whose statistics are changed, and record its sensitivity on the way.

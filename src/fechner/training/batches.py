@@ -75,7 +75,7 @@ class Held(Dataset[Batch]):
                 shown.update(task, advance=len(pictures))
         self.images = self.images[: len(kept)]
         self.labels = torch.from_numpy(split.labels[kept])
-        self.kept = np.array(kept)
+        self.weights = None if split.weights is None else split.weights[kept] / split.weights[kept].sum()
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -93,7 +93,7 @@ class Streamed(Dataset[Batch]):
 
     def __init__(self, split: Split, size: int, seed: int, crop: bool) -> None:
         self.split, self.size, self.seed, self.crop = split, size, seed, crop
-        self.kept = np.arange(len(split.labels))
+        self.weights = split.weights
 
     def __len__(self) -> int:
         return len(self.split.labels)
@@ -140,9 +140,10 @@ def _draws(seed: int, numbers: Sequence[int]) -> Tensor:
 
 
 class Shuffled(Sampler[int]):
-    """Numbers epoch × n + index of one process' share of n images, in an order that seed and epoch decide.
+    """Numbers of one process' share of n images, in an order that seed and epoch decide; modulo n they are indices.
 
-    With `weights` images are drawn with replacement, with these probabilities.
+    They are epoch × n + index. With `weights` images are drawn with replacement, with these probabilities, and numbers
+    are (epoch × n + position) × n + index: an image that is drawn twice is moved and mirrored in two ways.
     """
 
     def __init__(self, count: int, seed: int, share: tuple[int, int], weights: npt.NDArray[np.float64] | None) -> None:
@@ -160,10 +161,12 @@ class Shuffled(Sampler[int]):
     def __iter__(self) -> Iterator[int]:
         rng = np.random.default_rng([self.seed, self.epoch])
         rank, world = self.share
-        drawn = (
-            rng.permutation(self.count) if self.weights is None else rng.choice(self.count, self.count, p=self.weights)
-        )
-        return iter((drawn[rank::world][: len(self)] + self.epoch * self.count).tolist())
+        if self.weights is None:
+            numbers = self.epoch * self.count + rng.permutation(self.count)
+        else:
+            drawn = rng.choice(self.count, self.count, p=self.weights)
+            numbers = (self.epoch * self.count + np.arange(self.count)) * self.count + drawn
+        return iter(numbers[rank::world][: len(self)].tolist())
 
 
 class Images(lightning.LightningDataModule):
@@ -177,45 +180,50 @@ class Images(lightning.LightningDataModule):
         *,
         seed: int = 0,
         workers: int = 0,
-        weights: tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]] | None = None,
         progress: bool = True,
     ) -> None:
         super().__init__()
         self.labelled, self.size, self.batch, self.seed, self.workers = images, size, batch, seed, workers
+        self.progress = progress
         self.held = size <= LARGEST_HELD
-        self.parts: list[Held | Streamed] = []
-        for split, name in ((images.train, "training images"), (images.validation, "validation images")):
+        self.parts: dict[str, Held | Streamed] = {}
+
+    def setup(self, stage: str) -> None:
+        """Reads small images into memory, those for training only if there is training; Lightning calls it."""
+        splits = {"training images": self.labelled.train} if stage == "fit" else {}
+        for name, split in (splits | {"validation images": self.labelled.validation}).items():
             if self.held:
-                self.parts.append(Held(split, size, seed, name, progress))
+                self.parts[name] = Held(split, self.size, self.seed, name, self.progress)
             else:
-                self.parts.append(Streamed(split, size, seed, crop=split is images.train))
-        self.weights = (
-            [None, None] if weights is None else [_of(w, p.kept) for w, p in zip(weights, self.parts, strict=True)]
-        )
+                self.parts[name] = Streamed(split, self.size, self.seed, crop=split is self.labelled.train)
 
     @property
     def skipped(self) -> dict[str, str]:
         """Images that could not be decoded when they were read into memory, and why."""
-        return {name: why for part in self.parts if isinstance(part, Held) for name, why in part.skipped.items()}
+        return {
+            name: why for part in self.parts.values() if isinstance(part, Held) for name, why in part.skipped.items()
+        }
 
     def train_dataloader(self) -> DataLoader[Batch]:
         """Every image once an epoch, or as often as its weight says."""
-        assert self.trainer is not None
-        rank, world = self.trainer.global_rank, self.trainer.world_size
-        return self._loader(
-            self.parts[0], Shuffled(len(self.parts[0]), self.seed, (rank, world), self.weights[0]), world
-        )
+        part, share = self.parts["training images"], self._share
+        return self._loader(part, Shuffled(len(part), self.seed, share, part.weights), share[1])
 
     def val_dataloader(self) -> DataLoader[Batch]:
         """Every image once, shared out among the processes."""
-        assert self.trainer is not None
-        rank, world = self.trainer.global_rank, self.trainer.world_size
-        count = len(self.parts[1])
-        if self.weights[1] is None:
-            shown = range(rank, count, world)
+        part, (rank, world) = self.parts["validation images"], self._share
+        count = len(part)
+        if part.weights is None:
+            shown: Sequence[int] = range(rank, count, world)
         else:
-            shown = np.random.default_rng(self.seed).choice(count, count, p=self.weights[1])[rank::world].tolist()
-        return self._loader(self.parts[1], shown, world)
+            drawn = np.random.default_rng(self.seed).choice(count, count, p=part.weights)
+            shown = drawn[rank::world].tolist()
+        return self._loader(part, shown, world)
+
+    @property
+    def _share(self) -> tuple[int, int]:
+        assert self.trainer is not None
+        return self.trainer.global_rank, self.trainer.world_size
 
     def _loader(self, part: Held | Streamed, sampler: Sampler[int] | Sequence[int], world: int) -> DataLoader[Batch]:
         return DataLoader(
@@ -231,8 +239,3 @@ class Images(lightning.LightningDataModule):
 def _whole(batch: Batch) -> Batch:
     """Batches are fetched whole."""
     return batch
-
-
-def _of(weights: npt.NDArray[np.float64], kept: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-    """Probabilities of the images that could be decoded."""
-    return weights[kept] / weights[kept].sum()

@@ -39,7 +39,7 @@ class Classifier(lightning.LightningModule):
         """Logits (B, classes) of images in [0, 1]."""
         # On a CPU fused attention goes back several times slower in bfloat16 than its parts.
         with sdpa_kernel(SDPBackend.MATH) if images.device.type == "cpu" else nullcontext():
-            logits = self.network(images)
+            logits = self.network(images.to(self.network.mean.dtype))
         # Networks with auxiliary classifiers return those too.
         return logits[0] if isinstance(logits, tuple) else logits
 
@@ -74,7 +74,7 @@ class Classifier(lightning.LightningModule):
                 f"the loss is {loss.item()} at step {self.global_step}, so training stopped; the last checkpoint is kept. "
                 f"Lower the learning rate below {self.recipe.learning_rate:g}"
             )
-        self.log("loss", loss, prog_bar=True)
+        self.log("loss", loss, prog_bar=True, on_step=True, on_epoch=True, batch_size=len(labels), sync_dist=True)
         return loss
 
     def validation_step(self, batch: tuple[Tensor, Tensor], index: int) -> None:

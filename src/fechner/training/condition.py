@@ -38,9 +38,10 @@ class Condition:
     hamming: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("rotation", "hue"):
-            if not math.isfinite(getattr(self, name)):
-                raise FechnerError(f"{name} must be a number of degrees, got {getattr(self, name)}")
+        for name, angles in (("rotation", (self.rotation,)), ("hue", (self.hue,)), ("remove", self.remove)):
+            for angle in angles:
+                if not math.isfinite(angle):
+                    raise FechnerError(f"{name} must be a number of degrees, got {angle}")
         if not 0 < self.band <= 90:
             raise FechnerError(f"band must lie in (0, 90] degrees, got {self.band:g}")
         if not 0 <= self.keep <= 1:

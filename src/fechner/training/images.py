@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
+import tarfile
 import warnings
+import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
 from typing import Protocol
 
 import numpy as np
@@ -17,7 +22,15 @@ from fechner.errors import FechnerError
 from fechner.statistics import photographs
 
 CIFAR = "cifar10"
-_TRAIN, _VALIDATION = ("train", "training"), ("val", "valid", "validation", "test")
+_TRAIN, _VALIDATION, _TEST = "train/", "val/", "test/"
+_PARTS = {
+    "train": _TRAIN,
+    "training": _TRAIN,
+    "val": _VALIDATION,
+    "valid": _VALIDATION,
+    "validation": _VALIDATION,
+    "test": _TEST,
+}
 _UNPACKED = "cifar-10-batches-py"
 _HELD_OUT = 10
 
@@ -35,10 +48,11 @@ class Picture(Protocol):
 
 @dataclass(frozen=True)
 class Split:
-    """Pictures with their labels, numbers of classes."""
+    """Pictures with their labels, numbers of classes; with `weights`, probabilities with which each is to be shown."""
 
     pictures: Sequence[Picture]
     labels: npt.NDArray[np.int64]
+    weights: npt.NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True)
@@ -58,10 +72,11 @@ def labelled(source: str | Path) -> Labelled:
     Traceback (most recent call last):
     fechner.errors.FechnerError: no folder or archive of images 'no-such-folder'
 
-    Classes are the folders that images lie in. Where these lie in train/ and val/ (or test/), that is the split;
-    otherwise a tenth of the images, chosen by name and so always the same, are kept for validation. "cifar10" downloads
-    CIFAR-10 into the current folder unless it is there; torchvision's archive of it is unpacked where it lies. Raises `FechnerError` if there are no images, fewer than two classes,
-    or if the classes of the two parts differ.
+    Classes are the folders that images lie in. Where these lie in train/ and val/, that is the split, and test/ is left
+    out; without val/, test/ stands for it. Otherwise a tenth of the images, chosen by name and so always the same, is kept
+    for validation. "cifar10" downloads CIFAR-10 into the current folder unless it is there; torchvision's archive of it is
+    unpacked where it lies. Raises `FechnerError` if there are no images, fewer than two classes, or if the classes of the
+    two parts differ.
     """
     if str(source) == CIFAR and not Path(source).exists():
         return _cifar10(Path(), download=True)
@@ -69,24 +84,36 @@ def labelled(source: str | Path) -> Labelled:
         return _cifar10(Path(source).parent, download=True)
     if (Path(source) / _UNPACKED).is_dir():
         return _cifar10(Path(source), download=False)
+    if _holds_cifar10(Path(source)):
+        kind = Path(source).suffix.lower().removeprefix(".")
+        with TemporaryDirectory() as folder:
+            shutil.unpack_archive(source, folder, kind, filter="data" if kind == "tar" else None)
+            return _cifar10(next(Path(folder).rglob(_UNPACKED)).parent, download=False)
     found = photographs(source)
-    paths = [PurePosixPath(p.name).parts for p in found]
-    if any(len(p) < 2 for p in paths):
-        bad = next(p for p in paths if len(p) < 2)
-        raise FechnerError(f"'{bad[-1]}' in '{source}' lies in no folder: each class needs a folder of its images")
-    parts = [_part(p) for p in paths]
-    names = [p[-2] for p in paths]
+    if loose := [p.name for p in found if len(PurePosixPath(p.name).parts) < 2]:
+        raise FechnerError(f"'{loose[0]}' in '{source}' lies in no folder: each class needs a folder of its images")
+    parts = [_part(p.name) for p in found]
+    validation = _VALIDATION if _VALIDATION in parts else _TEST
+    kept = [i for i, part in enumerate(parts) if part in (_TRAIN, validation, None)]
+    found, parts = [found[i] for i in kept], [parts[i] for i in kept]
     if None in parts and len(set(parts)) > 1:
         stray = found[parts.index(None)].name
-        raise FechnerError(f"'{source}' has train/ and val/, but '{stray}' lies in neither")
-    held_out = [_held_out(p.name) if part is None else part for p, part in zip(found, parts, strict=True)]
+        raise FechnerError(
+            f"'{source}' has {' and '.join(sorted({p for p in parts if p}))}, but '{stray}' lies outside; move it there"
+        )
+    names = [PurePosixPath(p.name).parent.name for p in found]
+    split = validation in parts
+    held_out = [part == validation if split else _held_out(p.name) for p, part in zip(found, parts, strict=True)]
     trained, validated = ({n for n, v in zip(names, held_out, strict=True) if v is which} for which in (False, True))
-    if set(parts) != {None} and trained != validated:
-        for missing, where, there in ((trained - validated, "val", "train"), (validated - trained, "train", "val")):
+    if split and trained != validated:
+        for missing, where, there in (
+            (trained - validated, validation, _TRAIN),
+            (validated - trained, _TRAIN, validation),
+        ):
             if missing:
                 listed = ", ".join(sorted(missing)[:5]) + (", …" if len(missing) > 5 else "")
                 raise FechnerError(
-                    f"classes differ in '{source}': {where}/ lacks {len(missing)} of those in {there}/ ({listed})"
+                    f"classes differ in '{source}': {where} lacks {len(missing)} of those in {there} ({listed})"
                 )
     classes = tuple(sorted(trained | validated))
     if len(classes) < 2:
@@ -102,14 +129,9 @@ def labelled(source: str | Path) -> Labelled:
     return Labelled(str(source), classes, *splits)
 
 
-def _part(path: tuple[str, ...]) -> bool | None:
-    """Whether an image is for validation; None if no folder says so."""
-    for folder in path[:-2]:
-        if folder.lower() in _TRAIN:
-            return False
-        if folder.lower() in _VALIDATION:
-            return True
-    return None
+def _part(name: str) -> str | None:
+    """The part of the split that an image belongs to; None if no folder says so."""
+    return next((_PARTS[f.lower()] for f in PurePosixPath(name).parts[:-2] if f.lower() in _PARTS), None)
 
 
 def _held_out(name: str) -> bool:
@@ -141,3 +163,20 @@ def _cifar10(folder: Path, *, download: bool) -> Labelled:
         for part, s in zip(("train", "test"), sets, strict=True)
     ]
     return Labelled(CIFAR, tuple(sets[0].classes), *splits)
+
+
+def _holds_cifar10(archive: Path) -> bool:
+    """Whether a .tar or .zip holds CIFAR-10 as torchvision keeps it."""
+    try:
+        if archive.suffix.lower() == ".tar":
+            with tarfile.open(archive, "r:") as tar:
+                # Reading all names of a large archive takes long.
+                names = [m.name for m in islice(tar, 9)]
+        elif archive.suffix.lower() == ".zip":
+            with zipfile.ZipFile(archive) as packed:
+                names = packed.namelist()[:9]
+        else:
+            return False
+    except (tarfile.TarError, zipfile.BadZipFile, OSError):
+        return False
+    return any(_UNPACKED in PurePosixPath(name).parts for name in names)

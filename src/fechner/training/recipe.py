@@ -58,8 +58,11 @@ class Recipe:
             step = self.epochs_a_step * steps_an_epoch
             schedule: torch.optim.lr_scheduler.LRScheduler = torch.optim.lr_scheduler.StepLR(rule, step)
         else:
+            steps = self.epochs * steps_an_epoch
+            # A rise of a single step, a fifth of five, is a division by zero in PyTorch.
+            rise = 0.4 if steps == 5 else 0.2
             schedule = torch.optim.lr_scheduler.OneCycleLR(
-                rule, self.learning_rate, self.epochs * steps_an_epoch, pct_start=0.2, cycle_momentum=False
+                rule, self.learning_rate, steps, pct_start=rise, cycle_momentum=False
             )
         return {"optimizer": rule, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 

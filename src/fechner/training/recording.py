@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from torch import nn
 
 from fechner import processes, results
 from fechner.errors import FechnerError
-from fechner.networks import as_network
+from fechner.networks import Network
 from fechner.sensitivity import sensitivity
 from fechner.stimuli import Family
 
@@ -27,12 +28,18 @@ class RecordSensitivity(lightning.Callback):
     'curves.nc'
 
     Pass it to `Trainer(callbacks=[record])`. It measures before the first step, and then every `every` steps, or
-    `per_epoch` times an epoch (the last time at its end). `network` is the attribute of the LightningModule that holds
-    the network, or "" for the module itself; further arguments are those of `sensitivity`.
+    `per_epoch` times an epoch (the last time at its end), and never twice at one step; steps are those of optimisers, as
+    in `trainer.global_step`. `network` is the attribute of the LightningModule that holds the network, or "" for the
+    module itself. Stimuli are in [0, 1]: if images are normalised before they come to the network, give the same `mean`
+    and `std`, a number or one number per channel, as to `fechner.networks.Network`. Further arguments are those of
+    `sensitivity`.
 
-    The file holds one Dataset with a dimension `step`, whole after each recording. A training that goes on from a
-    checkpoint continues the file from there. Under DDP the processes share the stimuli, and the first one writes.
-    Raises `FechnerError` at the start of training for whatever `sensitivity` finds wrong.
+    The file holds one Dataset with a dimension `step`, whole after each recording, and its coordinate `epoch`: epochs
+    trained, NaN within epochs of unknown length. A training that goes on from a checkpoint continues the file from there.
+    Under DDP the processes share the stimuli, and the first one writes.
+
+    Raises `FechnerError` for a file that cannot be written, and at the start of training for `per_epoch` with data of
+    unknown length, for `mean` or `std` beside a `Network`, which has its own, and for whatever `sensitivity` finds wrong.
     """
 
     def __init__(
@@ -43,6 +50,8 @@ class RecordSensitivity(lightning.Callback):
         network: str = "network",
         every: int | None = None,
         per_epoch: int | None = None,
+        mean: float | tuple[float, ...] | None = None,
+        std: float | tuple[float, ...] | None = None,
         **settings: Any,
     ) -> None:
         super().__init__()
@@ -52,43 +61,59 @@ class RecordSensitivity(lightning.Callback):
             raise FechnerError(f"every and per_epoch must be at least 1, got {every or per_epoch}")
         self.path, self.stimulus, self.network = Path(path), stimulus, network
         self.every, self.per_epoch, self.settings = every, per_epoch, settings
+        self.normalisation: dict[str, Any] = {k: v for k, v in (("mean", mean), ("std", std)) if v is not None}
         results.writable(self.path)
         self.recorded: list[xr.Dataset] = []
 
     def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Goes on from the file of an interrupted training, or measures what is there before the first step."""
+        batches = trainer.num_training_batches
+        if self.per_epoch is not None and math.isinf(batches):
+            raise FechnerError(
+                f"per_epoch={self.per_epoch} needs training data of known length, and these have none; use every= (steps)"
+            )
         self.recorded = []
         if trainer.global_step and self.path.exists():
             before = results.read(self.path)
             self.recorded = [
                 before.isel(step=[i]) for i in range(before.sizes["step"]) if before.step[i] <= trainer.global_step
             ]
-        if not self.recorded or int(self.recorded[-1].step[0]) < trainer.global_step:
-            self._record(trainer, pl_module)
+        if not self.recorded or self._last() < trainer.global_step:
+            # All batches of an epoch that is over are still counted here, beside the epoch itself.
+            self._record(trainer, pl_module, _epochs(trainer, (trainer.fit_loop.epoch_loop.batch_idx + 1) % batches))
 
     def on_train_batch_end(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Measures when it is time."""
+        """Measures when it is time and there was a step since the last time."""
         if self.every is not None:
-            due = trainer.global_step % self.every == 0
+            due = trainer.global_step // self.every > self._last() // self.every
         else:
             assert self.per_epoch is not None
-            steps = int(trainer.num_training_batches)
-            due = (batch_idx + 1) * self.per_epoch // steps > batch_idx * self.per_epoch // steps
-        if due:
-            self._record(trainer, pl_module)
+            batches = trainer.num_training_batches
+            due = (batch_idx + 1) * self.per_epoch // batches > batch_idx * self.per_epoch // batches
+        if due and trainer.global_step > self._last():
+            self._record(trainer, pl_module, _epochs(trainer, batch_idx + 1))
+
+    def _last(self) -> int:
+        return int(self.recorded[-1].step[0])
 
     def _measured(self, pl_module: lightning.LightningModule) -> nn.Module:
         try:
-            return pl_module.get_submodule(self.network)
+            module = pl_module.get_submodule(self.network)
         except AttributeError:
             known = ", ".join(name for name, _ in pl_module.named_children())
             raise FechnerError(
                 f"{type(pl_module).__name__} has no module '{self.network}' to record; network must be one of: {known}"
             ) from None
+        if isinstance(module, Network) and self.normalisation:
+            raise FechnerError(
+                f"'{self.network}' is a fechner Network, which normalises its images; "
+                f"leave out {' and '.join(self.normalisation)}"
+            )
+        return module
 
-    def _record(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+    def _record(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, epochs: float) -> None:
         module = self._measured(pl_module)
         modes = {m: m.training for m in module.modules()}
         module.eval()
@@ -96,7 +121,8 @@ class RecordSensitivity(lightning.Callback):
         if shared:
             _alike(module)
         try:
-            measured = sensitivity(as_network(module), self.stimulus, progress=False, shared=shared, **self.settings)
+            network = module if isinstance(module, Network) else Network(module, **self.normalisation)
+            measured = sensitivity(network, self.stimulus, progress=False, shared=shared, **self.settings)
         except FechnerError as e:
             if not trainer.global_step:
                 raise
@@ -107,12 +133,17 @@ class RecordSensitivity(lightning.Callback):
             for m, training in modes.items():
                 m.training = training
         step = {"step": ("step", [trainer.global_step], {"units": "1", "long_name": "training step"})}
-        epoch = ("step", [trainer.global_step / max(1, int(trainer.num_training_batches))])
-        own = measured.expand_dims(step=1).assign_coords(step).assign_coords(epoch=epoch)
+        own = measured.expand_dims(step=1).assign_coords(step).assign_coords(epoch=("step", [epochs]))
         self.recorded.append(own.astype(dict.fromkeys(own.data_vars, "float32")))
         if processes.is_first():
             whole = xr.concat(self.recorded, "step", combine_attrs="override", join="exact")
             results.save(whole.assign_attrs(self.recorded[-1].attrs), self.path)
+
+
+def _epochs(trainer: lightning.Trainer, batches: float) -> float:
+    """Epochs trained after so many batches of the current one."""
+    whole = trainer.num_training_batches
+    return math.nan if batches and math.isinf(whole) else trainer.current_epoch + batches / whole
 
 
 def _alike(module: nn.Module) -> None:

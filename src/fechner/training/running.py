@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import logging
 import signal
 import sys
-from collections.abc import Callable, Mapping
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +18,12 @@ import numpy as np
 import xarray as xr
 from lightning.pytorch.callbacks import ModelCheckpoint, TQDMProgressBar
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
+from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from fechner import processes, results
 from fechner.errors import FechnerError
 from fechner.networks import Network
 from fechner.statistics.stream import check_skipped, workers_for
-from fechner.stimuli import Stimulus
 from fechner.training.batches import Images
 from fechner.training.checkpoint import WholeCheckpoints
 from fechner.training.classifier import Classifier
@@ -28,10 +32,35 @@ from fechner.training.images import Labelled
 from fechner.training.recipe import Recipe
 from fechner.training.recording import RecordSensitivity
 from fechner.training.resampling import resample as resample_pictures
-from fechner.training.train import CHECKPOINT
+from fechner.training.train import probes
 
-FILE = "training.nc"
+CHECKPOINT, SETTINGS, FILE = "last.ckpt", "settings.json", "training.nc"
 _MEASURED = ("validation_accuracy", "validation_loss", "loss")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What decides the result of a training: kept in settings.json, compared by `resume`, and recorded with the result."""
+
+    network: str
+    weights: str
+    condition: Condition
+    recipe: Recipe
+    images: str
+    classes: tuple[str, ...]
+    size: int
+    seed: int
+    record: str
+    per_epoch: int
+    layers: str
+    resample: str
+    density_sha256: str
+    precision: str
+
+    def attributes(self) -> dict[str, str | int]:
+        """In text and numbers."""
+        recipe, classes = json.dumps(asdict(self.recipe)), ", ".join(self.classes)
+        return vars(self) | {"condition": str(self.condition), "recipe": recipe, "classes": classes}
 
 
 class _History(lightning.Callback):
@@ -42,7 +71,9 @@ class _History(lightning.Callback):
         self.kept: list[dict[str, float]] = []
 
     def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        """Keep what was logged."""
+        """Keep what was logged, once it is known that enough images could be used."""
+        images = trainer.datamodule.labelled  # type: ignore[attr-defined]
+        check_skipped(_skipped(trainer, pl_module), len(images.train.labels) + len(images.validation.labels))
         self.kept.append({n: float(trainer.callback_metrics[n]) for n in _MEASURED})
         told = ", ".join(f"{n.replace('_', ' ')} {v:.3f}" for n, v in self.kept[-1].items())
         self.say(f"epoch {len(self.kept)} of {trainer.max_epochs}: {told}")
@@ -57,16 +88,11 @@ class _History(lightning.Callback):
 
 
 def run(
+    plan: Plan,
     images: Labelled,
     network: Network,
-    condition: Condition,
-    recipe: Recipe,
-    probe: tuple[Stimulus, dict[str, Any]] | None,
-    settings: Mapping[str, Any],
     *,
     out: Path,
-    per_epoch: int,
-    layers: str,
     resample: Mapping[str, xr.Dataset | str],
     trainer: Mapping[str, Any],
     workers: int | None,
@@ -74,22 +100,60 @@ def run(
     evaluate: bool,
     progress: bool,
     say: Callable[[str], None],
+    show: Callable[[], None],
 ) -> xr.Dataset:
     """Train, or evaluate, with everything checked; see `train`."""
-    size, seed = int(settings["size"]), int(settings["seed"])
-    tell = say if processes.is_first() else _silent
-    weights, resampled = _resampled(images, resample, progress, tell)
-    data = Images(
-        images,
-        size,
-        recipe.batch,
-        seed=seed,
-        workers=workers_for(len(images.train.labels)) if workers is None else workers,
-        weights=weights,
-        progress=progress,
-    )
-    classifier = Classifier(network, condition, recipe, size, seed)
-    history = _History(tell)
+    with _quiet():
+        history = _History(say)
+        runner = _trainer(plan, history, out, trainer, evaluate, progress)
+        if not str(runner.precision).startswith(plan.precision):
+            say(f"there is no precision {plan.precision} here: training in {runner.precision}")
+        plan = replace(plan, precision=str(runner.precision))
+        if not evaluate:
+            _prepare(out, plan, resume, say)
+            show()
+        images, resampled = _resampled(images, resample, evaluate, progress, say)
+        data = Images(
+            images,
+            plan.size,
+            plan.recipe.batch,
+            seed=plan.seed,
+            workers=workers_for(len(images.train.labels)) if workers is None else workers,
+            progress=progress,
+        )
+        classifier = Classifier(network, plan.condition, plan.recipe, plan.size, plan.seed)
+        try:
+            if evaluate:
+                found = runner.validate(classifier, data, verbose=False)[0]
+                history.kept = [{"loss": np.nan} | {n: float(found[n]) for n in _MEASURED if n != "loss"}]
+            else:
+                last = out / CHECKPOINT
+                runner.fit(classifier, data, ckpt_path=str(last) if last.exists() else None, weights_only=True)
+        except SystemExit:
+            # What Lightning makes of Ctrl-C, which it ignores from then on.
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            raise KeyboardInterrupt from None
+    skipped = _skipped(runner, classifier)
+    if evaluate:
+        check_skipped(skipped, len(images.validation.labels))
+    epoch = ("epoch_end", np.arange(len(history.kept)) + 1, {"units": "1", "long_name": "epochs trained"})
+    measured = {n: ("epoch_end", [k[n] for k in history.kept], {"units": "1"}) for n in _MEASURED}
+    dataset = xr.Dataset(measured, {"epoch_end": epoch}).merge(resampled)
+    if plan.record != "none" and not evaluate:
+        recorded = results.read(out / FILE)
+        own = recorded[[str(v) for v in recorded.data_vars if "step" in recorded[v].dims]]
+        dataset = own.merge(dataset).assign_attrs(recorded.attrs)
+    attributes = plan.attributes() | {"skipped": json.dumps(skipped), "processes": runner.world_size}
+    dataset = dataset.assign_attrs(results.provenance("training") | attributes)
+    if not evaluate and processes.is_first():
+        results.save(dataset, out / FILE)
+    return dataset
+
+
+def _trainer(
+    plan: Plan, history: _History, out: Path, asked: Mapping[str, Any], evaluate: bool, progress: bool
+) -> lightning.Trainer:
+    """Lightning's Trainer on the processors asked for, or `FechnerError` where there are none; nothing is written yet."""
     # A bar that is written to a file is a page for every epoch.
     shown = progress and sys.stderr.isatty()
     callbacks: list[lightning.Callback] = [history, *([TQDMProgressBar()] if shown else [])]
@@ -97,79 +161,109 @@ def run(
         callbacks.append(
             ModelCheckpoint(out, "last", enable_version_counter=False, save_on_train_epoch_end=True, verbose=False)
         )
-        if probe is not None:
-            stimulus, measured = probe
-            callbacks.append(RecordSensitivity(out / FILE, stimulus, per_epoch=per_epoch, layers=layers, **measured))
+        if plan.record != "none":
+            stimulus, measured = probes(plan.size)[plan.record]
+            callbacks.append(
+                RecordSensitivity(out / FILE, stimulus, per_epoch=plan.per_epoch, layers=plan.layers, **measured)
+            )
     csv = CSVLogger(out, "logs")
-    runner = lightning.Trainer(
-        max_epochs=recipe.epochs,
-        callbacks=callbacks,
-        logger=False if evaluate else [csv, TensorBoardLogger(out, "logs", csv.version)],
-        plugins=[WholeCheckpoints()],
-        use_distributed_sampler=False,
-        num_sanity_val_steps=0,
-        enable_model_summary=False,
-        enable_progress_bar=shown,
-        enable_checkpointing=not evaluate,
-        **trainer,
-    )
-    if recipe.batch % runner.world_size:
-        raise FechnerError(
-            f"a batch of {recipe.batch} cannot be shared by {runner.world_size} processes; change either"
+    try:
+        trainer = lightning.Trainer(
+            max_epochs=plan.recipe.epochs,
+            callbacks=callbacks,
+            logger=False if evaluate else [csv, TensorBoardLogger(out, "logs", csv.version)],
+            plugins=[WholeCheckpoints()],
+            # What Lightning saves on SLURM's signal goes there too.
+            default_root_dir=out,
+            use_distributed_sampler=False,
+            num_sanity_val_steps=0,
+            enable_model_summary=False,
+            enable_progress_bar=shown,
+            enable_checkpointing=not evaluate,
+            **asked,
         )
-    if evaluate:
-        found = runner.validate(classifier, data, verbose=False)[0]
-        history.kept = [{"loss": np.nan} | {n: float(found[n]) for n in _MEASURED if n != "loss"}]
-    else:
-        last = out / CHECKPOINT
-        checkpoint = str(last) if resume and last.exists() else None
-        try:
-            runner.fit(classifier, data, ckpt_path=checkpoint, weights_only=True)
-        except SystemExit:
-            # What Lightning makes of Ctrl-C, which it ignores from then on.
-            signal.signal(signal.SIGINT, signal.default_int_handler)
-            raise KeyboardInterrupt from None
-    skipped = {k: v for share in processes.gather(data.skipped | classifier.skipped) for k, v in share.items()}
-    check_skipped(skipped, len(images.train.labels) + len(images.validation.labels))
-    epoch = ("epoch_end", np.arange(len(history.kept)) + 1, {"units": "1", "long_name": "epochs trained"})
-    measured = {n: ("epoch_end", [k[n] for k in history.kept], {"units": "1"}) for n in _MEASURED}
-    dataset = xr.Dataset(measured, {"epoch_end": epoch}).merge(resampled)
-    if probe is not None and not evaluate:
-        recorded = results.read(out / FILE)
-        own = recorded[[str(v) for v in recorded.data_vars if "step" in recorded[v].dims]]
-        dataset = own.merge(dataset).assign_attrs(recorded.attrs)
-    attributes = dict(settings) | {"skipped": json.dumps(skipped), "processes": runner.world_size}
-    dataset = dataset.assign_attrs(results.provenance("training") | attributes)
-    if not evaluate and processes.is_first():
-        results.save(dataset, out / FILE)
-    return dataset
+    except (TypeError, ValueError, MisconfigurationException) as e:
+        told = ", ".join(f"{name.replace('num_', '')} {value}" for name, value in asked.items())
+        raise FechnerError(f"cannot train with {told}: {str(e).splitlines()[0]}") from None
+    if plan.recipe.batch % trainer.world_size:
+        raise FechnerError(
+            f"a batch of {plan.recipe.batch} cannot be shared by {trainer.world_size} processes; change either"
+        )
+    return trainer
 
 
-def _silent(text: str) -> None:
-    """Said by another process."""
+def _prepare(out: Path, plan: Plan, resume: bool, say: Callable[[str], None]) -> None:
+    """Write down what is trained, or see that it is what was trained before."""
+    results.writable(out / SETTINGS)
+    for halfway in out.glob("hpc_ckpt_*.ckpt"):
+        # Going on from what SLURM's signal saved within an epoch would begin that epoch's images again.
+        halfway.unlink(missing_ok=True)
+    if (out / CHECKPOINT).exists():
+        if not resume:
+            raise FechnerError(f"'{out}' holds a training already; resume it, or choose another folder")
+        before = json.loads((out / SETTINGS).read_text(encoding="utf-8"))
+        for name, value in plan.attributes().items():
+            # What older versions did not write down cannot be compared.
+            if before.get(name, value) != value:
+                raise FechnerError(
+                    f"cannot resume '{out}': its {name} is {before[name]}, not {value}; give the same, or another folder"
+                )
+        return
+    if resume:
+        say(f"no checkpoint in '{out}' yet: training starts anew")
+    if processes.is_first():
+        out.mkdir(parents=True, exist_ok=True)
+        settings = json.dumps(plan.attributes(), indent=1, ensure_ascii=False)
+        (out / SETTINGS).write_text(settings + "\n", encoding="utf-8")
+
+
+def _skipped(trainer: lightning.Trainer, classifier: lightning.LightningModule) -> dict[str, str]:
+    """Images that any process could not decode so far, and why; all must call."""
+    mine = trainer.datamodule.skipped | classifier.skipped  # type: ignore[attr-defined]
+    return {name: why for share in processes.gather(mine) for name, why in share.items()}
 
 
 def _resampled(
-    images: Labelled, wanted: Mapping[str, xr.Dataset | str], progress: bool, say: Callable[[str], None]
-) -> tuple[tuple[np.ndarray, np.ndarray] | None, xr.Dataset]:
-    """Probabilities of training and validation images, and what became of the density; None to take all alike."""
+    images: Labelled,
+    wanted: Mapping[str, xr.Dataset | str],
+    evaluate: bool,
+    progress: bool,
+    say: Callable[[str], None],
+) -> tuple[Labelled, xr.Dataset]:
+    """Images with the weights that give them a density, and what became of it; as they are if none is wanted."""
     if not wanted:
-        return None, xr.Dataset()
+        return images, xr.Dataset()
     ((feature, density),) = wanted.items()
-    train, validation = (
-        resample_pictures(s.pictures, feature, density, progress) for s in (images.train, images.validation)
-    )
-    off = np.abs(train.made - train.wanted).max() / train.wanted.max()
+    splits = [images.validation] if evaluate else [images.train, images.validation]
+    made = [resample_pictures(split.pictures, feature, density, progress) for split in splits]
+    *train, validation = (replace(s, weights=m.probabilities) for s, m in zip(splits, made, strict=True))
+    images = replace(images, train=train[0] if train else images.train, validation=validation)
+    first = made[0]
+    off = np.abs(first.made - first.wanted).max() / first.wanted.max()
     say(
-        f"{feature} resampled: the training images are worth {train.effective:.0f} of {len(images.train.labels)} shown "
-        f"alike, and miss the density by at most {off:.0%} of its peak"
+        f"{feature} resampled: the {'validation' if evaluate else 'training'} images are worth {first.effective:.0f} of "
+        f"{len(first.probabilities)} shown alike, and miss the density by at most {off:.0%} of its peak"
     )
     dims = f"{feature}_bin"
-    shown = xr.Dataset(
-        {
-            "density_wanted": (dims, train.wanted),
-            "density_made": (dims, train.made),
-            "effective_images": ((), train.effective),
-        }
-    )
-    return (train.probabilities, validation.probabilities), shown
+    shown = {
+        "density_wanted": (dims, first.wanted),
+        "density_made": (dims, first.made),
+        "effective_images": ((), first.effective),
+    }
+    return images, xr.Dataset(shown)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without Lightning's advice, which is for those who write their own Trainer."""
+    loggers = [logging.getLogger(n) for n in ("lightning.pytorch", "lightning.fabric")]
+    levels = [logger.level for logger in loggers]
+    try:
+        for logger in loggers:
+            logger.setLevel(logging.ERROR)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", module="lightning")
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import logging
+import hashlib
+import math
 import os
-import warnings
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import asdict
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -17,8 +16,9 @@ import numpy as np
 import torch
 import xarray as xr
 from torch import Tensor
+from torch.func import functional_call
 
-from fechner import processes, results
+from fechner import processes
 from fechner.errors import FechnerError, choices
 from fechner.networks import Network, load, select, trace, untrained
 from fechner.networks.zoo import check_name
@@ -31,9 +31,10 @@ from fechner.training.view import refine
 
 # Lightning takes seconds to import: functions that train import what needs it, so that nothing else waits for it.
 
-CHECKPOINT, SETTINGS = "last.ckpt", "settings.json"
 # A photograph of 224 pixels is 2.24 degrees wide, as in the published figures; so is an image of any other size.
 _DEGREES = 2.24
+# Cycles/degree that are averaged over, the highest at last.
+_FREQUENCIES = [1.0, 1.5, 2.0, 3.0, 4.0]
 
 
 def probes(size: int) -> dict[str, tuple[Stimulus, dict[str, Any]]]:
@@ -45,7 +46,7 @@ def probes(size: int) -> dict[str, tuple[Stimulus, dict[str, Any]]]:
             {
                 "along": "orientation",
                 "values": 36,
-                "average": {"phase": 4, "spatial_frequency": [1.0, 1.5, 2.0, 3.0, 4.0]},
+                "average": {"phase": 4, "spatial_frequency": _FREQUENCIES},
             },
         ),
         "hue": (
@@ -103,13 +104,15 @@ def train(
         devices: processes on this machine; under torchrun its own number.
         nodes: machines; under torchrun its own number.
         workers: processes that decode images of more than 64 pixels; by default one a core.
-        resume: go on from OUT/last.ckpt, to the same weights as without the interruption (on a CPU, bit by bit).
-        evaluate: train nothing; give the accuracy of `weights`.
+        resume: go on from OUT/last.ckpt, to the same weights as without the interruption (on a CPU, bit by bit); start
+            anew where there is none yet, so that a script may always ask for it.
+        evaluate: train nothing; give the accuracy of `weights` on the validation images.
         show: called with what `preview` gives, before training starts.
 
     Returns:
         A Dataset of what was recorded over `step` as by `sensitivity`, with `validation_accuracy`, `validation_loss` and
-        `loss` over `epoch_end`; the attributes hold condition, recipe, seed, classes, and images skipped.
+        `loss` (mean of the epoch's training) over `epoch_end`; the attributes hold condition, recipe, seed, classes, the
+        precision that was used, and images skipped.
 
     Raises:
         FechnerError: for images, architectures, checkpoints and settings that cannot work, before training starts; for a
@@ -118,60 +121,60 @@ def train(
     condition = condition or Condition()
     out = Path(out)
     check_name(arch)
+    if not 0 <= seed < 2**63:
+        raise FechnerError(f"seed must be a whole number from 0 to 2^63 − 1, got {seed}")
     found = labelled(images)
     size = _size(found) if size is None else size
     network = _network(arch, weights, len(found.classes), seed, size, layers)
     if len(resample or {}) > 1:
         raise FechnerError(f"images can be resampled to one density, got those of {', '.join(resample or {})}")
-    for feature, density in (resample or {}).items():
-        target(density, feature)
+    densities = [target(density, feature) for feature, density in (resample or {}).items()]
     changed = recipe_for(network, size, **(recipe or {}))
     if record not in (known := [*probes(size), "none"]):
         raise choices("feature to record", record, known)
-    settings = {
-        "network": arch,
-        "weights": str(weights),
-        "condition": str(condition),
-        "recipe": json.dumps(asdict(changed)),
-        "images": str(images),
-        "classes": ", ".join(found.classes),
-        "size": size,
-        "seed": seed,
-        "record": record,
-        "resample": ", ".join(resample or {}),
-        "precision": precision,
-    }
+    least = math.ceil(2 * _FREQUENCIES[-1] * _DEGREES)
+    if record == "orientation" and size < least:
+        raise FechnerError(
+            f"size must be at least {least} pixels to record orientation at {_FREQUENCIES[-1]:g} cycles/degree, got {size}; "
+            "choose a larger size, or record hue or none"
+        )
     views = _views(found, condition, size)
-    if not evaluate:
-        _prepare(out, settings, resume)
-        if show is not None and processes.is_first():
-            show(*views)
     from fechner.training import running
 
-    with _quiet():
-        return running.run(
-            found,
-            network,
-            condition,
-            changed,
-            None if record == "none" else probes(size)[record],
-            settings,
-            out=out,
+    return running.run(
+        running.Plan(
+            network=arch,
+            weights=_resolved(weights),
+            condition=condition,
+            recipe=changed,
+            images=_resolved(images),
+            classes=found.classes,
+            size=size,
+            seed=seed,
+            record=record,
             per_epoch=per_epoch,
             layers=layers,
-            resample=resample or {},
-            trainer={
-                "precision": precision,
-                "accelerator": accelerator,
-                "devices": int(os.environ.get("LOCAL_WORLD_SIZE", 0)) or devices,
-                "num_nodes": int(os.environ.get("GROUP_WORLD_SIZE", 0)) or nodes,
-            },
-            workers=workers,
-            resume=resume,
-            evaluate=evaluate,
-            progress=progress and processes.is_first(),
-            say=say,
-        )
+            resample=", ".join(resample or {}),
+            density_sha256="".join(hashlib.sha256(d.tobytes()).hexdigest()[:16] for d in densities),
+            precision=str(precision),
+        ),
+        found,
+        network,
+        out=out,
+        resample=resample or {},
+        trainer={
+            "precision": precision,
+            "accelerator": accelerator,
+            "devices": int(os.environ.get("LOCAL_WORLD_SIZE", 0)) or devices,
+            "num_nodes": int(os.environ.get("GROUP_WORLD_SIZE", 0)) or nodes,
+        },
+        workers=workers,
+        resume=resume,
+        evaluate=evaluate,
+        progress=progress and processes.is_first(),
+        say=say if processes.is_first() else _nothing,
+        show=_nothing if show is None or not processes.is_first() else partial(show, *views),
+    )
 
 
 def preview(images: str | Path, condition: Condition, size: int | None = None) -> tuple[Tensor, Tensor]:
@@ -193,7 +196,10 @@ def _views(found: Labelled, condition: Condition, size: int) -> tuple[Tensor, Te
 
 def _size(found: Labelled) -> int:
     """The side of the first images if they are square, alike and small; else 224."""
-    shapes = {p.pixels().shape for p in islice(found.train.pictures, 16)}
+    shapes = set()
+    for picture in islice(found.train.pictures, 16):
+        with suppress(FechnerError):
+            shapes.add(picture.pixels().shape)
     if len(shapes) == 1:
         high, wide, _ = shapes.pop()
         if high == wide <= 64:
@@ -209,57 +215,38 @@ def _network(arch: str, weights: str | Path, classes: int, seed: int, size: int,
         network = untrained(arch, classes, seed)
     else:
         network = load(arch, weights, seed).requires_grad_(True)
-    network.eval()
+    images, logits = torch.full((2, 3, size, size), 0.5), []
     try:
-        with torch.no_grad():
-            shape = tuple(network(torch.full((2, 3, size, size), 0.5)).shape)
+        # Training draws random numbers and changes running statistics, neither of which a trial may do.
+        with torch.random.fork_rng(devices=[]):
+            for mode in (network.train, network.eval):
+                output = functional_call(mode(), {n: b.clone() for n, b in network.named_buffers()}, images)
+                logits.append(output[0] if isinstance(output, tuple) else output)
+        parameters = [p for p in network.parameters() if p.requires_grad]
+        reached = torch.autograd.grad(sum(x.sum() for x in logits), parameters, allow_unused=True)
+        shapes = [tuple(x.shape) for x in logits]
     except Exception as e:
         reason = (str(e).splitlines() or [type(e).__name__])[0]
         raise FechnerError(
             f"{arch} does not take images of {size} × {size} pixels ({reason}); choose another size or architecture: "
             "for 32 pixels there are resnet18_small, vgg16_bn_small and vit_small"
         ) from None
-    if shape != (2, classes):
-        raise FechnerError(
-            f"{arch} with weights {weights} returns {shape[1:]} for an image, but the images have {classes} classes"
-        )
-    select(trace(network, torch.full((1, 3, size, size), 0.5)), layers, network)
+    for shape in shapes:
+        if shape != (2, classes):
+            raise FechnerError(
+                f"{arch} with weights {weights} returns {shape[1:]} for an image, but the images have {classes} classes"
+            )
+    # Processes that train together wait for every gradient, and auxiliary classifiers have none.
+    for parameter, gradient in zip(parameters, reached, strict=True):
+        parameter.requires_grad_(gradient is not None)
+    select(trace(network, images[:1]), layers, network)
     return network.train()
 
 
-def _prepare(out: Path, settings: Mapping[str, Any], resume: bool) -> None:
-    """Write down what is trained, or see that it is what was trained before."""
-    results.writable(out / SETTINGS)
-    if not (out / CHECKPOINT).exists():
-        if resume and (out / SETTINGS).exists():
-            resume = False
-        elif resume:
-            raise FechnerError(f"no training to resume in '{out}'")
-    elif not resume:
-        raise FechnerError(f"'{out}' holds a training already; resume it, or choose another folder")
-    if resume:
-        before = json.loads((out / SETTINGS).read_text(encoding="utf-8"))
-        for name, value in settings.items():
-            if before.get(name) != value:
-                raise FechnerError(
-                    f"cannot resume '{out}': its {name} is {before.get(name)}, not {value}; give the same, or another folder"
-                )
-    elif processes.is_first():
-        out.mkdir(parents=True, exist_ok=True)
-        (out / SETTINGS).write_text(json.dumps(settings, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+def _resolved(path: str | Path) -> str:
+    """A file or folder wherever it is named from; anything else as it is."""
+    return str(Path(path).resolve() if Path(path).exists() else path)
 
 
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Without Lightning's advice, which is for those who write their own Trainer."""
-    loggers = [logging.getLogger(n) for n in ("lightning.pytorch", "lightning.fabric")]
-    levels = [logger.level for logger in loggers]
-    try:
-        for logger in loggers:
-            logger.setLevel(logging.ERROR)
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", module="lightning")
-            yield
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
+def _nothing(*told: Any) -> None:
+    """What all processes but the first say and show."""

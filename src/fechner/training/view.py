@@ -1,7 +1,11 @@
 """Images as a network in training sees them: shifted, flipped and rotated by one interpolation, in a round aperture.
 
 Images come at twice the resolution at which they are seen, and without the frequencies that the coarser grid cannot hold
-at every angle. So rotations by 0° and by 45° lose equally much, and no corner, border or blur tells them apart.
+at every angle. So rotations by 0° and by 45° lose equally much, and no corner or border tells them apart.
+
+Bicubic interpolation tells them apart a little: in images of 32 pixels, white noise has 3 % less power near the horizontal
+and vertical than near the diagonals at 45° than at 0° with the random shifts of training. Without shifts, as in validation,
+it has up to 3 % more up to 0.35 cycles/pixel, and 8 % more above, up to 0.45.
 """
 
 from __future__ import annotations
@@ -36,7 +40,7 @@ def refine(images: Tensor) -> Tensor:
     # Pixel centres of the finer grid lie a quarter of a coarse pixel before those that zero-padding gives.
     phase = torch.exp(-2j * math.pi * frequency / 4)
     spectrum = torch.fft.fftshift(torch.fft.fft2(padded), dim=(-2, -1)) * kept * phase[:, None] * phase[None, :]
-    wider = F.pad(spectrum, (n // 2, n - n // 2 - n % 2) * 2)
+    wider = F.pad(spectrum, (n - n // 2, n // 2) * 2)
     fine = torch.fft.ifft2(torch.fft.ifftshift(wider, dim=(-2, -1))).real * FINER**2
     inner = slice(FINER * margin, FINER * (margin + size))
     return fine[..., inner, inner].clamp(0, 1)
