@@ -26,6 +26,21 @@ AROUND: Band = (0.0, 7.5)
 BESIDE: Band = (7.5, 20.0)
 _ON, _NEXT = (0.0, 2.4), (10.0, 20.0)
 _TURN = 45.0
+# What is compared, of networks in trainings/ of the repository: the larger first.
+_LARGER = (
+    (
+        "kernels",
+        "late layers prefer what is frequent more with larger kernels",
+        "plain:kernels_of_5",
+        "plain:kernels_of_3",
+    ),
+    (
+        "resolution",
+        "late layers prefer what is frequent more in images of more pixels",
+        "plain:kernels_of_3, 64 pixels, 6 epochs",
+        "plain:kernels_of_3, 6 epochs",
+    ),
+)
 
 
 def mean_in(sensitivity: Array, orientation: Array, turned: float, band: Band) -> Array:
@@ -90,17 +105,15 @@ def claims(dataset: xr.Dataset) -> list[Claim]:
                 above=False,
             ),
         ]
-    return found + _causes(dataset)
+    return found + _without_mirroring(dataset) + _larger(dataset)
 
 
-def _causes(dataset: xr.Dataset) -> list[Claim]:
+def _without_mirroring(dataset: xr.Dataset) -> list[Claim]:
     """Mirroring left out, of the networks that were trained with and without it."""
     known, orientation = networks(dataset), dataset.orientation.values
     found: list[Claim] = []
     for network in (n for n in known if n + UNMIRRORED in known):
-        both = [late(c) for n in (network, network + UNMIRRORED) for c in reversed(pairs(dataset, n, ROTATED))]
-        seeds = min(len(s) for s in both)
-        samples, told = [s[:seeds] for s in both], interval.told(seeds)
+        samples, told = _both(dataset, network, network + UNMIRRORED)
         found += [
             _claim(
                 f"{network}-without-mirror-dip",
@@ -121,6 +134,31 @@ def _causes(dataset: xr.Dataset) -> list[Claim]:
             ),
         ]
     return found
+
+
+def _larger(dataset: xr.Dataset) -> list[Claim]:
+    """What larger kernels and finer images do to the effect beside the axes."""
+    known, orientation = networks(dataset), dataset.orientation.values
+    found = []
+    for id_, statement, network, other in _LARGER:
+        if network in known and other in known:
+            samples, told = _both(dataset, other, network)
+            more = interval.over_seeds(
+                lambda u, r, lu, lr: moved(lu, lr, orientation, BESIDE) - moved(u, r, orientation, BESIDE), *samples
+            )
+            criterion = (
+                "log2 of √D 7.5° to 20° from 0° and 90° over that from 45° and 135°, upright minus rotated by 45°, "
+                f"{network} minus {other}, above 0"
+            )
+            found.append(_claim(id_, statement, criterion, told, more))
+    return found
+
+
+def _both(dataset: xr.Dataset, network: str, other: str) -> tuple[list[Array], str]:
+    """D of the late layers of two networks, upright and rotated, for as many seeds as both have; and how these are told."""
+    found = [late(c) for n in (network, other) for c in reversed(pairs(dataset, n, ROTATED))]
+    seeds = min(len(s) for s in found)
+    return [s[:seeds] for s in found], interval.told(seeds)
 
 
 def _claim(

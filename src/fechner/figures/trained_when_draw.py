@@ -18,6 +18,7 @@ from fechner.figures.trained_when import effects, moved_along, upright_and_rotat
 
 # Okabe & Ito's colours, one an architecture.
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "0.2")
+_AROUND, _BESIDE = "0.5", "#0072B2"
 # Variants of a network share its colour.
 _LINES = ("-", "--", ":", "-.")
 _MOVED = "preference moved (octaves)"
@@ -64,9 +65,9 @@ def draw_mirroring(dataset: xr.Dataset, network: str, upright: Axes, rotated: Ax
             axes.axvline(x, color="0.5", ls=":", lw=1, zorder=1)
     rotated.sharey(upright)
     rotated.tick_params(labelleft=False)
-    upright.set_ylim(bottom=0)
+    upright.set_ylim(0, 1.25 * upright.get_ylim()[1])
     upright.set_ylabel("√D / mean √D, late layers")
-    upright.legend(loc="lower center", handlelength=1.5)
+    upright.legend(loc="upper center", handlelength=1, ncols=2, columnspacing=1, borderpad=0)
 
 
 def draw_effects(dataset: xr.Dataset, axes: Axes) -> None:
@@ -74,15 +75,15 @@ def draw_effects(dataset: xr.Dataset, axes: Axes) -> None:
     names = networks(dataset)[::-1]
     for i, name in enumerate(names):
         found = effects(dataset, name)
-        for at, key, marker, colour in ((i + 0.15, "around", "o", "0.6"), (i - 0.15, "beside", "s", "#0072B2")):
+        for at, key, marker, colour in ((i + 0.15, "around", "o", _AROUND), (i - 0.15, "beside", "s", _BESIDE)):
             mean, low, high = found[key]
             axes.errorbar(mean, at, xerr=[[mean - low], [high - mean]], fmt=marker, ms=3.5, lw=1, color=colour)
     axes.axvline(0, color="0.6", lw=0.8, zorder=1)
     axes.set_yticks(range(len(names)), [short(n).replace(", ", ",\n") for n in names], fontsize=6)
     axes.set_ylim(-0.6, len(names) - 0.4)
     axes.set_xlabel(_MOVED)
-    axes.set_title("within 7.5° of the axes", color="0.5")
-    axes.text(0.5, 1.12, "7.5° to 20° beside them", color="#0072B2", ha="center", transform=axes.transAxes)
+    axes.set_title("7.5° to 20° beside them", color=_BESIDE)
+    axes.text(0.5, 1.14, "within 7.5° of the axes", color=_AROUND, ha="center", transform=axes.transAxes)
 
 
 def draw_along(dataset: xr.Dataset, dimension: str, axes: Axes) -> None:

@@ -19,7 +19,7 @@ from torch import Tensor
 from torch.func import functional_call
 
 from fechner import processes
-from fechner.errors import FechnerError, choices
+from fechner.errors import FechnerError, check_seed, choices
 from fechner.networks import Network, load, select, trace, untrained
 from fechner.networks.zoo import check_name
 from fechner.stimuli import Gabor, HuePatch, Stimulus
@@ -121,8 +121,7 @@ def train(
     condition = condition or Condition()
     out = Path(out)
     check_name(arch)
-    if not 0 <= seed < 2**63:
-        raise FechnerError(f"seed must be a whole number from 0 to 2^63 − 1, got {seed}")
+    check_seed(seed)
     found = labelled(images)
     size = _size(found) if size is None else size
     network = _network(arch, weights, len(found.classes), seed, size, layers)
