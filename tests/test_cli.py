@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from fechner import cli, load, results
+from fechner.stimuli import STIMULI
 
 
 def run(monkeypatch: pytest.MonkeyPatch, *words: str | Path) -> int:
@@ -74,6 +75,15 @@ def test_sensitivity_saves_and_draws(
         (["sensitivity", "alexnet", "--device", "gpu"], "device 'gpu' cannot be used"),
         (["sensitivity", "alexnet", "--figure", "a.jpeg"], "--figure must end in"),
         (["sensitivity", "alexnet", "--out", "/proc/no/c.nc"], "cannot make the folder"),
+        (["sensitivity", "alexnet", "--weights", "init", "--seed", f"{10**20}"], "seed must be a whole number from 0"),
+        (["sensitivity", "alexnet", "--stimulus", "grating-in-noise", "--set", "seed=abc"], "--set seed takes a whole"),
+        (
+            ["sensitivity", "alexnet", "--stimulus", "grating-in-noise", "--set", f"seed={10**20}"],
+            "seed must be a whole",
+        ),
+        (["sensitivity", "alexnet", "--step", "0.1"], "add --method central, got --method exact"),
+        (["statistics", "--seed", "-1"], "seed must be a whole number from 0"),
+        (["compare", "a.nc", "b.nc", "--seed", "-1"], "seed must be a whole number from 0"),
         (["networks", "zzz*"], "no network matches"),
         (["statistics", "gone"], "no folder or archive of images 'gone'"),
         (["statistics", "--feature", "hues"], "unknown feature 'hues'; did you mean: hue"),
@@ -86,8 +96,11 @@ def test_sensitivity_saves_and_draws(
         (["reproduce", "fig3", "--weights", "gone.pt"], "no weights file 'gone.pt'"),
         (["layers", "resnet81"], "did you mean"),
         (["layers", "vit_b_16", "--size", "100"], "cannot run on 100 × 100"),
+        (["layers", ".foo:bar"], "cannot import the network '.foo:bar'"),
         (["stimuli", "gaborr"], "did you mean: gabor"),
+        (["stimuli", "--set", "sigma=1"], "--set changes one stimulus: name it"),
         (["reproduce", "fig7"], "unknown figure 'fig7'"),
+        (["reproduce", "fig2", "all", "fig9"], "unknown figure 'fig9'"),
         (["reproduce", "--out", "/proc/x"], "cannot make the folder"),
     ],
 )
@@ -99,7 +112,7 @@ def test_bad_input(
     error = capsys.readouterr().err
     assert message in error
     assert len(error.strip().splitlines()) == 1
-    assert not list(tmp_path.rglob("*.*"))
+    assert not list(tmp_path.rglob("*"))
 
 
 def test_weights_of_another_architecture(
@@ -120,8 +133,23 @@ def test_lists(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[st
     assert "256×6×6" in out
 
 
-def test_stimuli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert run(monkeypatch, "stimuli", "--out", tmp_path / "s.png") == 0
+def test_an_error_without_a_word_is_told_by_its_type(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "silent.py").write_text(
+        "from torch import nn\n"
+        "class Net(nn.Module):\n"
+        "    def __init__(self, num_classes=3):\n        super().__init__()\n"
+        "    def forward(self, images):\n        raise RuntimeError\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    assert run(monkeypatch, "layers", "silent:Net") == 2
+    assert "cannot run on 224 × 224 images: RuntimeError" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["", *STIMULI])
+def test_stimuli(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert run(monkeypatch, "stimuli", *name.split(), "--out", tmp_path / "s.png") == 0
     assert (tmp_path / "s.png").stat().st_size > 10_000
 
 

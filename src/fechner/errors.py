@@ -10,6 +10,18 @@ class FechnerError(ValueError):
     """Bad input, in one sentence; the command line prints it and exits with status 2."""
 
 
+def first_line(error: BaseException) -> str:
+    """What an error says, in its first line of text; its type if it says nothing."""
+    return next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
+
+
+def check_seed(seed: int) -> int:
+    """The seed, or `FechnerError` if random generators cannot take it."""
+    if not 0 <= seed < 2**63:
+        raise FechnerError(f"seed must be a whole number from 0 to {2**63 - 1}, got {seed}")
+    return seed
+
+
 def choices(kind: str, name: str, available: Iterable[str], more: str = "") -> FechnerError:
     """The error for an unknown name, with the names nearest to it."""
     known = list(available)

@@ -22,7 +22,8 @@ def test_files_of_every_kind_give_the_same_network(tmp_path: Path) -> None:
     torch.save(state, tmp_path / "plain.pt")
     torch.save({"state_dict": {f"module.{k}": v for k, v in state.items()}, "epoch": 3}, tmp_path / "wrapped.pth")
     save_file(state, tmp_path / "safe.safetensors")
-    for file in ("plain.pt", "wrapped.pth", "safe.safetensors"):
+    torch.save({"best_acc1": torch.tensor(70.0), "state_dict": state}, tmp_path / "beside.pth")
+    for file in ("plain.pt", "wrapped.pth", "safe.safetensors", "beside.pth"):
         assert load("resnet18", tmp_path / file).weights_sha256() == original.weights_sha256(), file
 
 
@@ -45,6 +46,10 @@ def test_bad_files_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     whole = Path("alexnet.pt").read_bytes()
     Path("cut.pt").write_bytes(whole[: len(whole) // 2])
     Path("text.pt").write_text("hello")
+    Path("page.pt").write_text("<!DOCTYPE html>")
+    Path("pointer.pt").write_text("version https://git-lfs.github.com/spec/v1\n")
+    Path("empty.pt").touch()
+    torch.save(nn.Conv2d(3, 2, 3), "whole.pt")
     Path("cut.safetensors").write_bytes(b"\x10\0\0\0\0\0\0\0{")
     torch.save([1, 2], "list.pt")
     for file, message in {
@@ -52,6 +57,10 @@ def test_bad_files_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         "none.pt": "no weights file",
         "cut.pt": "truncated, damaged",
         "text.pt": "damaged",
+        "page.pt": "damaged or not a weights file",
+        "pointer.pt": "damaged or not a weights file",
+        "empty.pt": "damaged or not a weights file",
+        "whole.pt": "could run code",
         "cut.safetensors": "truncated, damaged",
         "list.pt": "holds no state dict",
         "alexnet.pt": "does not fit ResNet: .* missing .* unexpected",

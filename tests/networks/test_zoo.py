@@ -10,6 +10,7 @@ import pytest
 import torch
 from PIL import Image
 from torch import nn
+from torchvision import models
 from torchvision.models import ResNet18_Weights
 from torchvision.transforms import v2
 
@@ -37,6 +38,39 @@ def test_offline_error_names_the_offline_choice(monkeypatch: pytest.MonkeyPatch,
     monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
     with pytest.raises(FechnerError, match=r"resnet18 could not be downloaded .*efficientnet_lite0"):
         load("resnet18")
+
+
+@pytest.mark.parametrize("content", [b"", b"<!DOCTYPE html>", b"junk" * 100])
+def test_damaged_downloads_are_told_apart(content: bytes, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    checkpoints = tmp_path / "hub" / "checkpoints"
+    checkpoints.mkdir(parents=True)
+    (checkpoints / ResNet18_Weights.IMAGENET1K_V1.url.split("/")[-1]).write_bytes(content)
+    with pytest.raises(FechnerError, match=f"resnet18 could not be read .*delete them in '{checkpoints}'"):
+        load("resnet18")
+
+
+@pytest.mark.parametrize(("name", "size"), [("googlenet", 64), ("inception_v3", 96)])
+def test_networks_that_rescale_their_input_do_so_from_a_file(name: str, size: int, tmp_path: Path) -> None:
+    # As torchvision makes them for its own weights, without the heads that only training reads.
+    kwargs = {"aux_logits": False, "transform_input": True, "init_weights": False}
+    original = models.get_model(name, weights=None, **kwargs).eval()
+    torch.save(original.state_dict(), tmp_path / "a.pth")
+    network, images = load(name, tmp_path / "a.pth"), torch.rand(2, 3, size, size)
+    assert torch.allclose(network(images), original((images - network.mean) / network.std), atol=1e-5)
+
+
+def test_a_file_may_hold_the_heads_that_only_training_reads(tmp_path: Path) -> None:
+    initial, images = load("googlenet", "init", 1), torch.rand(2, 3, 64, 64)
+    torch.save(initial.model.state_dict(), tmp_path / "a.pth")
+    assert torch.equal(load("googlenet", tmp_path / "a.pth")(images), initial(images))
+
+
+@pytest.mark.parametrize("seed", [-1, 10**20])
+def test_seeds_that_no_generator_takes(seed: int) -> None:
+    for make in (lambda: load("resnet18_small", "init", seed), lambda: untrained("resnet18_small", 10, seed)):
+        with pytest.raises(FechnerError, match=f"seed must be a whole number from 0 to .*, got {seed}"):
+            make()
 
 
 def test_seed_and_normalisation() -> None:
@@ -132,16 +166,21 @@ def test_networks_of_ones_own_by_import_path(tmp_path: Path, monkeypatch: pytest
         "def net(num_classes=4):\n    return nn.Sequential(nn.Conv2d(3, 2, 5), nn.Flatten(), nn.Linear(32, num_classes))\n"
         "def rigid():\n    return nn.Identity()\n"
         "def number(num_classes=4):\n    return num_classes\n"
+        "def failing(num_classes=4):\n    raise RuntimeError\n"
         "constant = 3\n"
     )
+    (tmp_path / "mistyped.py").write_text("def net(:\n")
     monkeypatch.chdir(tmp_path)
     assert untrained("my_models:net", 6)(torch.rand(1, 3, 8, 8)).shape == (1, 6)
     assert load("my_models:net", "init", 1).weights_sha256() == load("my_models:net", "init", 1).weights_sha256()
     for name, message in (
         ("my_models:other", "cannot import the network"),
         ("no_such_module:net", "cannot import the network"),
+        (".my_models:net", "cannot import the network"),
+        ("mistyped:net", "cannot import the network .*invalid syntax"),
         ("my_models:constant", "must be a function or class"),
         ("my_models:rigid", "cannot be called with num_classes"),
+        ("my_models:failing", r"cannot be called with num_classes \(RuntimeError\)"),
         ("my_models:number", "must return a torch.nn.Module, got int"),
     ):
         with pytest.raises(FechnerError, match=message):

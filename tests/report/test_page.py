@@ -100,3 +100,13 @@ def test_bad_input(tmp_path: Path, curves: xr.Dataset) -> None:
         with pytest.raises(FechnerError, match=message):
             report(found, to)
     assert not out.exists()
+
+
+@pytest.mark.parametrize("text", ["", '[{"id": "a', '[{"id": "a"}]', "[3]"])
+def test_a_damaged_claims_file_is_named(text: str, tmp_path: Path, curves: xr.Dataset) -> None:
+    results.save(curves.assign_attrs(figure="fig2"), tmp_path / "data.nc")
+    (tmp_path / "fig2.png").touch()
+    (tmp_path / "claims.json").write_text(text)
+    with pytest.raises(FechnerError, match=r"claims.json' is damaged .*delete it"):
+        report([tmp_path], tmp_path / "page.html")
+    assert not (tmp_path / "page.html").exists()

@@ -109,14 +109,6 @@ def test_raw_pixels_of_the_default_gabor_are_a_flat_null(phase: float) -> None:
     assert j.max() / j.min() - 1 < 1e-3
 
 
-def test_envelope_at_the_border() -> None:
-    def border(sigma: float) -> float:
-        return float(np.exp(-0.5 * (1.12 / sigma) ** 2))
-
-    assert border(Gabor().sigma) < 0.01
-    assert border(stimulus("gabor-published").sigma) == pytest.approx(0.08, abs=0.002)  # type: ignore[attr-defined]
-
-
 def test_same_seed_same_noise() -> None:
     one, two, other = (GratingInNoise(seed=s)() for s in (3, 3, 4))
     assert torch.equal(one, two)

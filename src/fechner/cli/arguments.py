@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from fechner.errors import FechnerError
+from fechner.errors import FechnerError, check_seed, first_line
 
 
 def fields(settings: list[str] | None) -> dict[str, Any]:
@@ -15,10 +15,14 @@ def fields(settings: list[str] | None) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for setting in settings or []:
         name, text = pair(setting, "--set")
+        whole = name in ("size", "channels", "seed", "values")
         try:
-            found[name] = int(text) if name in ("size", "channels", "seed", "values") else _number(text)
+            found[name] = int(text) if whole else _number(text)
         except ValueError:
+            if whole:
+                raise FechnerError(f"--set {name} takes a whole number, got '{text}'") from None
             found[name] = text
+    check_seed(found.get("seed", 0))
     return found
 
 
@@ -65,5 +69,5 @@ def device(name: str) -> torch.device:
         found = torch.device(name)
         torch.empty(1, device=found)
     except Exception as e:
-        raise FechnerError(f"device '{name}' cannot be used here ({(str(e).splitlines() or ['unknown'])[0]})") from None
+        raise FechnerError(f"device '{name}' cannot be used here ({first_line(e)})") from None
     return found

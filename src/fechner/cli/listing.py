@@ -13,7 +13,7 @@ from rich.table import Table
 import fechner
 from fechner.cli import arguments
 from fechner.cli.options import Settings, console, writable
-from fechner.errors import FechnerError
+from fechner.errors import FechnerError, first_line
 from fechner.figures import contact_sheet, style
 from fechner.networks import blocks, trace
 from fechner.stimuli import STIMULI, stimulus
@@ -37,7 +37,7 @@ def layers(
     try:
         found = trace(loaded, torch.rand(1, 3, size, size))
     except Exception as e:
-        raise FechnerError(f"{network} cannot run on {size} × {size} images: {str(e).splitlines()[0]}") from None
+        raise FechnerError(f"{network} cannot run on {size} × {size} images: {first_line(e)}") from None
     marked = {layer.name for layer in blocks(found, loaded)}
     table = Table("layer", "type", "shape", "blocks")
     for layer in found:
@@ -52,6 +52,8 @@ def stimuli(
 ) -> None:
     """Draw a contact sheet: one stimulus with its parameters along rows, or all stimuli at several orientations."""
     writable(out, out, "--out")
+    if settings and name is None:
+        raise FechnerError(f"--set changes one stimulus: name it, as in 'fechner stimuli gabor --set {settings[0]}'")
     sheet = contact_sheet.of_one(stimulus(name, **arguments.fields(settings)), name) if name else contact_sheet.of_all()
     out.parent.mkdir(parents=True, exist_ok=True)
     style.write(sheet, out, (out.suffix[1:],))

@@ -13,7 +13,8 @@ from rich.console import Console
 import fechner
 from fechner import comparison, processes, results
 from fechner.cli import arguments, tables
-from fechner.cli.options import Device, Seed, Settings, Weights, console, draw, say_skipped, writable
+from fechner.cli.options import BootstrapSeed, Device, Seed, Settings, Weights, console, draw, say_skipped, writable
+from fechner.errors import FechnerError
 from fechner.statistics import FEATURES
 from fechner.stimuli import STIMULI, stimulus
 
@@ -57,6 +58,8 @@ def sensitivity(
       torchrun --nproc-per-node 8 -m fechner sensitivity vgg16_bn --layers all --out curves.nc
     """
     writable(out, figure)
+    if step is not None and method != "central":
+        raise FechnerError(f"--step is that of central differences: add --method central, got --method {method}")
     shown, target = stimulus(stimulus_name, **arguments.fields(settings)), arguments.device(device)
     averaged = (
         None
@@ -99,7 +102,7 @@ def statistics(
         typer.Option("--set", metavar="NAME=VALUE", help="Change a setting of the feature, e.g. saturation=0.2."),
     ] = None,
     bootstraps: Annotated[int, typer.Option(help="Replicates of the bootstrap over photographs.")] = 1000,
-    seed: Annotated[int, typer.Option(help="Seed of the bootstrap.")] = 0,
+    seed: BootstrapSeed = 0,
     workers: Annotated[int | None, typer.Option(help=r"Processes that decode \[default: one a core].")] = None,
     out: Annotated[Path, typer.Option(help="NetCDF file to write.")] = Path("prior.nc"),
     figure: Annotated[Path | None, typer.Option(help="Also draw the density to this .png, .svg or .pdf.")] = None,
@@ -138,7 +141,7 @@ def compare(
     density_file: Annotated[Path, typer.Argument(metavar="PRIOR", help="What `fechner statistics` wrote.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
     bootstraps: Annotated[int, typer.Option(help="Replicates of the bootstrap.")] = 1000,
-    seed: Annotated[int, typer.Option(help="Seed of the bootstrap.")] = 0,
+    seed: BootstrapSeed = 0,
     out: Annotated[Path | None, typer.Option(help="Also write everything to this NetCDF file.")] = None,
     figure: Annotated[Path | None, typer.Option(help="Also draw it to this .png, .svg or .pdf.")] = None,
 ) -> None:

@@ -11,7 +11,7 @@ from xarray import Dataset
 
 import fechner
 from fechner import results
-from fechner.errors import FechnerError
+from fechner.errors import FechnerError, check_seed
 from fechner.figures import style
 
 console = Console()
@@ -22,7 +22,8 @@ Settings = Annotated[
     typer.Option("--set", metavar="NAME=VALUE", help="Change a field of the stimulus, e.g. sigma=0.5."),
 ]
 Weights = Annotated[str, typer.Option(help="pretrained, init, shuffled, a torchvision entry, or a weights file.")]
-Seed = Annotated[int, typer.Option(help="Seed of initialisation and shuffling.")]
+Seed = Annotated[int, typer.Option(help="Seed of initialisation and shuffling.", callback=check_seed)]
+BootstrapSeed = Annotated[int, typer.Option("--seed", help="Seed of the bootstrap.", callback=check_seed)]
 
 
 def say_skipped(skipped: dict[str, str], out: Path) -> None:

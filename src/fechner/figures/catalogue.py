@@ -143,8 +143,9 @@ FIGURES = {
     "trained": Recipe(
         title="Networks trained on manipulated images",
         caption="The causal test: networks trained on CIFAR-10 upright and rotated, what rotation did to relative "
-        "sensitivity, layer by layer, and by how much curves are turned. Sensitivity along training, layers × time. "
-        "Networks trained on images whose hue is shifted. Green: how often values occur in the images, on a scale of its "
+        "sensitivity, layer by layer, and by how much curves are turned. Sensitivity along training, layers × time. When "
+        "sensitivity follows the images: at the axes about which training images are mirrored and beside them, along depth, "
+        "spatial frequency and training, with larger kernels and more pixels. Networks trained on images whose hue is shifted. Green: how often values occur in the images, on a scale of its "
         "own.",
         share=1,
         profiles=trained.PROFILES,
@@ -152,6 +153,10 @@ FIGURES = {
         draw=trained_draw.draw,
         claims=trained_claims.claims,
         why_not={
+            "*-cardinal": "At exactly 0° and 90°, the axes about which images are mirrored, late layers lose sensitivity "
+            "(claims -mirror); beside them see the claims -beside.",
+            "*-oblique": "At exactly 45° and 135°, the axes about which these images are mirrored, late layers lose "
+            "sensitivity (claims -mirror); beside them see the claims -beside.",
             "*-shift-*hue*": "HSV hue has kinks at every 60° that do not turn with the images.",
             "*": "Two or three trainings make wide intervals, and a single one leaves out how trainings differ.",
         },

@@ -7,6 +7,8 @@ import hashlib
 import torch
 from torch import Tensor, nn
 
+from fechner.errors import FechnerError
+
 
 class Network(nn.Module):
     """Images in [0, 1] in, outputs of `model` on (images − mean) / std out.
@@ -16,7 +18,8 @@ class Network(nn.Module):
     torch.Size([2, 8, 12, 12])
 
     Normalisation belongs here and not to the stimulus. `mean` and `std` are a number or one number per channel; layers
-    are named as in `model`.
+    are named as in `model`, and each of them stays in the mode it is in: call `eval()` first. Raises `FechnerError` for
+    scripted and traced modules.
     """
 
     mean: Tensor
@@ -33,14 +36,19 @@ class Network(nn.Module):
         seed: int | None = None,
     ) -> None:
         super().__init__()
+        self.name = name or type(model).__name__
+        if any(isinstance(m, torch.jit.ScriptModule) for m in model.modules()):
+            raise FechnerError(
+                f"{self.name} is scripted or traced (torch.jit), and such modules cannot be tapped; "
+                "give the module that it was made from"
+            )
         self.model = model
         like = next((p for p in model.parameters() if p.is_floating_point()), torch.empty(0))
         for key, value in (("mean", mean), ("std", std)):
             self.register_buffer(key, torch.as_tensor(value).to(like).reshape(-1, 1, 1), persistent=False)
-        self.name = name or type(model).__name__
         self.weights = weights
         self.seed = seed
-        self.train(model.training)
+        self.training = model.training
 
     def forward(self, images: Tensor) -> Tensor:
         return self.model((images - self.mean) / self.std)

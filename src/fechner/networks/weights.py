@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from fechner.errors import FechnerError
+from fechner.errors import FechnerError, first_line
 
 _WRAPPERS = ("state_dict", "model_state_dict", "model", "net", "network")
 _PREFIXES = ("module.", "model.", "network.", "_orig_mod.")
@@ -31,34 +31,29 @@ def read(path: str | Path) -> dict[str, Tensor]:
         else:
             found = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as e:
-        if "Unsupported" in str(e) or "GLOBAL" in str(e):
+        if "unsupported global" in str(e).lower():
             raise FechnerError(
                 f"'{path}' holds Python objects besides tensors, and loading them could run code: it was not loaded. "
                 "If you trust it, save its state dict alone: torch.save(model.state_dict(), …)"
             ) from None
         raise FechnerError(f"'{path}' is damaged or not a weights file") from None
     except Exception as e:
-        reason = (str(e).splitlines() or [type(e).__name__])[0]
-        raise FechnerError(f"'{path}' is truncated, damaged or not a weights file ({reason})") from None
-    return _state(found, path)
-
-
-def _state(found: object, path: Path) -> dict[str, Tensor]:
-    while isinstance(found, Mapping) and not _tensors(found):
-        inner = next((found[k] for k in _WRAPPERS if isinstance(found.get(k), Mapping)), None)
-        if inner is None:
-            break
-        found = inner
-    if not isinstance(found, Mapping) or not _tensors(found):
+        raise FechnerError(f"'{path}' is truncated, damaged or not a weights file ({first_line(e)})") from None
+    state = _state(found)
+    if not state:
         raise FechnerError(
             f"'{path}' holds no state dict: expected names and tensors, at the top or under 'state_dict'"
         )
-    state = {str(k): v for k, v in found.items() if isinstance(v, Tensor)}
     return state
 
 
-def _tensors(found: Mapping[object, object]) -> bool:
-    return bool(found) and any(isinstance(v, Tensor) for v in found.values())
+def _state(found: object) -> dict[str, Tensor]:
+    """Names and tensors under a usual key, or else at the top; none if there are none."""
+    if not isinstance(found, Mapping):
+        return {}
+    # Tensors may lie beside the state dict, such as the best accuracy.
+    wrapped = (_state(found.get(key)) for key in _WRAPPERS)
+    return next(filter(None, wrapped), None) or {str(k): v for k, v in found.items() if isinstance(v, Tensor)}
 
 
 def fit(model: nn.Module, state: Mapping[str, Tensor], source: str, *, partly: bool = False) -> None:

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import fnmatch
 import importlib
+import pickle
 import sys
 import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from urllib.error import URLError
 
 import torch
 from torch import nn
 from torchvision import models
 
-from fechner.errors import FechnerError, choices
+from fechner.errors import FechnerError, check_seed, choices, first_line
 from fechner.networks import efficientnet_lite
 from fechner.networks.network import Network
 from fechner.networks.small import SMALL
@@ -26,6 +26,8 @@ _IMAGENET = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
 _LITE0 = "efficientnet_lite0"
 # Architectures of this package that have no weights of their own.
 _OWN = VARIANTS | SMALL
+# Their ImageNet weights expect inputs scaled to [-1, 1], which torchvision switches on for its own downloads only.
+_RESCALING = ("googlenet", "inception_v3")
 
 
 def list_networks(pattern: str = "*") -> list[str]:
@@ -52,10 +54,11 @@ def load(name: str, weights: str | Path = "pretrained", seed: int = 0) -> Networ
     torchvision weights entry such as "IMAGENET1K_V2", or a file: a state dict or a checkpoint that holds one (.pt, .pth,
     .ckpt, .safetensors), loaded without executing code. `seed` fixes initialisation and shuffling. An architecture of
     your own is named by its import path, "package.module:function"; it is called with `num_classes`. Raises
-    `FechnerError` for an unknown name, and for weights that are missing, damaged, of another architecture, or cannot be
-    downloaded.
+    `FechnerError` for an unknown name, a seed below 0 or above 2⁶³ − 1, and for weights that are missing, damaged, of
+    another architecture, or cannot be downloaded.
     """
     check_name(name)
+    check_seed(seed)
     weights = str(weights)
     if weights == "init":
         model = _build(name, seed)
@@ -79,6 +82,7 @@ def untrained(name: str, classes: int, seed: int = 0) -> Network:
     torch.Size([2, 10])
     """
     check_name(name)
+    check_seed(seed)
     model = _build(name, seed, num_classes=classes)
     return Network(model, **_normalisation(name, model), name=name, weights="init", seed=seed)
 
@@ -129,8 +133,10 @@ def _imported(path: str) -> Callable[..., nn.Module]:
         if not here:
             sys.path.append("")
         made = getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError, ValueError) as e:
-        raise FechnerError(f"cannot import the network '{path}' ({e}); give it as package.module:function") from None
+    except Exception as e:
+        raise FechnerError(
+            f"cannot import the network '{path}' ({first_line(e)}); give it as package.module:function"
+        ) from e
     finally:
         if not here:
             sys.path.remove("")
@@ -151,16 +157,18 @@ def _build(name: str, seed: int, **kwargs: Any) -> nn.Module:
             return _made(name, **kwargs)
         if name.startswith("timm/"):
             return _timm().create_model(name.removeprefix("timm/"), **kwargs)
-        if name in ("googlenet", "inception_v3"):
-            kwargs = {"init_weights": True} | kwargs
+        if name in _RESCALING:
+            kwargs = {"init_weights": True, "transform_input": True} | kwargs
         return models.get_model(name, weights=None, **kwargs)
 
 
 def _made(path: str, **kwargs: Any) -> nn.Module:
+    make = _imported(path)
     try:
-        model = _imported(path)(**kwargs)
-    except TypeError as e:
-        raise FechnerError(f"'{path}' cannot be called with {', '.join(kwargs) or 'no argument'} ({e})") from None
+        model = make(**kwargs)
+    except Exception as e:
+        called = ", ".join(kwargs) or "no argument"
+        raise FechnerError(f"'{path}' cannot be called with {called} ({first_line(e)})") from e
     if not isinstance(model, nn.Module):
         raise FechnerError(f"'{path}' must return a torch.nn.Module, got {type(model).__name__}")
     return model
@@ -192,19 +200,26 @@ def _pretrained(name: str, entry: str | None, seed: int) -> nn.Module:
             return models.get_model(name, weights=chosen)
     except FechnerError:
         raise
-    except (URLError, OSError, RuntimeError) as e:
+    except OSError as e:
         raise FechnerError(
-            f"the pretrained weights of {name} could not be downloaded ({str(e).splitlines()[0]}); offline, use "
+            f"the pretrained weights of {name} could not be downloaded ({first_line(e)}); offline, use "
             f"'{_LITE0}', whose weights come with the installation, or give a weights file"
+        ) from None
+    except (RuntimeError, EOFError, pickle.UnpicklingError) as e:
+        raise FechnerError(
+            f"the pretrained weights of {name} could not be read ({first_line(e)}); if they are damaged, delete them in "
+            f"'{Path(torch.hub.get_dir(), 'checkpoints')}', and they are downloaded again"
         ) from None
 
 
 def _from_file(name: str, file: str, seed: int) -> nn.Module:
     state = read(file)
-    model = _build(name, seed)
+    # Heads that only training reads are left out of most files.
+    kwargs = {"aux_logits": any("aux" in k.lower() for k in state)} if name in _RESCALING else {}
+    model = _build(name, seed, **kwargs)
     count = classes(model, state)
     if count is not None and count != classes(model, model.state_dict()):
-        model = _build(name, seed, num_classes=count)
+        model = _build(name, seed, num_classes=count, **kwargs)
     fit(model, state, f"'{file}'", partly=name in VARIANTS)
     return model
 

@@ -64,14 +64,15 @@ def reproduce(
         FechnerError: for an unknown figure or profile, images or checkpoints that cannot be read, jobs below 1, and if OUT
             cannot be written, before anything is measured.
     """
+    for name in figures:
+        if name not in (*FIGURES, "all"):
+            raise choices("figure", name, [*FIGURES, "all"])
     wanted = tuple(FIGURES) if "all" in figures else tuple(dict.fromkeys(figures))
     trainings = Path(trainings)
     if "all" in figures and not trained_files.listed(trainings):
         wanted = tuple(name for name in wanted if name != "trained")
         say(f"trained: left out, there are no results of trainings in '{trainings}'")
     for name in wanted:
-        if name not in FIGURES:
-            raise choices("figure", name, [*FIGURES, "all"])
         if profile not in FIGURES[name].profiles:
             raise choices("profile", profile, FIGURES[name].profiles)
     if "trained" in wanted:
