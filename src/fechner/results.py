@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 import xarray as xr
 
-from fechner.errors import FechnerError
+from fechner.errors import FechnerError, first_line
 
 # Raised whenever a file of before could be misread.
 LAYOUT = 1
@@ -90,7 +90,7 @@ def read(path: str | Path) -> xr.Dataset:
         with xr.open_dataset(path, engine="h5netcdf") as found:
             dataset = found.load()
     except Exception as e:
-        reason = (str(e).splitlines() or [type(e).__name__])[0]
+        reason = first_line(e)
         raise FechnerError(f"'{path}' is damaged or not a NetCDF file ({reason})") from None
     if "fechner_version" not in dataset.attrs:
         raise FechnerError(f"'{path}' was not written by fechner: it has no attribute fechner_version")

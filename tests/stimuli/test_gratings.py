@@ -10,6 +10,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fechner import FechnerError, Gabor
 from fechner.stimuli import CentreSurround, Grating
 
 
@@ -52,3 +53,8 @@ def test_several_frequencies_at_once_are_those_one_by_one(stimulus: Grating | Ce
     together = stimulus(spatial_frequency=frequencies, orientation=30.0)
     for i, one in enumerate(frequencies):
         assert torch.allclose(together[i], stimulus(spatial_frequency=one.view(1), orientation=30.0)[0], atol=1e-6)
+
+
+def test_a_field_is_one_number() -> None:
+    with pytest.raises(FechnerError, match=r"sigma of Gabor is one number, got \[0.3, 0.4\]; several are given when"):
+        Gabor(sigma=[0.3, 0.4])  # type: ignore[arg-type]

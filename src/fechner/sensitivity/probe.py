@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-from fechner.errors import FechnerError
+from fechner.errors import FechnerError, first_line
 from fechner.networks import Layer, Network, Visit, tap, trace
 from fechner.sensitivity.tangent import Exact, Method
 from fechner.stimuli import Family, render
@@ -138,7 +138,7 @@ def _run(network: Network, images: Tensor, visit: Visit, explain: Callable[[str,
         except FechnerError:
             raise
         except Exception as e:
-            raise FechnerError(explain(where(), _first_line(e))) from e
+            raise FechnerError(explain(where(), first_line(e))) from e
 
 
 def differentiable(stimulus: Family, values: dict[str, Tensor], along: str) -> Tensor:
@@ -149,7 +149,7 @@ def differentiable(stimulus: Family, values: dict[str, Tensor], along: str) -> T
     except FechnerError:
         raise
     except Exception as e:
-        raise FechnerError(f"the stimulus cannot be differentiated in {along} ({_first_line(e)}); {_INSTEAD}") from e
+        raise FechnerError(f"the stimulus cannot be differentiated in {along} ({first_line(e)}); {_INSTEAD}") from e
     tangent = method.derivative(images)[1]
     if tangent is None or not tangent.any():
         raise FechnerError(f"the stimulus does not change with {along}: its derivative is zero at {_listed(values)}")
@@ -172,10 +172,6 @@ def _blame(network: Network) -> Iterator[Callable[[], str]]:
     finally:
         for handle in handles:
             handle.remove()
-
-
-def _first_line(e: Exception) -> str:
-    return (str(e).splitlines() or [type(e).__name__])[0]
 
 
 def _listed(values: dict[str, Tensor]) -> str:

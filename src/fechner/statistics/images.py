@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps
 
-from fechner.errors import FechnerError
+from fechner.errors import FechnerError, first_line
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif", ".ppm", ".pgm", ".tif", ".tiff", ".webp"})
 # The natural scenes in scikit-image's wheel: the rest is drawn, microscopic, or a second view of the same scene.
@@ -59,7 +59,7 @@ class Photograph:
                 return _rgb(ImageOps.exif_transpose(image))
         # Decoders of damaged files raise whatever they trip over.
         except Exception as e:
-            reason = (str(e).splitlines() or [type(e).__name__])[0]
+            reason = first_line(e)
             raise FechnerError(f"cannot decode '{self.name}' ({reason})") from None
 
 

@@ -20,7 +20,7 @@ from scipy.linalg import blas, eigh
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from fechner import results
-from fechner.errors import FechnerError
+from fechner.errors import FechnerError, first_line
 from fechner.progress import bar
 from fechner.statistics.images import Photograph, photographs
 from fechner.statistics.stream import check_skipped, workers_for
@@ -270,7 +270,7 @@ def _array(given: str | Path | npt.NDArray[Any]) -> npt.NDArray[Any]:
                 loaded = np.load(path, mmap_mode="r")
                 array = loaded[loaded.files[0]] if path.suffix == ".npz" else loaded
         except Exception as e:
-            raise FechnerError(f"'{path}' holds no array of patches ({(str(e).splitlines() or ['?'])[0]})") from None
+            raise FechnerError(f"'{path}' holds no array of patches ({first_line(e)})") from None
     else:
         array = given
     if array.ndim < 2 or not len(array):

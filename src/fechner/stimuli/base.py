@@ -138,6 +138,12 @@ class Stimulus:
         for name, hint in get_type_hints(type(self)).items():
             if get_origin(hint) is Literal and getattr(self, name) not in get_args(hint):
                 raise choices(name, str(getattr(self, name)), get_args(hint))
+        for name in parameters(self):
+            if np.ndim(getattr(self, name)):
+                raise FechnerError(
+                    f"{name} of {type(self).__name__} is one number, got {getattr(self, name)!r}; several are given when it "
+                    "is called, measured along or averaged over"
+                )
         self.validate()
 
     def validate(self, **overrides: Any) -> None:

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 from torchvision.datasets import CIFAR10
 
-from fechner.errors import FechnerError
+from fechner.errors import FechnerError, first_line
 from fechner.statistics import photographs
 
 CIFAR = "cifar10"
@@ -156,7 +156,7 @@ def _cifar10(folder: Path, *, download: bool) -> Labelled:
             sets = [CIFAR10(str(folder), train=train, download=download) for train in (True, False)]
     except (RuntimeError, OSError) as e:
         remedy = "give a folder of images instead" if download else "remove it and download it anew"
-        reason = (str(e).splitlines() or [type(e).__name__])[0]
+        reason = first_line(e)
         raise FechnerError(f"CIFAR-10 cannot be {'downloaded' if download else 'read'} ({reason}); {remedy}") from None
     splits = [
         Split([_Array(f"{part}/{i:05d}", a) for i, a in enumerate(s.data)], np.array(s.targets))

@@ -21,7 +21,7 @@ from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from fechner import processes, results
-from fechner.errors import FechnerError
+from fechner.errors import FechnerError, first_line
 from fechner.networks import Network
 from fechner.statistics.stream import check_skipped, workers_for
 from fechner.training.batches import Images
@@ -184,7 +184,7 @@ def _trainer(
         )
     except (TypeError, ValueError, MisconfigurationException) as e:
         told = ", ".join(f"{name.replace('num_', '')} {value}" for name, value in asked.items())
-        raise FechnerError(f"cannot train with {told}: {str(e).splitlines()[0]}") from None
+        raise FechnerError(f"cannot train with {told}: {first_line(e)}") from None
     if plan.recipe.batch % trainer.world_size:
         raise FechnerError(
             f"a batch of {plan.recipe.batch} cannot be shared by {trainer.world_size} processes; change either"

@@ -19,7 +19,7 @@ from torch import Tensor
 from torch.func import functional_call
 
 from fechner import processes
-from fechner.errors import FechnerError, check_seed, choices
+from fechner.errors import FechnerError, check_seed, choices, first_line
 from fechner.networks import Network, load, select, trace, untrained
 from fechner.networks.zoo import check_name
 from fechner.stimuli import Gabor, HuePatch, Stimulus
@@ -225,7 +225,7 @@ def _network(arch: str, weights: str | Path, classes: int, seed: int, size: int,
         reached = torch.autograd.grad(sum(x.sum() for x in logits), parameters, allow_unused=True)
         shapes = [tuple(x.shape) for x in logits]
     except Exception as e:
-        reason = (str(e).splitlines() or [type(e).__name__])[0]
+        reason = first_line(e)
         raise FechnerError(
             f"{arch} does not take images of {size} × {size} pixels ({reason}); choose another size or architecture: "
             "for 32 pixels there are resnet18_small, vgg16_bn_small and vit_small"
