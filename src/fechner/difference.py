@@ -47,7 +47,8 @@ def difference(
           pairs of seeds (NaN for a single pair),
         - `relative_sensitivity` (state, layer, <along>), averaged over seeds,
         - `shift` (layer): by how many units of the parameter the upright curve has to be moved to correlate best with the
-          manipulated one (the expected value is the rotation of the images), and `aligned`, the correlation at this shift;
+          manipulated one (the expected value is the rotation of the images), mean over pairs; and `aligned`, the highest
+          correlation of the mean curves;
           `shift_low` and `shift_high` bound it with 95 % by Student's t over the shifts of the pairs, or for a single
           pair by the bootstrap, which leaves out how trainings differ. They may reach beyond half a period. NaN where one
           of the curves varies by less than 1 %.
@@ -69,7 +70,7 @@ def difference(
         own, _ = _shift(relative_to_mean(np.sqrt(d)), relative_to_mean(np.sqrt(d_upright)), period)
         return _wrapped(own - shift, period)
 
-    _, low, high = over_seeds(away, *sampled, bootstraps=bootstraps, seed=seed)
+    off, low, high = over_seeds(away, *sampled, bootstraps=bootstraps, seed=seed)
     dims, degrees = ("layer", along), {"units": one[0][along].attrs.get("units", "degree")}
     variables = {
         "difference": (dims, mean, {"units": "1", "long_name": "relative sensitivity, manipulated − upright"}),
@@ -77,10 +78,10 @@ def difference(
         "difference_high": (dims, mean + half, {"units": "1"}),
         "difference_by_seed": (("pair", *dims), by_seed, {"units": "1"}),
         "relative_sensitivity": (("state", *dims), np.stack([p.mean(0) for p in plain]), {"units": "1"}),
-        "shift": ("layer", shift, degrees | {"long_name": "shift that aligns the curves"}),
+        "shift": ("layer", _wrapped(shift + off, period), degrees | {"long_name": "shift that aligns the curves"}),
         "shift_low": ("layer", shift + low, degrees),
         "shift_high": ("layer", shift + high, degrees),
-        "aligned": ("layer", aligned, {"units": "1", "long_name": "correlation at this shift"}),
+        "aligned": ("layer", aligned, {"units": "1", "long_name": "highest correlation at any shift"}),
     }
     kept = {str(n): c for n, c in one[0].coords.items() if set(c.dims) <= {"layer", along}}
     attributes = {

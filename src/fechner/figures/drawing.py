@@ -78,7 +78,7 @@ def _difference(dataset: xr.Dataset) -> Figure:
     curves.depth_bar(left)
     place = np.arange(layers.sizes["layer"])
     shift, low, high = (layers[n].values for n in ("shift", "shift_low", "shift_high"))
-    right.errorbar(place, shift, [shift - low, high - shift], fmt="o", ms=3, lw=0.8, color=PRIOR)
+    right.errorbar(place, shift, np.abs([shift - low, high - shift]), fmt="o", ms=3, lw=0.8, color=PRIOR)
     right.set_xticks(place, layers.layer.values, rotation=90)
     right.axhline(0, color="0.8", lw=0.6, zorder=0)
     right.set_ylabel(f"shift ({layers['shift'].attrs['units']})")

@@ -79,7 +79,9 @@ def draw_effects(dataset: xr.Dataset, axes: Axes) -> None:
             mean, low, high = found[key]
             axes.errorbar(mean, at, xerr=[[mean - low], [high - mean]], fmt=marker, ms=3.5, lw=1, color=colour)
     axes.axvline(0, color="0.6", lw=0.8, zorder=1)
-    axes.set_yticks(range(len(names)), [short(n).replace(", ", ",\n") for n in names], fontsize=6)
+    # Variants follow their network, and are named by what they change.
+    told = [short(n) if n == base(n) or base(n) not in names else "… " + n.partition(", ")[2] for n in names]
+    axes.set_yticks(range(len(names)), told, fontsize=6)
     axes.set_ylim(-0.6, len(names) - 0.4)
     axes.set_xlabel(_MOVED)
     axes.set_title("7.5° to 20° beside them", color=_BESIDE)
