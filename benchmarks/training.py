@@ -102,7 +102,7 @@ def _callback() -> None:
         module.network, record.network = network, "network"
         ratios = []
         for _ in range(9):
-            recorded = _seconds(lambda: record._record(trainer, module))
+            recorded = _seconds(lambda: record._record(trainer, module, 0.0))
             network.eval()
             alone = _seconds(lambda: fechner.sensitivity(network, stimulus, progress=False, **settings))
             network.train()
