@@ -48,10 +48,9 @@ def difference(
         - `relative_sensitivity` (state, layer, <along>), averaged over seeds,
         - `shift` (layer): by how many units of the parameter the upright curve has to be moved to correlate best with the
           manipulated one (the expected value is the rotation of the images), mean over pairs; and `aligned`, the highest
-          correlation of the mean curves;
-          `shift_low` and `shift_high` bound it with 95 % by Student's t over the shifts of the pairs, or for a single
-          pair by the bootstrap, which leaves out how trainings differ. They may reach beyond half a period. NaN where one
-          of the curves varies by less than 1 %.
+          correlation of the mean curves. `shift_low` and `shift_high` bound the shift with 95 % by Student's t over pairs,
+          or for a single pair by the bootstrap, which leaves out how trainings differ; they may reach beyond half a
+          period. NaN where one of the curves varies by less than 1 %.
 
     Raises:
         FechnerError: if the curves differ in layers, parameter, grid or nuisance values, or do not cover the circle.

@@ -145,8 +145,8 @@ FIGURES = {
         caption="The causal test: networks trained on CIFAR-10 upright and rotated, what rotation did to relative "
         "sensitivity, layer by layer, and by how much curves are turned. Sensitivity along training, layers × time. When "
         "sensitivity follows the images: at the axes about which training images are mirrored and beside them, along depth, "
-        "spatial frequency and training, with larger kernels and more pixels. Networks trained on images whose hue is shifted. Green: how often values occur in the images, on a scale of its "
-        "own.",
+        "spatial frequency and training, with larger kernels and more pixels. Networks trained on images whose hue is "
+        "shifted. Green: how often values occur in the images, on a scale of its own.",
         share=1,
         profiles=trained.PROFILES,
         compute=trained.compute,
