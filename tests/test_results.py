@@ -95,14 +95,24 @@ def test_processes_do_not_trip_over_each_other(tmp_path: Path) -> None:
 
 FULL_DISK = """
 import resource, signal, sys
+from pathlib import Path
 import xarray as xr
 from fechner import FechnerError, results
+from fechner.figures import claims, style
 
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, resource.RLIM_INFINITY))
-for path in sys.argv[1:]:
+resource.setrlimit(resource.RLIMIT_FSIZE, (5_000, resource.RLIM_INFINITY))
+folder = Path(sys.argv[1])
+data = xr.Dataset({"a": ("x", [1.0] * 10_000)}, attrs=results.provenance("part"))
+claim = claims.Claim("a" * 30_000, "", "", "", 1, (0, 2), True)
+for write, what, name in (
+    (results.save, data, "curves.nc"),
+    (results.save, data, "new.nc"),
+    (claims.write, [claim], "claims.json"),
+    (lambda what, path: style.write(what, path, ("png",)), style.new_figure(9, 9), "figure.png"),
+):
     try:
-        results.save(xr.Dataset({"a": ("x", [1.0] * 10_000)}, attrs=results.provenance("part")), path)
+        write(what, folder / name)
     except FechnerError as e:
         print(e)
 """
@@ -110,16 +120,17 @@ for path in sys.argv[1:]:
 
 def test_a_full_disk(tmp_path: Path) -> None:
     data = xr.Dataset({"a": ("x", [1.0, 2.0])}, attrs=results.provenance("part"))
-    path = results.save(data, tmp_path / "curves.nc")
+    results.save(data, tmp_path / "curves.nc")
     # In a process of its own, which HDF5 would end.
-    words = [sys.executable, "-c", FULL_DISK, str(path), str(tmp_path / "new.nc")]
+    words = [sys.executable, "-c", FULL_DISK, str(tmp_path)]
     told = subprocess.run(words, capture_output=True, text=True, check=True).stdout.splitlines()
+    names = {"curves.nc": "; what it held before is kept", "new.nc": "", "claims.json": "", "figure.png": ""}
     assert told == [
-        f"cannot write '{path}' (File too large); what it held before is kept; make room or choose another output",
-        f"cannot write '{tmp_path / 'new.nc'}' (File too large); make room or choose another output",
+        f"cannot write '{tmp_path / name}' (File too large){kept}; make room or choose another output"
+        for name, kept in names.items()
     ]
-    assert results.read(path).identical(data)
     assert [p.name for p in tmp_path.iterdir()] == ["curves.nc"]
+    assert results.read(tmp_path / "curves.nc").a.values.tolist() == [1, 2]
 
 
 def test_layout_is_checked(tmp_path: Path) -> None:

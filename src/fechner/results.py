@@ -7,6 +7,8 @@ import os
 import shlex
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 
@@ -60,13 +62,23 @@ def save(dataset: xr.Dataset, path: str | Path) -> Path:
     writable(path)
     # To memory first: HDF5 on a full disk brings the whole process down. The encoding of a file that was read would cut
     # longer names, joined to it since, to the length of its own.
-    whole = dataset.drop_encoding().to_netcdf(engine="h5netcdf")
+    made = dataset.drop_encoding().to_netcdf(engine="h5netcdf")
+    with whole(path) as part:
+        part.write_bytes(made)
+    return path
+
+
+@contextmanager
+def whole(path: Path) -> Iterator[Path]:
+    """The path to write to instead of `path`, which it replaces once it is on the disk; folders are made.
+
+    Raises `FechnerError` if it cannot be written, on a full disk for instance; what was there before is kept.
+    """
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with part.open("wb") as file:
-            file.write(whole)
-            file.flush()
+        yield part
+        with part.open("r+b") as file:
             os.fsync(file.fileno())
         part.replace(path)
     except OSError as e:
@@ -74,7 +86,6 @@ def save(dataset: xr.Dataset, path: str | Path) -> Path:
         raise FechnerError(f"cannot write '{path}' ({e.strerror}){kept}; make room or choose another output") from None
     finally:
         part.unlink(missing_ok=True)
-    return path
 
 
 def read(path: str | Path) -> xr.Dataset:

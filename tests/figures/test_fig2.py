@@ -16,8 +16,13 @@ import fechner
 from fechner import FechnerError, circular, human
 from fechner.figures import catalogue, contact_sheet, fig2, fig2_claims, fig2_draw, parts, style
 from fechner.statistics import photographs
+from fechner.stimuli import STIMULI, parameters, stimulus
 
 TINY = fig2.Profile(("efficientnet_lite0",), values=8, phases=2, seeds=2)
+
+
+# Parameters that have no effect in a stimulus as it is by default.
+IDLE = {"noise-low-pass": {"octaves"}}
 
 
 def synthetic(ratios: dict[str, float], networks: tuple[str, ...] = ("efficientnet_lite0",)) -> xr.Dataset:
@@ -37,8 +42,8 @@ def synthetic(ratios: dict[str, float], networks: tuple[str, ...] = ("efficientn
                 mean = samples.mean(-1)
                 rel = np.sqrt(mean) / np.sqrt(mean).mean(-1, keepdims=True)
                 stimuli = ("gabor", "gabor-published") if state == "pretrained" else ("gabor",)
-                for stimulus in stimuli:
-                    labels = asdict(parts.Part(network, state, seed, stimulus))
+                for shown in stimuli:
+                    labels = asdict(parts.Part(network, state, seed, shown))
                     measured.append(
                         xr.Dataset(
                             {
@@ -239,10 +244,16 @@ def test_profiles_measure_what_is_asked_for() -> None:
     assert len({p.file for p in fig2.plan(fig2.PROFILES["paper"])}) == len(fig2.plan(fig2.PROFILES["paper"]))
 
 
-def test_contact_sheets(tmp_path: Path) -> None:
-    style.write(contact_sheet.of_all(), tmp_path / "all", ("png",))
-    style.write(contact_sheet.of_one(fechner.Gabor(), "gabor"), tmp_path / "one", ("png",))
-    assert (tmp_path / "one.png").stat().st_size > 10_000
+@pytest.mark.parametrize("name", ["all", *STIMULI])
+def test_contact_sheets(name: str, tmp_path: Path) -> None:
+    sheet = contact_sheet.of_all() if name == "all" else contact_sheet.of_one(stimulus(name), name)
+    (written,) = style.write(sheet, tmp_path / "sheet", ("png",))
+    assert written.stat().st_size > 10_000
+    shown = np.stack([np.asarray(axes.images[0].get_array()) for axes in sheet.axes])
+    rows = shown.reshape(-1, 6, *shown.shape[1:])
+    labels = STIMULI if name == "all" else {*parameters(stimulus(name))} - {"pixels_per_degree"} - IDLE.get(name, set())
+    assert len(rows) == len(labels)
+    assert min(float(np.abs(row - row[0]).max()) for row in rows) > 1e-3
 
 
 def test_reference_panel_shows_the_cited_numbers() -> None:

@@ -39,6 +39,7 @@ class Evil:
         return os.system, ("touch executed",)
 
 
+@pytest.mark.filterwarnings("ignore:.*torch.jit:FutureWarning")
 def test_bad_files_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     torch.save({"w": Evil()}, "evil.pt")
@@ -52,6 +53,7 @@ def test_bad_files_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     torch.save(nn.Conv2d(3, 2, 3), "whole.pt")
     Path("cut.safetensors").write_bytes(b"\x10\0\0\0\0\0\0\0{")
     torch.save([1, 2], "list.pt")
+    torch.jit.trace(nn.Conv2d(3, 2, 3), torch.rand(1, 3, 8, 8), check_trace=False).save("traced.pt")
     for file, message in {
         "evil.pt": "could run code",
         "none.pt": "no weights file",
@@ -63,6 +65,7 @@ def test_bad_files_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         "whole.pt": "could run code",
         "cut.safetensors": "truncated, damaged",
         "list.pt": "holds no state dict",
+        "traced.pt": "TorchScript archive",
         "alexnet.pt": "does not fit ResNet: .* missing .* unexpected",
     }.items():
         with pytest.raises(FechnerError, match=message):

@@ -46,6 +46,5 @@ def writable(out: Path | None, figure: Path | None, option: str = "--figure") ->
 def draw(path: Path | None, found: Dataset, err: bool = False) -> None:
     """The figure of a result, if one is asked for."""
     if path is not None:
-        path.parent.mkdir(parents=True, exist_ok=True)
         style.write(fechner.draw(found), path, (path.suffix[1:],))
         typer.echo(f"drew {path}", err=err)

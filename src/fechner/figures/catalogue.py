@@ -84,7 +84,7 @@ FIGURES = {
         why_not={
             "*-early-pretrained": "Not tested: a few broad filters change fastest half-way between the orientations that "
             "they prefer, so that obliques can win in early layers.",
-            "*-late-*": "Three or five seeds make wide intervals.",
+            "*-late-*": "Three seeds make wide intervals.",
             "*-over-*": "Few seeds or photographs make wide intervals.",
             "*-follows*": "The density of few photographs is uncertain.",
         },

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fechner.interval import t_half_width
+from fechner.results import whole
 
 
 @dataclass(frozen=True)
@@ -33,8 +34,9 @@ def t_interval(values: npt.NDArray[np.float64]) -> tuple[float, float, float]:
 
 
 def write(claims: Sequence[Claim], path: Path) -> None:
-    """Write claims.json."""
-    path.write_text(json.dumps([asdict(c) for c in claims], indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    """Write claims.json, whole or not at all."""
+    with whole(path) as part:
+        part.write_text(json.dumps([asdict(c) for c in claims], indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def read(path: Path) -> list[Claim]:

@@ -15,15 +15,19 @@ _COLUMNS = 6
 
 
 def of_one(shown: Stimulus, name: str) -> Figure:
-    """One stimulus: a row for each of its parameters, which changes along the row while the others stay."""
-    rows = [p for p in parameters(shown) if p != "pixels_per_degree"]
+    """One stimulus: a row for each parameter that has an effect, which changes along the row while the others stay."""
+    rows: dict[str, tuple[np.ndarray, torch.Tensor]] = {}
+    for parameter in parameters(shown):
+        values = _values(shown, parameter)
+        images = shown(**{parameter: torch.as_tensor(values, dtype=torch.float32)})
+        # The width of a soft edge, say, does nothing to a hard one.
+        if parameter != "pixels_per_degree" and not torch.equal(images, images[:1].expand_as(images)):
+            rows[parameter] = values, images
     with style():
         figure = new_figure(7.2, 1.25 * len(rows) + 0.3)
         figure.suptitle(f"{name}: {shown.size} pixels, {shown.pixels_per_degree:g} pixels/degree", fontsize=9)
         grid = figure.subplots(len(rows), _COLUMNS, squeeze=False)
-        for line, parameter in zip(grid, rows, strict=True):
-            values = _values(shown, parameter)
-            images = shown(**{parameter: torch.as_tensor(values, dtype=torch.float32)})
+        for line, (parameter, (values, images)) in zip(grid, rows.items(), strict=True):
             units = parameters(shown)[parameter].units
             _row(line, images, [f"{v:.3g}" for v in values], f"{parameter.replace('_', ' ')}\n({units})")
     return figure

@@ -29,7 +29,7 @@ class Profile:
 
 PROFILES = {
     "quick": Profile(MAIN[:1], values=60, phases=8, seeds=3),
-    "paper": Profile(MAIN + CONTROLS, values=180, phases=10, seeds=5),
+    "paper": Profile(MAIN + CONTROLS, values=180, phases=10, seeds=3),
 }
 
 

@@ -27,7 +27,7 @@ def draw_main(dataset: xr.Dataset) -> Figure:
     """The main figure: (a) human reference and prior, (b) the method, (c) curves, (d) ratio against depth."""
     shown = [n for n in networks(dataset) if n in MAIN]
     with style():
-        figure = new_figure(7.2, 2.3 + 2.0 * len(shown))
+        figure = new_figure(7.2, 2.5 + 2.0 * len(shown))
         halves: Any = figure.subfigures(2, 1, height_ratios=[1, len(shown)])
         top, bottom = halves
         a, b1, b2, b3 = top.subplots(1, 4, width_ratios=[1.5, 0.8, 0.8, 1.25])
@@ -52,6 +52,7 @@ def draw_main(dataset: xr.Dataset) -> Figure:
         curves.depth_bar(rows[0][2], *[r[2] for r in rows[1:]])
         letter(rows[0][0], "c")
         letter(rows[0][3], "d")
+        bottom.supxlabel(sources(), fontsize=6, color="0.3", x=0.01, ha="left")
     return figure
 
 
@@ -115,8 +116,14 @@ def draw_reference(dataset: xr.Dataset, axes: Axes) -> None:
     right.set_ylim(0, 1.6)
     right.set_ylabel("human threshold (degree)")
     labels = [f"{dataset.attrs['photographs']} photographs", "analytic prior (assumed)"]
-    labels += ["gratings, 0.3–0.5°", "principal meridians, ≈ 0.6°"]
+    labels += ["gratings, 0.3–0.5° ¹", "principal meridians, ≈ 0.6° ²"]
     axes.legend([axes.collections[1], prior, band, dots], labels, loc="upper center", handlelength=1, borderpad=0)
+
+
+def sources() -> str:
+    """Where the thresholds were taken from."""
+    found = [s.split(", abstract")[0] for s in human.read("orientation-discrimination").source.values.tolist()]
+    return "\n".join(f"{mark} {source}, abstract" for mark, source in zip("¹²", found, strict=True))
 
 
 def draw_method(dataset: xr.Dataset, left: Axes, right: Axes) -> None:

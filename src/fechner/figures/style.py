@@ -12,6 +12,8 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from fechner.results import whole
+
 # Okabe & Ito's colours, by state of the weights.
 STATES = {"pretrained": "#0072B2", "init": "#E69F00", "shuffled": "#CC79A7"}
 LABELS = {"pretrained": "pretrained", "init": "at initialisation", "shuffled": "weights shuffled"}
@@ -53,9 +55,10 @@ def letter(axes: Axes, name: str) -> None:
 
 
 def write(figure: Figure, path: Path, formats: tuple[str, ...] = ("svg", "png")) -> list[Path]:
-    """Write a figure next to `path` in several formats."""
+    """Write a figure next to `path` in several formats, each whole or not at all."""
     paths = [path.with_suffix(f".{f}") for f in formats]
     with style():
-        for p in paths:
-            figure.savefig(p, dpi=200, metadata={"Date": None} if p.suffix == ".svg" else None)
+        for p, name in zip(paths, formats, strict=True):
+            with whole(p) as part:
+                figure.savefig(part, format=name, dpi=200, metadata={"Date": None} if name == "svg" else None)
     return paths

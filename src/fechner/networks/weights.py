@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -23,6 +24,11 @@ def read(path: str | Path) -> dict[str, Tensor]:
     path = Path(path)
     if not path.is_file():
         raise FechnerError(f"no weights file '{path}'; give a file, or one of pretrained, init, shuffled")
+    if _scripted(path):
+        raise FechnerError(
+            f"'{path}' is a TorchScript archive, which holds code: it was not loaded. If you trust it, save its weights "
+            "alone: torch.save(torch.jit.load(FILE).state_dict(), …)"
+        )
     try:
         if path.suffix == ".safetensors":
             from safetensors.torch import load_file
@@ -45,6 +51,14 @@ def read(path: str | Path) -> dict[str, Tensor]:
             f"'{path}' holds no state dict: expected names and tensors, at the top or under 'state_dict'"
         )
     return state
+
+
+def _scripted(path: Path) -> bool:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return any(name.endswith("/constants.pkl") for name in archive.namelist())
+    except zipfile.BadZipFile:
+        return False
 
 
 def _state(found: object) -> dict[str, Tensor]:

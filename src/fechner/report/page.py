@@ -109,10 +109,8 @@ def report(found: Sequence[str | Path], out: str | Path = "report.html", *, titl
         number = sum(s.id.split("--")[0] == section.id for s in sections)
         first = sum(len(s.charts) for s in sections)
         sections.append(replace(section, id=f"{section.id}--{number + 1}" if number else section.id, first=first))
-    out.parent.mkdir(parents=True, exist_ok=True)
-    part = out.with_name(f".{out.name}.part")
-    part.write_text(_page(sections, title or "fechner: results"), encoding="utf-8")
-    part.replace(out)
+    with results.whole(out) as part:
+        part.write_text(_page(sections, title or "fechner: results"), encoding="utf-8")
     return out
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
 import torch
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 
-from fechner.errors import FechnerError
+from fechner import results
 
 
 class WholeCheckpoints(TorchCheckpointIO):
@@ -17,17 +16,9 @@ class WholeCheckpoints(TorchCheckpointIO):
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None) -> None:
         """Raises `FechnerError` if it cannot be written; what was there stays."""
-        path = Path(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_name(f".{path.name}.part")
-        try:
-            with part.open("wb") as file:
+        with results.whole(Path(path)) as part, part.open("wb") as file:
+            try:
                 torch.save(checkpoint, file)
-                file.flush()
-                os.fsync(file.fileno())
-            part.replace(path)
-        except (OSError, RuntimeError) as e:
-            kept = f"; the last one, '{path}', is kept" if path.exists() else ""
-            raise FechnerError(f"cannot write a checkpoint ({e}){kept}: make room and resume") from None
-        finally:
-            part.unlink(missing_ok=True)
+            except RuntimeError as e:
+                # Closing the archive fails too, and hides why writing it did.
+                raise e.__context__ if isinstance(e.__context__, OSError) else e from None
