@@ -36,7 +36,10 @@ def test_unknown_names_suggest() -> None:
 def test_offline_error_names_the_offline_choice(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
-    with pytest.raises(FechnerError, match=r"resnet18 could not be downloaded .*efficientnet_lite0"):
+    with pytest.raises(
+        FechnerError,
+        match=r"resnet18 could not be downloaded .*copy https.*resnet18-.*.pth to .*checkpoints.*efficientnet_lite0",
+    ):
         load("resnet18")
 
 

