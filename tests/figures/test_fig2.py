@@ -90,6 +90,14 @@ def test_claims_recover_a_known_effect_and_its_absence() -> None:
     assert found["pretrained-over-shuffled"].holds
     assert found["depth"].measured > 0.8
     assert "'blocks.3' on" in found["depth"].statement
+    assert not found["mirror"].holds
+    assert found["mirror"].measured == pytest.approx(0, abs=0.05)
+    dipping = synthetic({"pretrained": 1.5})
+    at = dipping.orientation.isin([0.0, 90.0])
+    dipping["sensitivity_samples"] = dipping.sensitivity_samples.where(~at, dipping.sensitivity_samples / 4)
+    (dip,) = (c for c in fig2_claims.claims(dipping) if c.id.endswith("-mirror"))
+    assert dip.holds
+    assert dip.measured == pytest.approx(-1, abs=0.05)
     none = {
         c.id.removeprefix("fig2-efficientnet_lite0-"): c
         for c in fig2_claims.claims(synthetic({"pretrained": 0.7, "init": 1.4, "shuffled": 1.0}))
@@ -136,7 +144,7 @@ def test_a_layer_without_sensitivity_is_left_out() -> None:
 def test_missing_weights_are_marked(tmp_path: Path) -> None:
     figure = fig2_draw.draw_main(synthetic({"init": 1.0, "shuffled": 0.9}, ("resnet18",)))
     texts = [t.get_text() for f in figure.subfigs for a in f.axes for t in a.texts]
-    assert "weights not available" in texts
+    assert "weights\nnot available" in texts
 
 
 def test_reproduce_resumes_and_redraws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -75,7 +75,7 @@ FIGURES = {
         title="Figure 2: sensitivity to orientation",
         caption="Human data and the density of orientation in photographs (a), the stimulus and its derivative (b), and "
         "relative sensitivity √D / mean √D of every block, coloured by depth: pretrained, at initialisation, and with "
-        "shuffled weights (c). The supplement shows controls, and what a Gabor cut at the border does.",
+        "shuffled weights (c), with cardinal over oblique √D against depth (d); bands: range over seeds. The supplement shows controls, and what a Gabor cut at the border does.",
         share=13,
         profiles=fig2.PROFILES,
         compute=fig2.compute,
@@ -84,7 +84,7 @@ FIGURES = {
         why_not={
             "*-early-pretrained": "Not tested: a few broad filters change fastest half-way between the orientations that "
             "they prefer, so that obliques can win in early layers.",
-            "*-late-*": "Three seeds make wide intervals.",
+            "*-late-*": "Two or three seeds make wide intervals.",
             "*-over-*": "Few seeds or photographs make wide intervals.",
             "*-follows*": "The density of few photographs is uncertain.",
         },

@@ -82,7 +82,9 @@ def depth_bar(axes: Axes, *others: Axes) -> None:
     """The colour scale that `draw` uses for depth."""
     figure = axes.figure
     assert figure is not None
-    bar = figure.colorbar(ScalarMappable(cmap=DEPTH), ax=[axes, *others], ticks=[0, 1], aspect=30, pad=0.01)
+    bar = figure.colorbar(
+        ScalarMappable(cmap=DEPTH), ax=[axes, *others], ticks=[0, 1], aspect=30 * (1 + len(others)), pad=0.01
+    )
     bar.ax.set_yticklabels(["first", "last"])
     bar.set_label("layer", labelpad=-12)
     bar.outline.set_visible(False)

@@ -19,14 +19,19 @@ from fechner.stimuli import settings, stimulus
 
 @dataclass(frozen=True)
 class Profile:
-    """What is measured: networks, orientations, phases, and seeds of the initialised and shuffled states."""
+    """What is measured: networks, orientations, phases, and seeds of the initialised and shuffled states.
+
+    Networks that take ten minutes and more of a core have fewer seeds.
+    """
 
     networks: tuple[str, ...]
     values: int
     phases: int
     seeds: int
+    seeds_of_large: int = 2
 
 
+LARGE = ("vgg16_bn", "vit_b_16", "vgg11", "vgg13")
 PROFILES = {
     "quick": Profile(MAIN[:1], values=60, phases=8, seeds=3),
     "paper": Profile(MAIN + CONTROLS, values=180, phases=10, seeds=3),
@@ -37,7 +42,8 @@ def plan(profile: Profile) -> list[Part]:
     """All parts, network by network."""
     parts = []
     for network in profile.networks:
-        parts += states([network], profile.seeds, "gabor")
+        seeds = profile.seeds_of_large if network in LARGE else profile.seeds
+        parts += states([network], seeds, "gabor")
         if network in MAIN:
             parts.append(Part(network, "pretrained", 0, "gabor-published"))
     return parts

@@ -17,6 +17,8 @@ from fechner.figures.fig2_claims import ratio
 from fechner.figures.parts import CONTROLS, MAIN, density_of, layers_only, networks, select
 from fechner.figures.style import LABELS, STATES, letter, new_figure, style
 
+_BEHIND: Any = {"facecolor": "white", "alpha": 0.8, "lw": 0, "pad": 1}
+
 
 def draw(dataset: xr.Dataset) -> dict[str, Figure]:
     """The main figure and its supplement, by file name."""
@@ -40,8 +42,8 @@ def draw_main(dataset: xr.Dataset) -> Figure:
         for row, network in zip(rows, shown, strict=True):
             for axes, state in zip(row, STATES, strict=False):
                 part = select(dataset, network=network, weights=state, stimulus="gabor")
-                draw_state(part, axes, f"{network}\n{LABELS[state]}")
-                density.area(density_of(dataset), axes)
+                if draw_state(part, axes, f"{network}\n{LABELS[state]}"):
+                    density.area(density_of(dataset), axes)
                 if axes is not row[0] and row[0].lines:
                     axes.set_ylabel("")
                     axes.tick_params(labelleft=False)
@@ -89,7 +91,7 @@ def draw_supplement(dataset: xr.Dataset) -> Figure:
         for axes, network in zip(rest, controls, strict=False):
             part = select(dataset, network=network, stimulus="gabor")
             draw_ratio(part, axes)
-            missing = "" if "pretrained" in part.weights.values else "\nweights not available"
+            missing = "" if "pretrained" in part.weights.values else "\npretrained weights not available"
             axes.set_title(f"{network}{missing}")
         if controls:
             rest[0].legend(loc="best", handlelength=1)
@@ -171,7 +173,7 @@ def draw_state(part: xr.Dataset, axes: Axes, title: str) -> list[Line2D]:
     """Curves of one network in one state, averaged over seeds with their range as a band; or why there are none."""
     axes.set_title(title)
     if not part.sizes["layer"]:
-        axes.text(0.5, 0.5, "weights not available", ha="center", va="center", transform=axes.transAxes, color="0.4")
+        axes.text(0.5, 0.5, "weights\nnot available", ha="center", va="center", transform=axes.transAxes, color="0.4")
         axes.set_axis_off()
         return []
     seeds = np.unique(part.seed.values)
@@ -208,7 +210,11 @@ def _ratio_line(part: xr.Dataset, axes: Axes, colour: str, label: str) -> None:
 
 def _ratio_axes(axes: Axes) -> None:
     axes.axhline(1, color="0.8", lw=0.6, zorder=1)
-    axes.set_xlabel("depth (first to last layer)")
+    axes.set_xlabel("depth (first to last)")
+    # Differences of a few per cent are not to look like large ones.
+    low, high = axes.get_ylim()
+    axes.set_ylim(min(low, 0.8), max(high, 1.2))
+    axes.set_xlim(-0.05, 1.05)
     axes.set_ylabel("√D cardinal / oblique")
 
 
@@ -223,4 +229,6 @@ def same_height(row: Sequence[Axes]) -> None:
     for axes, height in zip(row, heights, strict=True):
         axes.set_ylim(0, top)
         if height > top:
-            axes.text(0.02, 0.98, f"peaks up to {height:.1f}", transform=axes.transAxes, va="top", fontsize=6)
+            axes.text(
+                0.02, 0.98, f"peaks up to {height:.1f}", transform=axes.transAxes, va="top", fontsize=6, bbox=_BEHIND
+            )
