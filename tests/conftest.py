@@ -7,11 +7,15 @@ from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import settings
 from torch import nn
 
 from fechner.networks import Network
 
 torch.set_num_threads(1)
+# How long an example takes says more of the machine than of the code.
+settings.register_profile("fechner", deadline=None)
+settings.load_profile("fechner")
 
 
 @pytest.fixture

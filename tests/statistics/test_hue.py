@@ -26,7 +26,7 @@ def naive(pixels: np.ndarray, values: int, saturation: float, value: float, spac
     return np.bincount(index, minlength=values) / kept.size
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(
     saturation=st.floats(0, 1), value=st.floats(0, 1), rotate=st.sampled_from([0.0, 90.0, -45.0]),
     space=st.sampled_from(["hsv", "cielch"]), seed=st.integers(0, 99),

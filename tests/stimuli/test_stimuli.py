@@ -63,7 +63,7 @@ def test_mean_luminance_is_half_at_every_contrast_and_phase(name: str, phase: fl
     assert torch.allclose(modulation[1] * 2, modulation[2], atol=1e-9)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.floats(0, 180), st.floats(0, 360), st.floats(0.5, 20), st.floats(0.05, 0.6), st.floats(0.3, 3))
 def test_gabor_stays_in_range_with_mean_half(o: float, phase: float, f: float, sigma: float, aspect: float) -> None:
     image = Gabor(o, f, phase, sigma=sigma, aspect=aspect, size=64, pixels_per_degree=40.0)()
