@@ -38,7 +38,9 @@ def dip(sensitivity: Array, orientation: Array) -> Array:
     beside = within & ~beyond
     if not at.any() or not beside.any():
         return np.full(sensitivity.shape[:-1], np.nan)
-    return np.log2(np.sqrt(sensitivity[..., at]).mean(-1) / np.sqrt(sensitivity[..., beside]).mean(-1))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        fall = np.log2(np.sqrt(sensitivity[..., at]).mean(-1) / np.sqrt(sensitivity[..., beside]).mean(-1))
+    return np.where(np.isfinite(fall), fall, np.nan)
 
 
 def ratios(dataset: xr.Dataset, measure: Callable[[Array, Array], Array] = ratio) -> tuple[Array, Array]:
@@ -140,8 +142,9 @@ def _of_network(dataset: xr.Dataset, network: str) -> list[Claim]:
         (float(low), float(high)),
         holds=bool(low > 0),
     )
-    fall, fall_again = (r.mean(-1) for r in ratios(third(pretrained, "late"), dip))
-    if np.isfinite(fall):
+    falls, again = ratios(third(pretrained, "late"), dip)
+    if np.isfinite(falls).any():
+        fall, fall_again = np.nanmean(falls), np.nanmean(again, -1)
         low, high = np.quantile(fall_again, [0.025, 0.975])
         add(
             "mirror",
