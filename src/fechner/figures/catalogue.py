@@ -85,6 +85,7 @@ FIGURES = {
         why_not={
             "*-early-pretrained": "Not tested: a few broad filters change fastest half-way between the orientations that "
             "they prefer, so that obliques can win in early layers.",
+            "fig2-alexnet*": "Initialised networks have little anisotropy to lose, and three seeds make wide intervals.",
             "*-late-*": "Two or three seeds make wide intervals.",
             "*-over-*": "Few seeds or photographs make wide intervals.",
             "*-follows*": "The density of few photographs is uncertain.",

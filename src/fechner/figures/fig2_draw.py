@@ -91,7 +91,7 @@ def draw_supplement(dataset: xr.Dataset) -> Figure:
         for axes, network in zip(rest, controls, strict=False):
             part = select(dataset, network=network, stimulus="gabor")
             draw_ratio(part, axes)
-            missing = "" if "pretrained" in part.weights.values else "\npretrained weights not available"
+            missing = "" if "pretrained" in part.weights.values else "\nno pretrained weights"
             axes.set_title(f"{network}{missing}")
         if controls:
             rest[0].legend(loc="best", handlelength=1)
