@@ -75,7 +75,7 @@ def sensitivity(
 
     Raises:
         FechnerError: for a parameter that the stimulus does not have, values out of range, a layer that does not
-            exist, and whatever a probe of two stimuli finds wrong with the network; before the sweep starts.
+            exist, a dtype that is not floating-point, and whatever a probe of two stimuli finds wrong with the network; before the sweep starts.
     """
     if not isinstance(dtype, torch.dtype) or not dtype.is_floating_point:
         raise FechnerError(f"dtype must be a floating-point one such as torch.float32 or torch.float64, got {dtype!r}")
