@@ -14,11 +14,12 @@ from torch.autograd import forward_ad
 
 from fechner.errors import FechnerError
 from fechner.learning.task import Task
-from fechner.networks import INPUT, OUTPUT, Layer, Network, select
-from fechner.sensitivity.probe import probe
+from fechner.networks import INPUT, OUTPUT, Layer, Network
+from fechner.sensitivity.ambient import undisturbed
+from fechner.sensitivity.probe import Probe
 from fechner.sensitivity.rules import forward_mode
 from fechner.sensitivity.sweep import fitting_batch, sweep
-from fechner.sensitivity.tangent import Exact, at, squared_norm
+from fechner.sensitivity.tangent import Exact, at, norm
 from fechner.stimuli import render
 
 Array = npt.NDArray[np.float64]
@@ -56,11 +57,27 @@ class Recorder:
             n: torch.as_tensor(v, dtype=torch.float32, device=device) for n, v in zip(names, combinations, strict=True)
         }
         network.eval()
-        found = probe(network, task.stimulus, at(shown, slice(0, 2)), task.along, Exact())
-        # Rendered once: the stimuli of every recording are the same.
-        with forward_mode():
-            images = render(task.stimulus, Exact().prepare(shown, task.along))
-            self._images, self._tangents = (t.clone() for t in forward_ad.unpack_dual(images))
+        two = at(shown, slice(0, 2))
+        with undisturbed():
+            self.layers = (
+                Probe(
+                    network,
+                    task.stimulus,
+                    two,
+                    task.along,
+                    task.period,
+                    Exact(),
+                    layers,
+                    True,
+                    network.weights_sha256(),
+                )
+                .verdict()
+                .chosen
+            )
+            # Rendered once: the stimuli of every recording are the same.
+            with forward_mode():
+                images = render(task.stimulus, Exact().prepare(shown, task.along))
+                self._images, self._tangents = (t.clone() for t in forward_ad.unpack_dual(images))
         with torch.no_grad():
             shape = tuple(network(self._images[:2]).shape)
         if shape != (2, task.outputs):
@@ -69,7 +86,6 @@ class Recorder:
             )
         self._right = task.labels(shown[task.along])
         self._count = len(values)
-        self.layers = select(found, layers, network)
         self._labelling, self._inside = network, self.layers
         if task.loss == "cross-entropy":
             self._labelling = Network(_Labelling(network), name=network.name).eval()
@@ -102,10 +118,11 @@ class Recorder:
         """D of every layer (layer, value), averaged over nuisances."""
         measured = [Layer(INPUT, INPUT, "pixels", tuple(self._images.shape[1:]), 0), *self._inside]
         order = {"index": torch.arange(len(self._images), dtype=torch.float32)}
-        swept = sweep(
-            self._labelling, self._kept, [order], "index", measured, Exact(), squared_norm, self._batch, progress=False
-        )
-        samples = np.stack([swept[layer.name] for layer in measured])
+        with undisturbed():
+            swept = sweep(
+                self._labelling, self._kept, [order], "index", measured, Exact(), norm, self._batch, progress=False
+            )
+        samples = np.stack([swept[layer.name] for layer in measured]) ** 2
         return samples.reshape(len(samples), -1, self._count).mean(1)
 
     def _kept(self, index: Tensor) -> Tensor:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import itertools
 import json
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
@@ -14,16 +15,18 @@ import xarray as xr
 from torch import nn
 
 from fechner import processes, results
-from fechner.errors import FechnerError, choices
-from fechner.networks import INPUT, Layer, as_network, select
-from fechner.sensitivity.probe import check_batch, probe
+from fechner.errors import FechnerError, FechnerWarning, choices
+from fechner.networks import INPUT, Layer, as_network
+from fechner.sensitivity.ambient import undisturbed
+from fechner.sensitivity.probe import Probe
 from fechner.sensitivity.sweep import fitting_batch, sweep
-from fechner.sensitivity.tangent import Central, Chord, Exact, Method, squared_norm
-from fechner.stimuli import Family, Parameter, Stimulus, parameters, render, settings
+from fechner.sensitivity.tangent import Central, Chord, Exact, Method, norm
+from fechner.stimuli import Family, Parameter, Stimulus, parameters, settings
 
 Values = int | Sequence[float] | np.ndarray
 
 
+@undisturbed()
 def sensitivity(
     network: nn.Module,
     stimulus: Family,
@@ -108,23 +111,18 @@ def sensitivity(
     tensors = [{n: torch.as_tensor(v, dtype=dtype, device=device) for n, v in run.items()} for run in runs]
     two = {n: v[[0, len(v) // 2]] for n, v in tensors[0].items()}
     two[along] = _apart(two[along], known[along])
-    found = probe(wrapped, stimulus, two, along, taken)
-    chosen = select(found, layers, wrapped)
-    with torch.no_grad():
-        images = render(stimulus, two)
-    image = images[0]
-    if batch_size != 1:
-        check_batch(wrapped, images, chosen)
+    if batch_size is not None and batch_size < 1:
+        raise FechnerError(f"batch_size must be at least 1, got {batch_size}")
+    scale = known[along].period or max(float(np.ptp(grid)), float(np.abs(grid).max()), 1e-3)
+    verdict = Probe(wrapped, stimulus, two, along, scale, taken, layers, batch_size != 1, weights_sha256).verdict()
     if batch_size is None:
-        batch_size = fitting_batch(found, image)
+        batch_size = fitting_batch(verdict.layers, verdict.image)
         if shared:
             batch_size = min(processes.gather(batch_size))
-    elif batch_size < 1:
-        raise FechnerError(f"batch_size must be at least 1, got {batch_size}")
-    measured = [Layer(INPUT, INPUT, "pixels", tuple(image.shape), 0), *chosen]
-    reduced = sweep(wrapped, stimulus, tensors, along, measured, taken, squared_norm, batch_size, progress, shared)
+    measured = [Layer(INPUT, INPUT, "pixels", tuple(verdict.image.shape), 0), *verdict.chosen]
+    reduced = sweep(wrapped, stimulus, tensors, along, measured, taken, norm, batch_size, progress, shared)
 
-    samples = np.stack([reduced[layer.name] for layer in measured])
+    samples = np.stack([reduced[layer.name] for layer in measured]) ** 2
     shape = [len(v) for v in nuisance.values()]
     samples = samples.reshape(len(samples), *shape, len(coordinate))
     attributes = results.provenance("sensitivity") | {
@@ -139,9 +137,28 @@ def sensitivity(
         "dtype": str(dtype).removeprefix("torch."),
         "device": device.type,
         "batch_size": batch_size,
+        "derivative_check": verdict.check,
     }
     coordinates = {name: (known[name], v) for name, v in ({along: coordinate} | nuisance).items()}
-    return _dataset(np.moveaxis(samples, -1, 1), measured, coordinates, attributes)
+    found = _dataset(np.moveaxis(samples, -1, 1), measured, coordinates, attributes)
+    notes = [*verdict.notes, *_without_value(found, along)]
+    for note in notes:
+        warnings.warn(f"{wrapped.name}: {note}", FechnerWarning, stacklevel=2)
+    return found.assign_attrs(notes="; ".join(notes))
+
+
+def _without_value(found: xr.Dataset, along: str) -> list[str]:
+    """What to say of layers whose derivative is not finite at some values."""
+    lost = ~np.isfinite(found.sensitivity.values)
+    return [
+        f"the derivative of layer '{found.layer.values[i]}' is NaN or Inf at {along} {_few(found[along].values[lost[i]])}; "
+        "these values are left out of its curve"
+        for i in np.flatnonzero(lost.any(1))
+    ][:1] + ([f"so it is in {int(lost.any(1).sum()) - 1} further layers"] if lost.any(1).sum() > 1 else [])
+
+
+def _few(values: np.ndarray) -> str:
+    return ", ".join(f"{v:g}" for v in values[:4]) + (f" and {len(values) - 4} more values" if len(values) > 4 else "")
 
 
 def _apart(two: torch.Tensor, parameter: Parameter) -> torch.Tensor:
@@ -222,8 +239,10 @@ def _dataset(
 
 
 def relative_to_mean(root: np.ndarray) -> np.ndarray:
-    """A curve divided by its mean over the last axis."""
-    return root / root.mean(-1, keepdims=True)
+    """A curve divided by its mean over the last axis; values that are not finite are NaN and do not count."""
+    finite = np.where(np.isfinite(root), root, np.nan)
+    known = np.isfinite(root).sum(-1, keepdims=True)
+    return finite / (np.nansum(finite, -1, keepdims=True) / known)
 
 
 def evenly(sensitivity: xr.DataArray, *kept: str) -> xr.DataArray:

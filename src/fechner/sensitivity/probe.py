@@ -1,178 +1,199 @@
-"""One look at a network before an expensive sweep: what is wrong with it, in which layer, and how to mend it."""
+"""One look at a network before an expensive sweep: what is wrong with it, in which layer, and how to mend it.
+
+Two stimuli run through the network: together, together once more, one of them alone, and together with their derivatives.
+Their responses must be the same each time (`repetition.py`). Then the tangents are compared with differences
+(`difference_check.py`). A layer is accused only if one that was chosen is at fault, and it is the first at fault that the
+error names. The verdict is kept for the same network, weights, stimulus, parameters and layers, so that only the first call
+pays for it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+import json
+import weakref
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-from fechner.errors import FechnerError, first_line
-from fechner.networks import Layer, Network, Visit, tap, trace
+from fechner.errors import FechnerError
+from fechner.networks import Layer, Network, select
+from fechner.sensitivity.derivatives import Derivatives, accuse, differentiable, listed_values
+from fechner.sensitivity.passes import responses, returned, traced
+from fechner.sensitivity.repetition import Repetition
 from fechner.sensitivity.tangent import Exact, Method
-from fechner.stimuli import Family, render
+from fechner.stimuli import Family, Stimulus, render, settings
 
-_INSTEAD = "use method='central', which needs no derivative rule"
+_KEPT = 32
 
 
-def probe(network: Network, stimulus: Family, values: dict[str, Tensor], along: str, method: Method) -> list[Layer]:
-    """The network's layers, once it is known that the sweep will work; `values` are those of two stimuli.
+@dataclass(frozen=True)
+class Verdict:
+    """What is known of a network that can be measured: its layers, those chosen, an image, and what users should know.
 
-    Raises `FechnerError` for training mode, images of the wrong size, NaN or Inf, a dtype that changes on the way,
-    detached outputs, operations without forward-mode rule, and stimuli that do not depend on the parameter.
+    `check` says how derivatives were checked.
     """
+
+    layers: list[Layer]
+    chosen: list[Layer]
+    image: Tensor
+    check: str
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Probe:
+    """The question: can these layers of this network be measured along a parameter? `values` are those of two stimuli.
+
+    `scale` is that of the parameter: its period, or the extent of the grid. `together` says that several stimuli will run
+    in one batch.
+    """
+
+    network: Network
+    stimulus: Family
+    values: dict[str, Tensor]
+    along: str
+    scale: float
+    method: Method
+    wanted: str | Sequence[str]
+    together: bool
+    weights_sha256: str
+
+    def verdict(self) -> Verdict:
+        """The verdict of before, or a new one.
+
+        Raises `FechnerError` for training mode, images of the wrong size, NaN or Inf, a dtype that changes on the way,
+        responses that are random or depend on other images of the batch, derivatives that are missing, incomplete or
+        another function's, and stimuli that do not depend on the parameter.
+        """
+        kept = _KNOWN.setdefault(self.network.model, OrderedDict())
+        key = self._key()
+        if key not in kept:
+            kept[key] = self._look()
+            if len(kept) > _KEPT:
+                kept.popitem(last=False)
+        return kept[key]
+
+    def _key(self) -> object:
+        """All that a verdict depends on; modules may hold switches and functions that are no weights."""
+        modules = [
+            (name, module.training, type(module).forward, *module._forward_hooks, *_plain_fields(module))
+            for name, module in self.network.model.named_modules()
+        ]
+        stimulus = (
+            json.dumps(settings(self.stimulus), default=str) if isinstance(self.stimulus, Stimulus) else self.stimulus
+        )
+        first = next(iter(self.values.values()))
+        wanted = self.wanted if isinstance(self.wanted, str) else tuple(self.wanted)
+        normalisation = (tuple(self.network.mean.flatten().tolist()), tuple(self.network.std.flatten().tolist()))
+        return (
+            self.weights_sha256, tuple(modules), normalisation, type(self.stimulus), stimulus, tuple(self.values), self.along,
+            wanted, self.together, self.method.name, first.dtype, first.device,
+        )  # fmt: skip
+
+    def _look(self) -> Verdict:
+        network, exact = self.network, isinstance(self.method, Exact)
+        _check_mode(network)
+        if exact:
+            images, slope = differentiable(self.stimulus, self.values, self.along)
+        else:
+            with torch.no_grad():
+                images = render(self.stimulus, self.values)
+        if not images.isfinite().all():
+            raise FechnerError(f"the stimulus contains NaN or Inf at {listed_values(self.values)}")
+        listed = traced(network, images)
+        as_they_lie = returned(network, images)
+        listed, unsteady = _of_one_shape(listed, as_they_lie)
+        if not listed:
+            raise FechnerError(f"{network.name}: no layer returns a floating-point tensor with one entry per image")
+        chosen = select(listed, self.wanted, network)
+        last = max((i for i, layer in enumerate(listed) if layer in chosen), default=-1)
+        # What is downstream of the last layer chosen may be as it likes.
+        layers = {layer.name: layer for layer in listed[: last + 1]}
+        names = {layer.name for layer in chosen}
+        first = {n: layer.per_stimulus(as_they_lie[n], 2) for n, layer in layers.items()}
+        scattered = {n for n, layer in layers.items() if as_they_lie[n].shape[layer.batch_axis] != 2}
+        accuse(network, _not_finite(first), layers, names)
+        repetition = Repetition(network, layers, images, first)
+        again = repetition.not_repeated()
+        accuse(network, dict.fromkeys(again, ""), layers, names, lambda n: _why_not_repeated(n, repetition))
+        if self.together or not exact:
+            differing = repetition.not_alone()
+            accuse(network, {n: self._why_not_alone(n, n in scattered) for n in differing}, layers, names)
+        else:
+            accuse(network, _not_finite(responses(network, layers, images[1:])), layers, names)
+        check = "none: differences need no derivative"
+        notes: list[str] = []
+        if exact:
+            derivatives = Derivatives(
+                network, self.stimulus, self.values, self.along, self.scale, self.together, layers, names
+            )
+            check, notes = derivatives.checked(images, slope, repetition)
+        if unsteady:
+            notes.append(f"layers whose shape depends on the image are left out: {', '.join(unsteady)}")
+        return Verdict(listed, chosen, images[0].clone(), check, tuple(notes))
+
+    def _why_not_alone(self, name: str, scattered: bool) -> str:
+        if scattered:
+            return (
+                f"layer '{name}' returns parts of images in an order in which those of one image are not "
+                "next to each other; use batch_size=1, or leave this layer out"
+            )
+        remedy = (
+            "use batch_size=1, with which every stimulus is alone"
+            if isinstance(self.method, Exact)
+            else "use method='exact' with batch_size=1"
+        )
+        return (
+            f"layer '{name}' responds differently to an image alone and in a batch: its responses depend on the other images "
+            f"(batch statistics, a normalisation over the batch); {remedy}, or give a network that treats every image alone"
+        )
+
+
+_KNOWN: weakref.WeakKeyDictionary[nn.Module, OrderedDict[object, Verdict]] = weakref.WeakKeyDictionary()
+
+
+def _plain_fields(module: nn.Module) -> Iterator[tuple[str, object]]:
+    for name, value in vars(module).items():
+        if not name.startswith("_") and name != "training":
+            yield name, value if isinstance(value, str | int | float | bool | None) else id(value)
+
+
+def _check_mode(network: Network) -> None:
     training = next((n for n, m in network.model.named_modules() if m.training), None)
     if training is not None:
         where = f"its layer '{training}'" if training else "it"
         raise FechnerError(f"{network.name}: {where} is in training mode, so responses are random; call network.eval()")
-    with torch.no_grad():
-        images = render(stimulus, values)
-    if not images.isfinite().all():
-        raise FechnerError("the stimulus contains NaN or Inf")
-    layers = _plain_pass(network, images)
-    if isinstance(method, Exact):
-        _dual_pass(network, stimulus, values, along, layers)
-    return layers
 
 
-def _plain_pass(network: Network, images: Tensor) -> list[Layer]:
-    shape = "×".join(map(str, images.shape[1:]))
-
-    def visit(name: str, module_name: str, module: nn.Module, tensor: Tensor) -> None:
-        if not tensor.is_floating_point():
-            return
-        if tensor.dtype != images.dtype:
-            raise FechnerError(
-                f"{network.name}: layer '{name}' returns {tensor.dtype} although the stimuli are {images.dtype}; "
-                f"make the whole network one dtype, for example network.to({images.dtype})"
-            )
-        if not tensor.isfinite().all():
-            bad = "NaN" if tensor.isnan().any() else "Inf"
-            raise FechnerError(
-                f"{network.name}: layer '{name}' returns {bad}; check its weights and the layers before it"
-            )
-
-    def explain(where: str, reason: str) -> str:
-        return (
-            f"{network.name} cannot run on {shape} images (in {where}: {reason}); "
-            "check the stimulus' size and number of channels, and the network's dtype and device"
-        )
-
-    with torch.no_grad():
-        _run(network, images, visit, explain)
-    layers = trace(network, images)
-    if not layers:
-        raise FechnerError(f"{network.name}: no layer returns a floating-point tensor with one entry per image")
-    return layers
+def _of_one_shape(layers: Sequence[Layer], responses: Mapping[str, Tensor]) -> tuple[list[Layer], list[str]]:
+    """The layers whose responses to two different images have the shape that was traced, and the names of the others."""
+    steady: list[Layer] = []
+    unsteady: list[Layer] = []
+    for layer in layers:
+        response = responses.get(layer.name)
+        (unsteady if response is None or response.numel() != 2 * layer.units else steady).append(layer)
+    return steady, [layer.name for layer in unsteady]
 
 
-def check_batch(network: Network, images: Tensor, layers: Sequence[Layer]) -> None:
-    """Raise `FechnerError` if a layer does not keep what belongs to an image together; `images` are two different ones.
-
-    Layers that see several parts of an image at once, such as windows of attention, return more entries than images.
-    """
-    known = {layer.name: layer for layer in layers}
-    together: dict[str, Tensor] = {}
-
-    def keep(name: str, module_name: str, module: nn.Module, tensor: Tensor) -> None:
-        if name in known and tensor.shape[known[name].batch_axis] != len(images):
-            together[name] = known[name].per_stimulus(tensor, len(images))[0].clone()
-
-    def compare(name: str, module_name: str, module: nn.Module, tensor: Tensor) -> None:
-        if name in together and not torch.allclose(
-            known[name].per_stimulus(tensor, 1)[0],
-            together[name],
-            rtol=1e-3,
-            atol=1e-3 * float(together[name].abs().max()),
-        ):
-            raise FechnerError(
-                f"{network.name}: layer '{name}' returns parts of images in an order in which those of one image are not "
-                "next to each other; use batch_size=1, or leave this layer out"
-            )
-
-    with torch.no_grad():
-        with tap(network, keep):
-            network(images)
-        if together:
-            with tap(network, compare):
-                network(images[:1])
+def _not_finite(found: Mapping[str, Tensor]) -> dict[str, str]:
+    """Layers that are NaN or Inf for all images; if only some are, the sweep names the values."""
+    faults = {}
+    for name, response in found.items():
+        if not response.reshape(len(response), -1).isfinite().all(1).any():
+            bad = "NaN" if response.isnan().any() else "Inf"
+            faults[name] = f"layer '{name}' returns {bad}; check its weights and the layers before it"
+    return faults
 
 
-def _dual_pass(network: Network, stimulus: Family, values: dict[str, Tensor], along: str, layers: list[Layer]) -> None:
-    known = {layer.name: layer for layer in layers}
-    method = Exact()
-
-    def visit(name: str, module_name: str, module: nn.Module, tensor: Tensor) -> None:
-        layer = known.get(name)
-        if layer is None:
-            return
-        response, tangent = method.derivative(layer.per_stimulus(tensor, len(images)))
-        moves = not torch.equal(response[0], response[1])
-        if tangent is None and moves:
-            raise FechnerError(
-                f"{network.name}: the output of layer '{name}' is detached from its input (detach, .data or NumPy on "
-                f"the way), so it has no derivative; remove that, or {_INSTEAD}"
-            )
-        if tangent is not None and moves and not tangent.any():
-            raise FechnerError(
-                f"{network.name}: the output of layer '{name}' changes with {along} in steps (rounding, sign or a "
-                f"comparison on the way), so its derivative is zero; {_INSTEAD}"
-            )
-        if tangent is not None and not tangent.isfinite().all():
-            raise FechnerError(f"{network.name}: the derivative of layer '{name}' is NaN or Inf; {_INSTEAD}")
-
-    def explain(where: str, reason: str) -> str:
-        return f"{network.name}: {where} cannot be differentiated in forward mode ({reason}); {_INSTEAD}"
-
-    with method.context():
-        images = differentiable(stimulus, values, along)
-        _run(network, images, visit, explain)
-
-
-def _run(network: Network, images: Tensor, visit: Visit, explain: Callable[[str, str], str]) -> None:
-    """One pass; if it fails, the error is `explain(the layer to blame, the reason)`."""
-    with _blame(network) as where, tap(network, visit):
-        try:
-            network(images)
-        except FechnerError:
-            raise
-        except Exception as e:
-            raise FechnerError(explain(where(), first_line(e))) from e
-
-
-def differentiable(stimulus: Family, values: dict[str, Tensor], along: str) -> Tensor:
-    """Images that carry their derivative; `FechnerError` if they cannot."""
-    method = Exact()
-    try:
-        images = render(stimulus, method.prepare(values, along))
-    except FechnerError:
-        raise
-    except Exception as e:
-        raise FechnerError(f"the stimulus cannot be differentiated in {along} ({first_line(e)}); {_INSTEAD}") from e
-    tangent = method.derivative(images)[1]
-    if tangent is None or not tangent.any():
-        raise FechnerError(f"the stimulus does not change with {along}: its derivative is zero at {_listed(values)}")
-    if not tangent.isfinite().all():
-        raise FechnerError(f"the stimulus' derivative in {along} is NaN or Inf at {_listed(values)}")
-    return images
-
-
-@contextmanager
-def _blame(network: Network) -> Iterator[Callable[[], str]]:
-    """Gives a function that names the innermost module still running: the one to blame when a pass fails."""
-    running: list[str] = []
-    handles = []
-    for name, module in network.model.named_modules():
-        label = f"layer '{name}' ({type(module).__name__})" if name else f"{type(module).__name__} itself"
-        handles.append(module.register_forward_pre_hook(lambda m, a, label=label: running.append(label)))
-        handles.append(module.register_forward_hook(lambda m, a, o: running.pop() and None))
-    try:
-        yield lambda: running[-1] if running else "its normalisation"
-    finally:
-        for handle in handles:
-            handle.remove()
-
-
-def _listed(values: dict[str, Tensor]) -> str:
-    return ", ".join(f"{k} = {float(v[0]):g}" for k, v in values.items())
+def _why_not_repeated(name: str, repetition: Repetition) -> str:
+    cause = (
+        "it draws random numbers in evaluation. Switch that off (functional dropout needs training=self.training; a random "
+        "mask must be given)"
+        if repetition.is_random(name)
+        else "it keeps state between calls, or draws random numbers of its own. Reset the state at the beginning of forward, "
+        "or give a module that does"
+    )
+    return f"layer '{name}' responds differently when the same images are shown again: {cause}; no method can measure it as it is"

@@ -94,9 +94,22 @@ class Chord(Method):
         return (output[1:] + output[:-1]) / 2, (output[1:] - output[:-1]) / widths
 
 
-def squared_norm(response: Tensor, tangent: Tensor) -> Tensor:
-    """‖∂r/∂θ‖² per stimulus: Fisher information if each unit has independent Gaussian noise of unit variance."""
-    return torch.linalg.vector_norm(tangent, dim=tuple(range(1, tangent.dim()))) ** 2
+def norm(response: Tensor, tangent: Tensor) -> Tensor:
+    """‖∂r/∂θ‖ per stimulus; its square is the Fisher information if each unit has independent Gaussian noise of unit variance.
+
+    The norm and not its square, which leaves the range of 32-bit numbers where the derivative itself does not.
+    """
+    flat = tangent.reshape(len(tangent), -1)
+    if tangent.device.type == "cuda":
+        return torch.linalg.vector_norm(flat, dim=1, dtype=torch.float64)
+    found = torch.linalg.vector_norm(flat, dim=1)
+    info = torch.finfo(found.dtype)
+    # Squares on the way may have under- or overflowed. On a CPU looking costs nothing, and float64 would cost much.
+    if tangent.device.type == "cpu" and bool(((found < info.tiny**0.5 / info.eps) | ~found.isfinite()).any()):
+        largest = torch.linalg.vector_norm(flat, torch.inf, dim=1)
+        scale = torch.where((largest > 0) & largest.isfinite(), largest, torch.ones_like(largest))
+        found = torch.linalg.vector_norm(flat / scale[:, None], dim=1) * scale
+    return found
 
 
 def at(values: Mapping[str, Tensor], chosen: slice) -> Values:

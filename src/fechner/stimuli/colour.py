@@ -33,8 +33,8 @@ class HuePatch(Stimulus):
     """A uniform image of one HSV colour (Benjamin et al. 2022, Fig. 3).
 
     One RGB channel at a time moves with hue, by S·V/60 per degree, so that raw pixels have the flat sensitivity
-    (S·V/60)² per pixel. Which one changes at multiples of 60°, where derivatives are one-sided: grids of hue given as
-    a number of values avoid them.
+    (S·V/60)² per pixel. Which one changes at multiples of 60°, where the derivative is that towards greater hues: grids of
+    hue given as a number of values avoid them.
 
     >>> HuePatch(saturation=0.7)(hue=torch.tensor([0.0, 120.0, 240.0])).shape
     torch.Size([3, 3, 224, 224])
@@ -49,7 +49,10 @@ class HuePatch(Stimulus):
         channels = []
         for n in (5.0, 3.0, 1.0):
             sector = torch.remainder(n + hue / 60, 6.0)
-            channels.append(value - value * saturation * torch.minimum(sector, 4 - sector).clamp(0, 1))
+            # Half-open pieces: at the kinks the derivative is that to the right. That of a clamp would be zero there.
+            falling = torch.where(sector < 4, 4 - sector, 0 * sector)
+            share = torch.where(sector < 1, sector, torch.where(sector < 3, torch.ones_like(sector), falling))
+            channels.append(value - value * saturation * share)
         return _patch(channels, self.size)
 
 

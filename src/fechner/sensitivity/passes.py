@@ -1,0 +1,90 @@
+"""Single passes of a few images through a network, for the probe: what layers return, and which layer is to blame."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+from fechner.errors import FechnerError, first_line
+from fechner.networks import Layer, Network, tap, trace
+
+Run = Callable[[Tensor], object]
+
+
+@contextmanager
+def explained(network: Network, explain: Callable[[str, str], str]) -> Iterator[None]:
+    """If a pass fails in here, the error is `explain(the innermost module still running, the reason)`."""
+    running: list[str] = []
+    handles = []
+    for name, module in network.model.named_modules():
+        label = f"layer '{name}' ({type(module).__name__})" if name else f"{type(module).__name__} itself"
+        handles.append(module.register_forward_pre_hook(lambda m, a, label=label: running.append(label)))
+        handles.append(module.register_forward_hook(lambda m, a, o: running.pop() and None))
+    try:
+        yield
+    except FechnerError:
+        raise
+    except Exception as e:
+        where = running[-1] if running else "its normalisation"
+        raise FechnerError(explain(where, first_line(e))) from e
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def traced(network: Network, images: Tensor) -> list[Layer]:
+    """The layers that the images pass through; `FechnerError` if the network does not take them."""
+    shape = "×".join(map(str, images.shape[1:]))
+
+    def explain(where: str, reason: str) -> str:
+        return (
+            f"{network.name} cannot run on {shape} images (in {where}: {reason}); "
+            "check the stimulus' size and number of channels, and the network's dtype and device"
+        )
+
+    with explained(network, explain):
+        return trace(network, images)
+
+
+def returned(network: Network, images: Tensor) -> dict[str, Tensor]:
+    """What every layer returns, as it lies; `FechnerError` for a dtype that changes on the way."""
+    heard: dict[str, Tensor] = {}
+
+    def visit(name: str, module_name: str, module: nn.Module, tensor: Tensor) -> None:
+        if tensor.is_floating_point() and tensor.dtype != images.dtype:
+            raise FechnerError(
+                f"{network.name}: layer '{name}' returns {tensor.dtype} although the stimuli are {images.dtype}; "
+                f"make the whole network one dtype, for example network.to({images.dtype})"
+            )
+        if tensor.is_floating_point() or tensor.is_complex():
+            heard[name] = tensor.clone()
+
+    with torch.no_grad(), tap(network, visit):
+        network(images)
+    return heard
+
+
+def responses(
+    network: Network, layers: Mapping[str, Layer], images: Tensor, run: Run | None = None
+) -> dict[str, Tensor]:
+    """Responses of these layers, one a row for each image; `run` is the network with other weights."""
+    heard: dict[str, Tensor] = {}
+
+    def visit(name: str, module_name: str, module: nn.Module, tensor: Tensor) -> None:
+        if name in layers:
+            heard[name] = per_image(layers[name], tensor, len(images)).clone()
+
+    with torch.no_grad(), tap(network, visit):
+        (run or network)(images)
+    return heard
+
+
+def per_image(layer: Layer, tensor: Tensor, images: int) -> Tensor:
+    """As `Layer.per_stimulus`; a tensor of another shape, as of networks that squeeze, is taken as it lies."""
+    try:
+        return layer.per_stimulus(tensor, images)
+    except (IndexError, RuntimeError):
+        return tensor.reshape(images, -1) if tensor.numel() % images == 0 else tensor.reshape(1, -1)
