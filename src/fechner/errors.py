@@ -10,6 +10,10 @@ class FechnerError(ValueError):
     """Bad input, in one sentence; the command line prints it and exits with status 2."""
 
 
+class FechnerWarning(UserWarning):
+    """What a user has to know of a result that is given all the same; the command line prints it."""
+
+
 def first_line(error: BaseException) -> str:
     """What an error says, in its first line of text; its type if it says nothing."""
     return next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
