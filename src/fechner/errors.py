@@ -11,7 +11,7 @@ class FechnerError(ValueError):
 
 
 class FechnerWarning(UserWarning):
-    """What a user has to know of a result that is given all the same; the command line prints it."""
+    """What a user should know of a result that is usable all the same; the command line prints it in one line."""
 
 
 def first_line(error: BaseException) -> str:
