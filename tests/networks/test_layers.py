@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor, nn
 
-from fechner import FechnerError, load
+from fechner import FechnerError, Gabor, load, sensitivity
+from fechner.errors import FechnerWarning
 from fechner.networks import Network, blocks, select, tap, trace
 
 
@@ -150,3 +156,165 @@ def test_normalisation_follows_the_model() -> None:
     expected = model((images - torch.tensor([0.1, 0.2, 0.3]).double().view(3, 1, 1)) / 0.5)
     assert network(images).dtype == torch.float64
     assert torch.allclose(network(images), expected, atol=1e-7)
+
+
+@dataclass(slots=True)
+class Slotted:
+    tokens: Tensor
+    more: tuple[Any, ...]
+
+
+class Attrs:
+    """As the package attrs makes classes."""
+
+    __slots__ = ("tokens",)
+    __attrs_attrs__ = (SimpleNamespace(name="tokens"),)
+
+
+def attrs(x: Tensor) -> Attrs:
+    made = Attrs()
+    made.tokens = x
+    return made
+
+
+def circular(x: Tensor) -> SimpleNamespace:
+    made = SimpleNamespace(tokens=x, _private=x, module=nn.Linear(1, 1), function=print)
+    made.itself = made
+    return made
+
+
+class Returns(nn.Module):
+    """A block that returns whatever `wrap` makes of its convolution, and a layer after it."""
+
+    def __init__(self, wrap: Any) -> None:
+        super().__init__()
+        self.block = nn.Module()
+        self.block.conv = nn.Conv2d(3, 2, 3)
+        self.block.forward = lambda x: wrap(self.block.conv(x))  # type: ignore[method-assign]
+        self.wrap = wrap
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.block(x)
+        return x.mean((2, 3))
+
+
+@pytest.mark.parametrize(
+    ("wrap", "names"),
+    [
+        (lambda x: Slotted(x, (x + 1, None)), ["block:tokens", "block:more:0"]),
+        (attrs, ["block"]),
+        (lambda x: SimpleNamespace(logits=x, attentions=[x, x]), ["block:logits", "block:attentions:0", "block:attentions:1"]),
+        (circular, ["block"]),
+        (lambda x: OrderedDict(last_hidden_state=x), ["block"]),
+        (torch.distributions.Bernoulli, ["block"]),
+    ],
+)  # fmt: skip
+def test_tensors_in_objects_of_any_kind_are_layers(wrap: Any, names: list[str]) -> None:
+    inside = lambda x: wrap(x.sigmoid())  # noqa: E731
+    network = Network(Returns(inside).eval())
+    layers = trace(network, torch.rand(1, 3, 8, 8))
+    assert [x.name for x in layers] == ["block.conv", *names, "output"]
+    assert {x.name for x in select(layers, "block", network)} == set(names)
+    assert {x.module for x in blocks(layers, network)} == {"block"}
+
+
+def test_what_only_the_whole_network_returns_is_a_block() -> None:
+    model = nn.Module()
+    model.forward = lambda x: SimpleNamespace(a=x * 2, b=x + 1)  # type: ignore[method-assign]
+    network = Network(model.eval())
+    layers = trace(network, torch.rand(1, 3, 8, 8))
+    assert [x.name for x in blocks(layers, network)] == ["output:a", "output:b"]
+
+
+def test_names_may_hold_the_signs_that_layers_are_named_with() -> None:
+    odd = ["conv:a", "conv#b", "conv[c]", "conv*"]
+    model = nn.Sequential(*(nn.Conv2d(3, 3, 3, padding=1) for _ in odd))
+    model._modules = dict(zip(odd, model._modules.values(), strict=True))
+    network = Network(model.eval())
+    layers = trace(network, torch.rand(1, 3, 8, 8))
+    assert [x.name for x in blocks(layers, network)] == odd
+    for name in odd:
+        assert [x.name for x in select(layers, [name], network)] == [name]
+
+
+def test_two_layers_of_one_name_are_refused() -> None:
+    class Twice(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.relu = nn.ReLU()
+            self.add_module("relu#2", nn.Tanh())
+
+        def forward(self, x: Tensor) -> Tensor:
+            return getattr(self, "relu#2")(self.relu(self.relu(x)))
+
+    with pytest.raises(FechnerError, match=r"two layers would be called 'relu#2'; rename module 'relu#2' or 'relu'"):
+        trace(Network(Twice().eval()), torch.rand(1, 3, 8, 8))
+
+
+class Detector(nn.Module):
+    """Finds bright pixels, as many as there are, and says something of each."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.backbone, self.head, self.first = nn.Conv2d(3, 2, 3), nn.Linear(2, 4), nn.Linear(2, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.backbone(x).movedim(1, -1)
+        bright = y[..., 0] > y[..., 0].mean()
+        self.head(y[bright])
+        return self.first(y.flatten(1, 2))
+
+
+def test_layers_of_another_size_for_every_image_are_left_out_with_a_word() -> None:
+    torch.manual_seed(0)
+    network = Network(Detector().eval())
+    images = torch.rand(2, 3, 10, 10)
+    with pytest.warns(FechnerWarning, match="1 layers are left out, .* such as 'head'"):
+        layers = trace(network, images)
+    assert [x.name for x in layers] == ["backbone", "first"]
+    with pytest.raises(FechnerError, match="'head' exists but returns .* whose shape depends on the image"):
+        select(layers, "head", network)
+    # Images that agree by chance in the probe do not in the sweep.
+    (alike,) = (x for x in trace(network, images[:1]) if x.name == "head")
+    heard: list[Tensor] = []
+    with torch.no_grad(), tap(network, lambda name, *rest: heard.append(rest[-1]) if name == "head" else None):
+        network(images)
+    with pytest.raises(FechnerError, match=r"layer 'head' returns .* their number depends on the image; leave it out"):
+        alike.per_stimulus(heard[0], 2)
+
+
+class Complex(nn.Module):
+    """A layer with complex weights and responses, then their real part."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(3, 4, dtype=torch.complex64))
+        self.mixed = nn.Identity()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.mixed(torch.einsum("bchw,cd->bdhw", x.to(self.weight.dtype), self.weight).conj()).real
+
+
+def test_complex_layers_are_two_real_ones() -> None:
+    torch.manual_seed(0)
+    network = Network(Complex().eval())
+    images = torch.rand(2, 3, 8, 8)
+    layers = {x.name: x for x in trace(network, images)}
+    assert layers["mixed"].shape == (4, 8, 8, 2)
+    assert layers["output"].shape == (4, 8, 8)
+    heard: dict[str, Tensor] = {}
+    with torch.no_grad(), tap(network, lambda name, *rest: heard.update({name: rest[-1]})):
+        network(images)
+    real = layers["mixed"].per_stimulus(heard["mixed"], 2)
+    assert torch.allclose(real.norm(), heard["mixed"].norm())
+    assert real.dtype == torch.float32
+
+
+def test_sensitivity_of_complex_layers_is_that_of_both_parts() -> None:
+    torch.manual_seed(0)
+    model = Complex().eval()
+    curves = sensitivity(model, Gabor(size=16), values=2, average={}, layers="all", progress=False)
+    # A linear layer: D is the pixels' own, through the weights.
+    per_pixel = float(model.weight.detach().sum(0).abs().square().sum()) / 3
+    expected = curves.sensitivity.sel(layer="input") * per_pixel
+    assert curves.sensitivity.sel(layer="mixed").values == pytest.approx(expected.values, rel=1e-4)

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import io
 import tarfile
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from PIL import Image
 from torch import nn
 from torchvision import models
-from torchvision.models import ResNet18_Weights
+from torchvision.models import ResNet18_Weights, SqueezeNet1_1_Weights
 from torchvision.transforms import v2
 
 from fechner import FechnerError, list_networks, load
+from fechner.learning import Perceptron
 from fechner.networks import untrained, zoo
+from fechner.networks.small import SMALL
 from fechner.networks.variants import CircularConv2d, disc
 
 
@@ -85,6 +91,39 @@ def test_seed_and_normalisation() -> None:
     assert torch.equal(state, torch.random.get_rng_state())
 
 
+def test_seeds_hold_in_threads() -> None:
+    """Others that draw with a seed of their own do not disturb it, whoever they are."""
+    makers: list[Callable[[int], Any]] = [
+        lambda seed: load("resnet18_small", "init", seed),
+        lambda seed: untrained("vit_small", 3, seed),
+        lambda seed: Perceptron((16,))(seed, 12, 3),
+    ]
+    jobs = [(make, seed) for seed in range(8) for make in makers]
+    expected = [make(seed).weights_sha256() for make, seed in jobs]
+    before = torch.random.get_rng_state()
+    start = threading.Barrier(4)
+
+    def work(first: int) -> list[str]:
+        start.wait()
+        return [make(seed).weights_sha256() for make, seed in jobs[first::4]]
+
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(work, range(4)))
+    assert found == [expected[first::4] for first in range(4)]
+    assert torch.equal(torch.random.get_rng_state(), before)
+
+
+def test_a_seed_gives_what_it_gives_in_pytorch() -> None:
+    for make, ours in (
+        (SMALL["resnet18_small"], load("resnet18_small", "init", 3)),
+        (lambda: SMALL["vit_small"](num_classes=3), untrained("vit_small", 3, 3)),
+        (lambda: nn.Sequential(nn.Flatten(), nn.Linear(12, 3)), Perceptron((), scale=1)(3, 12, 3)),
+    ):
+        torch.manual_seed(3)
+        theirs = make()
+        assert all(map(torch.equal, theirs.state_dict().values(), ours.model.state_dict().values()))
+
+
 def test_disc_is_round_and_changes_3x3() -> None:
     for size in (3, 5, 11):
         mask = disc(size)
@@ -106,7 +145,37 @@ def test_variants_take_alexnet_weights(tmp_path: Path) -> None:
         assert not torch.allclose(variant(images), plain, atol=1e-4)
     circular = load("alexnet_circular", tmp_path / "a.pt").model
     assert sum(isinstance(m, CircularConv2d) for m in circular.modules()) == 5
-    assert not any(isinstance(m, nn.MaxPool2d) for m in load("alexnet_no_pooling", "init").model.modules())
+
+
+def test_alexnet_without_pools_is_the_published_one() -> None:
+    # As in the published code: padding 1 and a ReLU after each strided convolution.
+    published = nn.Sequential(
+        nn.Conv2d(3, 64, 11, 4, 2), nn.ReLU(), nn.Conv2d(64, 64, 3, 2, 1), nn.ReLU(),
+        nn.Conv2d(64, 192, 5, 1, 2), nn.ReLU(), nn.Conv2d(192, 192, 3, 2, 1), nn.ReLU(),
+        nn.Conv2d(192, 384, 3, 1, 1), nn.ReLU(), nn.Conv2d(384, 256, 3, 1, 1), nn.ReLU(),
+        nn.Conv2d(256, 256, 3, 1, 1), nn.ReLU(), nn.Conv2d(256, 256, 3, 2, 1), nn.ReLU(),
+    )  # fmt: skip
+    features = load("alexnet_no_pooling", "init", 4).model.features
+    assert isinstance(features, nn.Sequential)
+    published.load_state_dict(dict(zip(published.state_dict(), features.state_dict().values(), strict=True)))
+    images = torch.rand(2, 3, 224, 224)
+    assert torch.equal(published(images), features(images))
+    # Its layers keep the names of AlexNet's, so that AlexNet's weights fit, as the test above shows.
+    assert [n for n, _ in features.named_children() if not n.endswith("relu")] == [str(i) for i in range(13)]
+
+
+def test_a_damaged_download_is_found(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A download of an earlier day is compared with the checksum in its name, which PyTorch does at once only."""
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    checkpoints = tmp_path / "hub" / "checkpoints"
+    checkpoints.mkdir(parents=True)
+    # A state dict that fits, and not the one that the name promises.
+    file = checkpoints / SqueezeNet1_1_Weights.IMAGENET1K_V1.url.split("/")[-1]
+    torch.save(models.squeezenet1_1().state_dict(), file)
+    with pytest.raises(
+        FechnerError, match="squeezenet1_1 could not be read .*checksum of .* does not begin with b8a52dc0"
+    ):
+        load("squeezenet1_1")
 
 
 def accuracy(photographs_tar: Path, every: int) -> tuple[float, int]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import ctypes
 import sys
-from typing import Annotated
+import warnings
+from typing import Annotated, Any
 
 import typer
 
 import fechner
 from fechner.cli import listing, measuring, publishing, training
-from fechner.errors import FechnerError
+from fechner.errors import FechnerError, FechnerWarning
 
 app = typer.Typer(
     help="Psychophysics on artificial neural networks: the sensitivity of every layer to any stimulus parameter.",
@@ -49,9 +50,21 @@ def _keep_freed_memory() -> None:
             mallopt(-1, 2**31 - 1)  # M_TRIM_THRESHOLD
 
 
+_show = warnings.showwarning
+
+
+def _warn(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
+    """What a user has to know is one line too; other warnings stay as they are."""
+    if issubclass(category, FechnerWarning):
+        typer.echo(f"fechner: {message}", err=True)
+    else:
+        _show(message, category, *where, **more)
+
+
 def main() -> None:
     """Entry point: errors a user can act on are one line and exit status 2."""
     _keep_freed_memory()
+    warnings.showwarning = _warn
     try:
         app()
     except FechnerError as e:

@@ -21,7 +21,12 @@ Settings = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="NAME=VALUE", help="Change a field of the stimulus, e.g. sigma=0.5."),
 ]
-Weights = Annotated[str, typer.Option(help="pretrained, init, shuffled, a torchvision entry, or a weights file.")]
+Weights = Annotated[
+    str,
+    typer.Option(
+        help="pretrained, init, shuffled, shuffled-with-buffers, a torchvision entry, a weights file, or FILE::KEY of several."
+    ),
+]
 Seed = Annotated[int, typer.Option(help="Seed of initialisation and shuffling.", callback=check_seed)]
 BootstrapSeed = Annotated[int, typer.Option("--seed", help="Seed of the bootstrap.", callback=check_seed)]
 

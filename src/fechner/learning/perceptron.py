@@ -12,6 +12,7 @@ from torch import nn
 
 from fechner.errors import FechnerError, choices
 from fechner.networks import Network
+from fechner.seeds import seeded
 
 ACTIVATIONS: dict[str, type[nn.Module] | None] = {"relu": nn.ReLU, "tanh": nn.Tanh, "gelu": nn.GELU, "linear": None}
 
@@ -47,8 +48,7 @@ class Perceptron:
         layers: OrderedDict[str, nn.Module] = OrderedDict(flatten=nn.Flatten())
         sizes = [inputs, *self.widths, outputs]
         kind = ACTIVATIONS[self.activation]
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+        with seeded(seed):
             for i, (before, after) in enumerate(itertools.pairwise(sizes), 1):
                 layers[f"linear{i}"] = nn.Linear(before, after)
                 if kind is not None and i < len(sizes) - 1:

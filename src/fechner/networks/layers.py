@@ -7,7 +7,9 @@ network returns is "output", where no module returned it. "input" are the pixels
 
 from __future__ import annotations
 
+import dataclasses
 import fnmatch
+import warnings
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,13 +19,15 @@ import torch
 from torch import Tensor, nn
 from torchvision.ops import StochasticDepth
 
-from fechner.errors import FechnerError, choices
+from fechner.errors import FechnerError, FechnerWarning, choices
 from fechner.networks.network import Network
 
 OUTPUT = "output"
 INPUT = "input"
 _PASSIVE = (nn.Identity, nn.modules.dropout._DropoutNd, StochasticDepth)
 _FEW, _MANY = 8, 24
+# Containers within containers that are looked into.
+_DEEP = 8
 
 
 @dataclass(frozen=True)
@@ -43,11 +47,21 @@ class Layer:
         return int(torch.tensor(self.shape).prod())
 
     def per_stimulus(self, output: Tensor, batch: int) -> Tensor:
-        """The output as (batch, …), wherever the module keeps the batch."""
-        if self.batch_axis:
+        """The output as (batch, …), wherever the module keeps the batch; a complex number is two real ones.
+
+        Raises `FechnerError` if the output has another shape than the layer.
+        """
+        output = _real(output)
+        if self.batch_axis and self.batch_axis < output.dim():
             output = output.movedim(self.batch_axis, 0)
-        if len(output) != batch:
+        if output.dim() and len(output) != batch and not len(output) % batch:
             output = output.reshape(batch, -1, *output.shape[1:])
+        if output.shape != (batch, *self.shape):
+            expected, got = ("×".join(map(str, s)) or "nothing" for s in ((batch, *self.shape), output.shape))
+            raise FechnerError(
+                f"layer '{self.name}' returns {got} activations where {expected} were expected: their number depends on the "
+                "image; leave it out of the layers"
+            )
         return output
 
 
@@ -85,18 +99,37 @@ def tap(network: Network, visit: Visit, modules: Collection[str] | None = None) 
             handle.remove()
 
 
-def _tensors(output: object, key: str = "") -> Iterator[tuple[str, Tensor]]:
+def _tensors(output: object, key: str = "", within: tuple[object, ...] = ()) -> Iterator[tuple[str, Tensor]]:
+    """The tensors in whatever a module returned, each with its place in it."""
     if isinstance(output, Tensor):
         yield key, output
-    elif isinstance(output, Mapping):
-        for k, v in output.items():
-            yield from _tensors(v, f"{key}:{k}")
-    elif isinstance(output, tuple) and hasattr(output, "_fields"):
-        for k, v in zip(output._fields, output, strict=True):
-            yield from _tensors(v, f"{key}:{k}")
-    elif isinstance(output, list | tuple):
-        for i, v in enumerate(output):
-            yield from _tensors(v, f"{key}:{i}")
+    elif len(within) < _DEEP and not any(output is outer for outer in within):
+        for k, v in _parts(output):
+            yield from _tensors(v, f"{key}:{k}", (*within, output))
+
+
+def _parts(output: object) -> list[tuple[object, object]]:
+    """What a container holds: entries, items, or the public fields of an object."""
+    if isinstance(output, Mapping):
+        return list(output.items())
+    if isinstance(output, tuple) and hasattr(output, "_fields"):
+        return list(zip(output._fields, output, strict=True))
+    if isinstance(output, list | tuple):
+        return list(enumerate(output))
+    if isinstance(output, type | nn.Module) or callable(output):
+        return []
+    if dataclasses.is_dataclass(output):
+        names = [f.name for f in dataclasses.fields(output)]
+    elif hasattr(output, "__attrs_attrs__"):
+        names = [f.name for f in output.__attrs_attrs__]
+    else:
+        names = [name for name in getattr(output, "__dict__", {}) if not name.startswith("_")]
+    return [(name, getattr(output, name, None)) for name in names]
+
+
+def _real(tensor: Tensor) -> Tensor:
+    """Complex numbers as pairs of real ones, with the same norm; other tensors as they are."""
+    return torch.view_as_real(tensor.resolve_conj()) if tensor.is_complex() else tensor
 
 
 @torch.no_grad()
@@ -104,10 +137,11 @@ def trace(network: Network, images: Tensor) -> list[Layer]:
     """All layers that these images (one is enough) pass through, in the order in which their modules return.
 
     Runs the network on two and on three images, and takes for the batch axis the one whose length follows; tensors
-    that do not depend on the batch, and integer tensors, are no layers.
+    that do not depend on the batch, and integer tensors, are no layers. Layers that have another number of activations
+    for each of two different images, as in detectors, are left out with a warning.
     """
-    two, three = (_shapes(network, images[:1].expand(n, *images.shape[1:])) for n in (2, 3))
-    layers = []
+    two, three = (_shapes(network, images[torch.arange(n) % min(2, len(images))]) for n in (2, 3))
+    layers, varying = [], []
     for name, (module_name, module, shape) in two.items():
         axis = _batch_axis(shape, three[name][2]) if name in three else None
         if axis is not None:
@@ -115,6 +149,15 @@ def trace(network: Network, images: Tensor) -> list[Layer]:
             blocks = rest.pop(axis) // 2
             per = (blocks, *rest) if blocks > 1 else tuple(rest)
             layers.append(Layer(name, module_name, type(module).__name__, per, axis, isinstance(module, _PASSIVE)))
+        elif name in three and shape != three[name][2]:
+            varying.append(name)
+    if varying:
+        warnings.warn(
+            f"{network.name}: {len(varying)} layers are left out, because their size is not in proportion to the number of "
+            f"images, such as '{varying[0]}'",
+            FechnerWarning,
+            stacklevel=2,
+        )
     return layers
 
 
@@ -124,8 +167,13 @@ def _shapes(network: Network, images: Tensor) -> dict[str, tuple[str, nn.Module,
 
     def visit(name: str, module_name: str, module: nn.Module, tensor: Tensor) -> None:
         repeated = module_name == OUTPUT and bool(last) and tensor is last[-1]
-        if tensor.is_floating_point() and not repeated:
-            found[name] = (module_name, module, tuple(tensor.shape))
+        if (tensor.is_floating_point() or tensor.is_complex()) and not repeated:
+            if name in found:
+                raise FechnerError(
+                    f"{network.name}: two layers would be called '{name}'; rename module '{module_name}' or "
+                    f"'{found[name][0]}'"
+                )
+            found[name] = (module_name, module, tuple(_real(tensor).shape))
             last[:] = [tensor]
 
     with tap(network, visit):
@@ -157,11 +205,19 @@ def select(layers: Sequence[Layer], wanted: str | Sequence[str], network: Networ
         elif glob == "blocks":
             chosen |= {layer.name for layer in blocks(layers, network)}
         else:
-            matched = set(fnmatch.filter(names, glob)) or {n for n in names if n.split("#")[0] == glob}
+            matched = (
+                {glob} & names
+                or {layer.name for layer in layers if layer.module == glob}
+                or set(fnmatch.filter(names, glob))
+            )
             if not matched:
-                idle = fnmatch.filter([n for n, _ in network.model.named_modules()], glob)
+                modules = [n for n, _ in network.model.named_modules()]
+                idle = [glob] if glob in modules else fnmatch.filter(modules, glob)
                 if idle:
-                    raise FechnerError(f"layer '{idle[0]}' exists but returns no tensor of its own in evaluation")
+                    raise FechnerError(
+                        f"layer '{idle[0]}' exists but returns no tensor of its own in evaluation, or one whose shape "
+                        "depends on the image"
+                    )
                 raise choices("layer", glob, [layer.name for layer in layers], " ('all', 'blocks' or a glob also work)")
             chosen |= matched
     return [layer for layer in layers if layer.name in chosen]
@@ -176,7 +232,7 @@ def blocks(layers: Sequence[Layer], network: Network) -> list[Layer]:
     last: dict[str, Layer] = {}
     for layer in layers:
         if not layer.passive:
-            last[layer.name.split("#")[0].split(":")[0]] = layer
+            last[layer.module] = layer
     modules = dict(network.model.named_modules())
 
     def inside(name: str) -> list[str]:
@@ -204,7 +260,7 @@ def blocks(layers: Sequence[Layer], network: Network) -> list[Layer]:
         at = frontier.index(biggest)
         frontier[at : at + 1] = children
     order = {layer.name: i for i, layer in enumerate(layers)}
-    chosen = [last[n] for n in frontier] or [layer for layer in layers if layer.name == OUTPUT]
+    chosen = [last[n] for n in frontier] or [layer for layer in layers if layer.module == OUTPUT]
     return sorted(chosen, key=lambda layer: order[layer.name])
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
+import itertools
 
 import torch
 from torch import Tensor, nn
 
-from fechner.errors import FechnerError
+from fechner.errors import FechnerError, first_line
+
+_COMPLEX = {torch.float16: torch.complex32, torch.float32: torch.complex64, torch.float64: torch.complex128}
 
 
 class Network(nn.Module):
@@ -19,7 +23,7 @@ class Network(nn.Module):
 
     Normalisation belongs here and not to the stimulus. `mean` and `std` are a number or one number per channel; layers
     are named as in `model`, and each of them stays in the mode it is in: call `eval()` first. Raises `FechnerError` for
-    scripted and traced modules.
+    scripted, traced and exported modules.
     """
 
     mean: Tensor
@@ -42,6 +46,11 @@ class Network(nn.Module):
                 f"{self.name} is scripted or traced (torch.jit), and such modules cannot be tapped; "
                 "give the module that it was made from"
             )
+        if any(isinstance(m, torch.fx.GraphModule) and "eval" in vars(m) for m in model.modules()):
+            raise FechnerError(
+                f"{self.name} is an exported program (torch.export): its layers cannot be tapped, and its mode cannot be "
+                "seen or changed; give the module that it was exported from"
+            )
         self.model = model
         like = next((p for p in model.parameters() if p.is_floating_point()), torch.empty(0))
         for key, value in (("mean", mean), ("std", std)):
@@ -54,13 +63,80 @@ class Network(nn.Module):
         return self.model((images - self.mean) / self.std)
 
     def weights_sha256(self) -> str:
-        """SHA-256 over the names, shapes and values of the model's parameters and buffers."""
+        """SHA-256 over the names, shapes and values of the model's parameters and buffers.
+
+        Raises `FechnerError` if some have no values yet.
+        """
+        check_values(self)
         digest = hashlib.sha256()
         for name, tensor in self.model.state_dict().items():
             if isinstance(tensor, Tensor):
                 digest.update(f"{name}{tuple(tensor.shape)}{tensor.dtype}".encode())
-                digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
+                values = tensor.detach().cpu().resolve_conj().resolve_neg().contiguous()
+                digest.update(values.flatten().view(torch.uint8).numpy().data)
         return digest.hexdigest()
+
+
+def check_values(network: Network) -> None:
+    """Raise `FechnerError` if a parameter or buffer has no values yet."""
+    for name, tensor in itertools.chain(network.model.named_parameters(), network.model.named_buffers()):
+        layer = name.rpartition(".")[0]
+        if nn.parameter.is_lazy(tensor):
+            kind, where = type(network.model.get_submodule(layer)).__name__, f"layer '{layer}'" if layer else "it"
+            raise FechnerError(
+                f"{network.name}: {where} ({kind}) has no weights before it has seen an image; run the network once "
+                "on an image of the size of the stimulus, in evaluation mode"
+            )
+        if tensor.is_meta:
+            raise FechnerError(
+                f"{network.name}: '{name}' is on the meta device, so it has no values; load the weights with "
+                "load_state_dict(state, assign=True), or make the network outside torch.device('meta')"
+            )
+
+
+def in_dtype(network: Network, dtype: torch.dtype) -> Network:
+    """The network itself if everything in it has this dtype, else a copy in which it has.
+
+    >>> in_dtype(Network(nn.Conv2d(3, 8, 5).eval()), torch.float64).mean.dtype
+    torch.float64
+
+    Complex numbers take the complex dtype of the same precision. Raises `FechnerError` if parameters or buffers have no
+    values yet, for complex ones where there is no such dtype, and for a network that cannot be copied.
+    """
+    check_values(network)
+    complex_dtype = _COMPLEX.get(dtype)
+
+    def convert(tensor: Tensor) -> Tensor:
+        if tensor.is_complex():
+            return tensor.to(complex_dtype)
+        return tensor.to(dtype) if tensor.is_floating_point() else tensor
+
+    held = [*network.named_parameters(), *network.named_buffers()]
+    for name, tensor in held:
+        if tensor.is_complex() and complex_dtype is None:
+            raise FechnerError(
+                f"{network.name}: '{name.removeprefix('model.')}' is complex, and complex numbers do not come in {dtype}; "
+                "use torch.float32 or torch.float64"
+            )
+    if all(
+        t.dtype == (complex_dtype if t.is_complex() else dtype if t.is_floating_point() else t.dtype) for _, t in held
+    ):
+        return network
+    try:
+        return copy.deepcopy(network, _computed(network))._apply(convert)
+    except Exception as e:
+        raise FechnerError(
+            f"{network.name} cannot be copied to {dtype} ({first_line(e)}); convert it before: network.to({dtype})"
+        ) from e
+
+
+def _computed(network: Network) -> dict[int, Tensor]:
+    """For deepcopy: tensors that a module computed from its parameters, which it cannot copy by itself.
+
+    Old-fashioned weight normalisation keeps them; they are computed anew in the next pass.
+    """
+    kept = [value for module in network.modules() for value in vars(module).values()]
+    return {id(v): v.detach().clone() for v in kept if isinstance(v, Tensor) and not v.is_leaf}
 
 
 def as_network(module: nn.Module) -> Network:

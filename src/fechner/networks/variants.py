@@ -6,6 +6,7 @@ supplementary controls).
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable
 
 import torch
@@ -43,8 +44,16 @@ def alexnet_no_overlap(num_classes: int = 1000) -> nn.Module:
 
 
 def alexnet_no_pooling(num_classes: int = 1000) -> nn.Module:
-    """AlexNet whose pools are strided convolutions of the same kernel and stride."""
-    return _changed(num_classes, nn.MaxPool2d, lambda module, channels: nn.Conv2d(channels, channels, 3, 2))
+    """AlexNet whose pools are strided convolutions of the same kernel and stride, each with a padding of 1 and a ReLU."""
+    network = _changed(num_classes, nn.MaxPool2d, lambda module, channels: nn.Conv2d(channels, channels, 3, 2, 1))
+    features: OrderedDict[str, nn.Module] = OrderedDict()
+    for name, module in network.features.named_children():
+        features[name] = module
+        if isinstance(module, nn.Conv2d) and module.stride == (2, 2):
+            # Numbers stay those of AlexNet, so that its weights fit.
+            features[f"{name}_relu"] = nn.ReLU(inplace=True)
+    network.features = nn.Sequential(features)
+    return network
 
 
 def alexnet_circular(num_classes: int = 1000) -> nn.Module:
@@ -57,7 +66,7 @@ def alexnet_circular(num_classes: int = 1000) -> nn.Module:
     return _changed(num_classes, nn.Conv2d, circular)
 
 
-def _changed(num_classes: int, kind: type[nn.Module], new: Callable[[nn.Module, int], nn.Module]) -> nn.Module:
+def _changed(num_classes: int, kind: type[nn.Module], new: Callable[[nn.Module, int], nn.Module]) -> AlexNet:
     network = AlexNet(num_classes)
     channels = 3
     for i, module in enumerate(network.features):

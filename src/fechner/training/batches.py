@@ -23,6 +23,7 @@ from torchvision.transforms.v2.functional import center_crop, resize, resized_cr
 
 from fechner.errors import FechnerError
 from fechner.progress import bar
+from fechner.seeds import seeded
 from fechner.statistics.stream import check_skipped
 from fechner.training.images import Labelled, Picture, Split
 from fechner.training.view import FINER, refine
@@ -123,8 +124,7 @@ def decoded(picture: Picture, size: int, random: tuple[int, int] | None = None) 
     if image.shape[1:] == (size, size) and random is None:
         return image
     if random is not None:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(int(np.random.default_rng(random).integers(2**63)))
+        with seeded(int(np.random.default_rng(random).integers(2**63))):
             part = RandomResizedCrop(size, antialias=True).make_params([image])
         return resized_crop(
             image, part["top"], part["left"], part["height"], part["width"], [size, size], antialias=True

@@ -22,6 +22,7 @@ from fechner import processes
 from fechner.errors import FechnerError, check_seed, choices, first_line
 from fechner.networks import Network, load, select, trace, untrained
 from fechner.networks.zoo import check_name
+from fechner.seeds import seeded
 from fechner.stimuli import Gabor, HuePatch, Stimulus
 from fechner.training.condition import Condition
 from fechner.training.images import Labelled, labelled
@@ -217,7 +218,7 @@ def _network(arch: str, weights: str | Path, classes: int, seed: int, size: int,
     images, logits = torch.full((2, 3, size, size), 0.5), []
     try:
         # Training draws random numbers and changes running statistics, neither of which a trial may do.
-        with torch.random.fork_rng(devices=[]):
+        with seeded(seed):
             for mode in (network.train, network.eval):
                 output = functional_call(mode(), {n: b.clone() for n, b in network.named_buffers()}, images)
                 logits.append(output[0] if isinstance(output, tuple) else output)
