@@ -175,17 +175,14 @@ def _why_not(entry: str, endings: frozenset[str]) -> str | None:
 def _in_folder(root: Path, left_out: Counter[str]) -> list[Photograph]:
     """All files, through links too, unless these lead back to a folder that they lie in."""
     found = []
-    waiting: list[tuple[str, frozenset[tuple[int, int]]]] = [("", frozenset())]
+    # Each folder by its name, its real path, and the real paths of the folders of all links that lead to it.
+    waiting: list[tuple[str, str, tuple[str, ...]]] = [("", os.path.realpath(root), ())]
     while waiting:
-        within, above = waiting.pop()
+        within, real, linked = waiting.pop()
         try:
-            here = os.stat(root / within)
             entries = list(os.scandir(root / within))
         except OSError as e:
             left_out[f"folder that cannot be read ({e.strerror})"] += 1
-            continue
-        if (here.st_dev, here.st_ino) in above:
-            left_out["link to a folder that it lies in"] += 1
             continue
         for entry in entries:
             name = f"{within}/{entry.name}" if within else entry.name
@@ -193,8 +190,14 @@ def _in_folder(root: Path, left_out: Counter[str]) -> list[Photograph]:
                 is_folder, is_file = entry.is_dir(), entry.is_file()
             except OSError:
                 is_folder = is_file = False
-            if is_folder:
-                waiting.append((name, above | {(here.st_dev, here.st_ino)}))
+            if is_folder and entry.is_symlink():
+                target = os.path.realpath(entry.path)
+                if any(Path(folder).is_relative_to(target) for folder in (real, *linked)):
+                    left_out["link to a folder that it lies in"] += 1
+                else:
+                    waiting.append((name, target, (real, *linked)))
+            elif is_folder:
+                waiting.append((name, f"{real}/{entry.name}", linked))
             elif is_file:
                 found.append(Photograph(name, root))
             else:
