@@ -19,6 +19,16 @@ def first_line(error: BaseException) -> str:
     return next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
 
 
+def printable(text: str) -> str:
+    """Text that can be printed and saved anywhere: bytes of a name that are not UTF-8, and control characters, escaped.
+
+    >>> printable("caf" + chr(0xDCE9) + ".jpg")
+    'caf\\\\xe9.jpg'
+    """
+    text = text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
 def check_seed(seed: int) -> int:
     """The seed, or `FechnerError` if random generators cannot take it."""
     if not 0 <= seed < 2**63:

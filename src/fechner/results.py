@@ -15,7 +15,7 @@ from pathlib import Path
 import torch
 import xarray as xr
 
-from fechner.errors import FechnerError, first_line
+from fechner.errors import FechnerError, first_line, printable
 
 # Raised whenever a file of before could be misread.
 LAYOUT = 1
@@ -43,7 +43,7 @@ def provenance(kind: str) -> dict[str, str | int]:
         "layout": LAYOUT,
         "fechner_version": version("fechner"),
         "torch_version": str(torch.__version__),
-        "command": f"{_program()} {shlex.join(sys.argv[1:])}".rstrip(),
+        "command": printable(f"{_program()} {shlex.join(sys.argv[1:])}".rstrip()),
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     }
 

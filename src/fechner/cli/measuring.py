@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -16,6 +17,7 @@ from fechner.cli import arguments, tables
 from fechner.cli.options import BootstrapSeed, Device, Seed, Settings, Weights, console, draw, say_skipped, writable
 from fechner.errors import FechnerError
 from fechner.statistics import FEATURES
+from fechner.statistics.images import in_words
 from fechner.stimuli import STIMULI, stimulus
 
 
@@ -120,14 +122,19 @@ def statistics(
       torchrun --nproc-per-node 8 -m fechner statistics imagenet/train --feature hue --out prior.nc
     """
     writable(out, figure)
-    found = fechner.image_statistics(
-        images, feature, bootstraps=bootstraps, seed=seed, workers=workers, **arguments.fields(settings)
-    )
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".* photograph", UserWarning)  # said below, in one line
+        found = fechner.image_statistics(
+            images, feature, bootstraps=bootstraps, seed=seed, workers=workers, **arguments.fields(settings)
+        )
     if not processes.is_first():
         return
     results.save(found, out)
     skipped = json.loads(found.attrs["skipped"])
     say_skipped(skipped, out)
+    for line in (in_words(json.loads(found.attrs["left_out"])), found.attrs.get("warning")):
+        if line:
+            typer.echo(line, err=True)
     count = found.attrs["photographs"]
     note = ": a first look, too few for an estimate of natural statistics" if images is None else ""
     console.print(f"{feature} in {count} photographs from {found.attrs['images']}{note}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import signal
 import time
@@ -26,7 +25,8 @@ from fechner.figures.catalogue import FIGURES, redraw
 from fechner.figures.parts import MAIN, Run, Say, density
 from fechner.networks import load
 from fechner.report.page import report
-from fechner.statistics import photographs
+from fechner.statistics.images import find, in_words
+from fechner.statistics.workers import Apart
 
 
 def reproduce(
@@ -81,7 +81,8 @@ def reproduce(
         raise FechnerError(f"jobs must be at least 1, got {jobs}")
     out = Path(out)
     results.writable(out / "index.html")
-    photographs(images)
+    if left_out := in_words(find(images)[1]):
+        say(left_out)
     files = tuple(_checkpoint(c) for c in checkpoints)
     for name in wanted:
         results.writable(out / name / "data.nc")
@@ -125,7 +126,7 @@ def _make_at_once(
     runs: dict[str, Run], jobs: int, say: Callable[[str, str], None], done: Callable[[str, float], None]
 ) -> None:
     """Figures in processes of their own, each with its share of the cores."""
-    context = multiprocessing.get_context("spawn")
+    context = Apart()
     told: Queue[tuple[str, str, Any]] = context.Queue()
     jobs = min(jobs, len(runs))
     with ProcessPoolExecutor(jobs, context, _in_process, (told, jobs)) as pool, _ending(pool):

@@ -6,26 +6,43 @@ import numpy as np
 import numpy.typing as npt
 from scipy import fft
 
-_LEVELS = 16  # what compression does to a uniform bar
+Grey = npt.NDArray[np.uint8]
+Box = tuple[slice, slice]
+
+_LEVELS = 10  # what noise and compression do to a uniform bar, to either side
+_STRAYS = 0.02  # the share of a line that may lie outside of that
 _INSET = 8  # JPEG blocks smear the edge of a bar over so many pixels
+_EDGE = 12  # within so many pixels after a bar, a picture begins, because compression may stray into the bar
+_STRAIGHT = 0.4  # the share of a bar along which it begins within three lines, at least
+_LEAST, _LEAST_BETWEEN = 1 / 3, 1 / 5  # of width and height, that a frame or a pair of bars leaves
 
 
-def content(grey: npt.NDArray[np.uint8], least: int = 1) -> npt.NDArray[np.uint8]:
-    """The picture without uniform bars along its sides, (height, width).
+def content(grey: Grey) -> Grey:
+    """The picture without uniform bars along its sides, (height, width)."""
+    return grey[box(grey)]
 
-    A bar is a run of rows or columns at the border that all lie within 16 grey levels. Where one is cut off, 8 more
-    pixels go with it. An image of which less than a third, or fewer than `least` pixels, would be left either way comes
-    back whole: that is an object before a plain background, which has no edges to cut off.
+
+def box(grey: Grey) -> Box:
+    """The rows and columns of the picture without uniform bars along its sides.
+
+    A margin is a run of rows or columns at the border that all have one level, but for noise. It is a bar if the picture
+    begins all along it at once: the edge of a bar is straight, that of an object before a plain background is not, and
+    where one margin of a level has no straight edge, none of that level is cut off. Nor is any that would leave less
+    than a third of width or height between four bars, or a fifth between two: a small object may be a rectangle. Where
+    a bar is cut off, 8 more pixels go with it.
     """
-    top, bottom = _run(grey, 1)
-    rows = grey[top : grey.shape[0] - bottom]
-    left, right = _run(rows, 0)
-    picture = rows[:, left : grey.shape[1] - right]
-    kept = all(n >= max(least, whole / 3) for n, whole in zip(picture.shape, grey.shape, strict=True))
-    return picture if kept else grey
+    top, left, (height, width) = 0, 0, grey.shape
+    for _ in range(4):  # bars may lie in a frame
+        inner = _cut(grey[top : top + height, left : left + width])
+        if inner is None:
+            break
+        (top, height), (left, width) = (
+            (start + cut.start, cut.stop - cut.start) for start, cut in zip((top, left), inner, strict=True)
+        )
+    return slice(top, top + height), slice(left, left + width)
 
 
-def central_square(grey: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+def central_square(grey: Grey) -> npt.NDArray[np.float32]:
     """The largest square in the middle whose side has a fast Fourier transform, without its mean."""
     side = fft.prev_fast_len(max(min(grey.shape), 1), real=True)
     top, left = (grey.shape[0] - side) // 2, (grey.shape[1] - side) // 2
@@ -33,12 +50,41 @@ def central_square(grey: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
     return square - square.mean()
 
 
-def _run(grey: npt.NDArray[np.uint8], axis: int) -> tuple[int, int]:
-    """Lines to cut at the start and the end; none if the picture is uniform all through."""
-    low, high = grey.min(axis), grey.max(axis)
-    runs = []
-    for least, most in ((low, high), (low[::-1], high[::-1])):
-        uniform = np.maximum.accumulate(most) - np.minimum.accumulate(least) <= _LEVELS
-        run = int(uniform.argmin()) if not uniform.all() else 0
-        runs.append(run + _INSET if run else 0)
-    return (runs[0], runs[1]) if sum(runs) < len(low) else (0, 0)
+def _cut(grey: Grey) -> Box | None:
+    """What is left when bars of one level are cut off; None if there are none."""
+    borders = (grey[0], grey[-1], grey[:, 0], grey[:, -1])
+    levels = {int(np.median(line)) for line in borders if _off(line, int(np.median(line))).mean() <= _STRAYS}
+    for level in sorted(levels):
+        rows = _margins(_off(grey, level).mean(1))
+        across = grey[rows[0] : len(grey) - rows[1]]
+        if not len(across):
+            return None  # uniform all through
+        columns = _margins(_off(across, level).mean(0))
+        picture = across[:, columns[0] : across.shape[1] - columns[1]]
+        straight = [_begins(lines, level) for lines in (picture, picture[::-1], picture.T, picture.T[::-1])]
+        if any(margin > _INSET and not s for margin, s in zip(rows + columns, straight, strict=True)):
+            continue
+        cut = [margin + _INSET if margin and s else 0 for margin, s in zip(rows + columns, straight, strict=True)]
+        inner = slice(cut[0], len(grey) - cut[1]), slice(cut[2], grey.shape[1] - cut[3])
+        least = _LEAST if any(cut[:2]) and any(cut[2:]) else _LEAST_BETWEEN
+        if any(cut) and all(n >= least * whole for n, whole in zip(grey[inner].shape, grey.shape, strict=True)):
+            return inner
+    return None
+
+
+def _off(lines: Grey, level: int) -> npt.NDArray[np.bool_]:
+    """Which pixels do not have a level."""
+    return (lines < level - _LEVELS) | (lines > level + _LEVELS)
+
+
+def _margins(off: npt.NDArray[np.floating]) -> tuple[int, int]:
+    """Lines at the start and at the end of which next to nothing is off."""
+    begun = np.flatnonzero(off > _STRAYS)
+    return (int(begun[0]), len(off) - 1 - int(begun[-1])) if len(begun) else (len(off), 0)
+
+
+def _begins(lines: Grey, level: int) -> bool:
+    """Whether a picture begins all along its first line: where it leaves the level of the bar, counted line by line."""
+    off = _off(lines[:_EDGE], level)
+    begun = np.bincount(off.argmax(0)[off.any(0)], minlength=3)
+    return bool(np.convolve(begun, np.ones(3)).max() >= _STRAIGHT * lines.shape[1])

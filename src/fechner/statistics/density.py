@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from fechner import results
 from fechner.errors import FechnerError, choices
 from fechner.statistics.feature import Feature
 from fechner.statistics.hue import Hue
-from fechner.statistics.images import photographs
+from fechner.statistics.images import find, named
 from fechner.statistics.orientation import Orientation
 from fechner.statistics.spatial_frequency import SpatialFrequency
 from fechner.statistics.stream import totals
@@ -39,7 +40,7 @@ def image_statistics(
     1.0
 
     Args:
-        images: a folder tree, a .tar or a .zip of images; by default the nine photographs in scikit-image's wheel, which
+        images: a folder tree, a .tar or a .zip of images, as for `photographs`; by default the nine photographs in scikit-image's wheel, which
             are enough for a first look and too few for an estimate of natural statistics.
         feature: "orientation", "hue" or "spatial-frequency".
         bootstraps: replicates of the bootstrap over photographs.
@@ -53,7 +54,8 @@ def image_statistics(
         A Dataset over the feature (degrees, or cycles/degree): `density`, which integrates to 1, `density_low` and
         `density_high` (95 % interval over photographs; NaN for a single one), `density_samples` (bootstrap replicates); for orientation
         `density_by_scale`; for spatial frequency `power` and its `exponent` with interval. The attributes name how many
-        photographs were used, and which were skipped and why.
+        photographs were used, which were `skipped` and why, how many files were `left_out` for each reason, and a
+        `warning` where there is one, which is also raised as a `UserWarning`.
 
     Raises:
         FechnerError: for an unknown feature or setting, nothing to read, or more than a tenth of the images unusable.
@@ -63,7 +65,7 @@ def image_statistics(
         raise FechnerError(f"bootstraps must be a whole number of at least 0, got {bootstraps!r}")
     if workers is not None and workers < 0:
         raise FechnerError(f"workers must be at least 0, got {workers}")
-    found = photographs(images)
+    found, left_out = find(images)
     summed, skipped = totals(found, measured, bootstraps, seed, workers, progress)
     values, meaning = measured.coordinate
     samples = measured.density(summed)
@@ -83,14 +85,18 @@ def image_statistics(
     attributes = results.provenance("density") | {
         "feature": along,
         "along": along,
-        "images": "scikit-image" if images is None else str(images),
+        "images": named(images),
         "photographs": used,
         "skipped": json.dumps(skipped),
+        "left_out": json.dumps(left_out),
         "settings": json.dumps(asdict(measured)),
         "seed": seed,
         "bootstraps": bootstraps,
         "interval": "95 %, Poisson bootstrap over photographs",
     }
+    if warning := measured.warning(summed):
+        attributes["warning"] = warning
+        warnings.warn(warning, stacklevel=2)
     return xr.Dataset(variables | measured.describe(summed), {along: (along, values, meaning)}, attributes)
 
 

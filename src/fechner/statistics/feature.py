@@ -43,3 +43,7 @@ class Feature(ABC):
     def describe(self, totals: Array) -> dict[str, Any]:
         """Further variables of the result, from the same totals."""
         return {}
+
+    def warning(self, totals: Array) -> str | None:
+        """What a reader of the result must know of these photographs, in one line; None if there is nothing."""
+        return None

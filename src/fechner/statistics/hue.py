@@ -7,10 +7,12 @@ from typing import ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 from skimage import color
 
 from fechner import circular
 from fechner.errors import FechnerError, choices
+from fechner.statistics.borders import box
 from fechner.statistics.feature import Array, Feature, Pixels
 
 
@@ -20,7 +22,7 @@ class Hue(Feature):
 
     `saturation` and `value` are the least HSV saturation and value that count (Benjamin et al. 2022, Fig. 3: .1 and
     .5), in either `space`: "hsv", or "cielch" for the CIELAB hue angle. `rotate` turns the HSV hue of every pixel by so
-    many degrees first, as the training experiment with rotated hues does.
+    many degrees first, as the training experiment with rotated hues does. Bars along the border are cut off first.
 
     >>> red = np.full((8, 8, 3), (200, 20, 20), np.uint8)
     >>> int(Hue(values=36, rotate=90).measure(red).argmax())
@@ -55,7 +57,7 @@ class Hue(Feature):
 
     def measure(self, pixels: Pixels) -> Array:
         """Share of the pixels (1, hue) of one RGB photograph (height, width, 3)."""
-        flat = pixels.reshape(-1, 3)
+        flat = pixels[box(np.asarray(Image.fromarray(pixels).convert("L")))].reshape(-1, 3)
         red, green, blue = (np.ascontiguousarray(flat[:, i]) for i in range(3))
         most, spread = _extremes(red, green, blue)
         darkest = np.uint8(np.ceil(255 * self.value - 1e-9))

@@ -1,66 +1,91 @@
 """Photographs by name, from a folder tree, a .tar, a .zip, or scikit-image's wheel; each is decoded when asked for.
 
-A `Photograph` is small and can be sent to another process, which then reads the pixels itself.
+A `Photograph` is small and can be sent to another process, which then reads the pixels itself. What is left out is
+counted by its reason.
 """
 
 from __future__ import annotations
 
-import io
 import os
+import stat
 import tarfile
 import zipfile
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageOps
 
-from fechner.errors import FechnerError, first_line
+from fechner.errors import FechnerError, first_line, printable
+from fechner.statistics import decoding
 
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif", ".ppm", ".pgm", ".tif", ".tiff", ".webp"})
 # The natural scenes in scikit-image's wheel: the rest is drawn, microscopic, or a second view of the same scene.
 _IN_WHEEL = (
     "astronaut.png", "brick.png", "camera.png", "chelsea.png", "coffee.png", "grass.png", "gravel.png",
     "motorcycle_left.png", "rocket.jpg",
 )  # fmt: skip
-_BEHIND_TRANSPARENCY = (128, 128, 128, 255)
+# What systems and disk stations keep beside photographs; names that begin with a dot are hidden everywhere.
+_JUNK = frozenset({
+    "__macosx", "@eadir", "@recycle", "@recently-snapshot", "#recycle", "#snapshot", "$recycle.bin", "lost+found",
+    "system volume information", "__pycache__",
+})  # fmt: skip
+# A little more than the uncompressed 16-bit pixels of the largest image that Pillow decodes.
+_MOST_BYTES = 2**30
+
+Stamp = tuple[int, int, int]
 
 
 @dataclass(frozen=True, slots=True)
 class Photograph:
-    """One image by name, in a folder or an archive: `offset` and `length` place it in a .tar."""
+    """One image in a folder or an archive: `entry` is its name as it is stored there, and `name` as it is printed.
 
-    name: str
+    `offset` and `length` place it in a .tar; `stamp` tells whether the archive is still the one that was listed.
+    """
+
+    entry: str
     source: Path
     offset: int = 0
     length: int = -1
+    stamp: Stamp | None = None
+
+    @property
+    def name(self) -> str:
+        """The name in the folder or archive, which can be printed and saved."""
+        return printable(self.entry)
 
     def encoded(self) -> bytes:
-        """The bytes of the image file."""
-        if self.source.is_dir():
-            return (self.source / self.name).read_bytes()
-        if self.source.suffix.lower() == ".zip":
-            return _zip(self.source, os.getpid()).read(self.name)
-        with self.source.open("rb") as f:
-            f.seek(self.offset)
-            return f.read(self.length)
+        """The bytes of the image file; `FechnerError` if they are too many, or if the archive is another one now."""
+        if self.stamp is None:
+            path = self.source / self.entry
+            _check_length(path.stat().st_size)
+            return path.read_bytes()
+        if _stamp(self.source) != self.stamp:
+            raise FechnerError(f"'{named(self.source)}' has been changed since it was listed: start again")
+        if self.offset:
+            _check_length(self.length)
+            with self.source.open("rb") as f:
+                f.seek(self.offset)
+                return f.read(self.length)
+        archive = _zip(self.source, self.stamp, os.getpid())
+        _check_length(archive.getinfo(self.entry).file_size)
+        return archive.read(self.entry)
 
     def pixels(self) -> npt.NDArray[np.uint8]:
-        """RGB, (height, width, 3), upright by its EXIF orientation.
+        """sRGB, (height, width, 3), upright by its EXIF orientation.
 
-        Grey is repeated, palettes and CMYK are converted, 16 bits are scaled to 8, transparent pixels lie on mid-grey.
-        Raises `FechnerError`, which names the file, if it cannot be decoded or its pixels have no known range.
+        Colours are converted from the image's own profile, if it has one; grey is repeated, palettes and CMYK are
+        converted, 16 bits are scaled to 8, transparent pixels lie on mid-grey. Raises `FechnerError`, which names the
+        file, if it cannot be decoded or its pixels or colours have no known meaning.
         """
         try:
-            with Image.open(io.BytesIO(self.encoded())) as image:
-                return _rgb(ImageOps.exif_transpose(image))
+            return decoding.rgb(self.encoded())
         # Decoders of damaged files raise whatever they trip over.
         except Exception as e:
-            reason = first_line(e)
-            raise FechnerError(f"cannot decode '{self.name}' ({reason})") from None
+            raise FechnerError(f"cannot decode '{self.name}' ({printable(first_line(e))})") from None
 
 
 def photographs(source: str | Path | None = None) -> list[Photograph]:
@@ -71,66 +96,172 @@ def photographs(source: str | Path | None = None) -> list[Photograph]:
     >>> photographs()[0].pixels().shape
     (512, 512, 3)
 
-    Raises `FechnerError` if there is nothing there, no image in it, or the archive is compressed or damaged.
+    An image is a file with an ending of a format that Pillow opens, but for documents, drawings, icons, videos and
+    scientific data. Links are followed; hidden files and folders, and those of systems, are left out. Raises
+    `FechnerError` if there is nothing there, no image in it, or the archive is compressed or damaged.
+    """
+    return find(source)[0]
+
+
+def find(source: str | Path | None = None) -> tuple[list[Photograph], dict[str, int]]:
+    """The same, and how many files were left out for each reason.
+
+    >>> find()[1]
+    {}
     """
     if source is None:
         folder = Path(str(files("skimage"))) / "data"
-        return [Photograph(name, folder) for name in _IN_WHEEL if (folder / name).is_file()]
+        return [Photograph(name, folder) for name in _IN_WHEEL if (folder / name).is_file()], {}
     path = Path(source)
+    left_out: Counter[str] = Counter()
     if path.is_dir():
-        found = [Photograph(p.relative_to(path).as_posix(), path) for p in path.rglob("*") if p.is_file()]
+        found = _in_folder(path, left_out)
     elif not path.is_file():
-        raise FechnerError(f"no folder or archive of images '{path}'")
+        raise FechnerError(f"no folder or archive of images '{named(path)}'")
     elif path.suffix.lower() == ".tar":
-        found = _in_tar(path)
+        found = _in_tar(path, left_out)
     elif path.suffix.lower() == ".zip":
-        found = _in_zip(path)
+        found = _in_zip(path, left_out)
     else:
-        raise FechnerError(f"'{path}' is neither a folder nor an uncompressed .tar or .zip of images: unpack it first")
-    images = [p for p in found if _is_image(p.name)]
-    if not images:
         raise FechnerError(
-            f"no images in '{path}': of {len(found)} files none ends in one of {', '.join(sorted(SUFFIXES))}"
+            f"'{named(path)}' is neither a folder nor an uncompressed .tar or .zip of images: unpack it first"
         )
-    return sorted(images, key=lambda p: p.name)
+    endings = decoding.endings()
+    images = []
+    for photograph in found:
+        why = _why_not(photograph.entry, endings)
+        if why is None:
+            images.append(photograph)
+        else:
+            left_out[why] += 1
+    reasons = dict(sorted(left_out.items()))
+    if not images:
+        raise FechnerError(f"no images in '{named(path)}': {in_words(reasons) or 'it is empty'}")
+    return sorted(images, key=lambda p: p.entry), reasons
 
 
-def _is_image(name: str) -> bool:
+def in_words(left_out: Mapping[str, int], most: int = 5) -> str:
+    """What was left out in one line, the most frequent reasons first; nothing if nothing was.
+
+    >>> in_words({"in .thumbnails": 40, "no photograph (.txt)": 1})
+    'left out 41 files: 40 in .thumbnails, 1 no photograph (.txt)'
+    """
+    if not left_out:
+        return ""
+    ranked = sorted(left_out.items(), key=lambda item: -item[1])
+    listed = ", ".join(f"{count} {why}" for why, count in ranked[:most])
+    total = sum(left_out.values())
+    return f"left out {total} file{'s' * (total > 1)}: {listed}{', …' if len(ranked) > most else ''}"
+
+
+def named(source: str | Path | None) -> str:
+    """Where photographs are from, as results record it."""
+    return "scikit-image" if source is None else printable(str(source))
+
+
+def _why_not(entry: str, endings: frozenset[str]) -> str | None:
+    """Why a file is no photograph to be counted; None if it is one."""
+    *folders, name = PurePosixPath(entry).parts
+    for folder in folders:
+        if folder.lower() in _JUNK or (folder.startswith(".") and folder != ".."):
+            return f"in {printable(folder)}"
     # macOS puts "._name" files beside every file of an archive.
-    return Path(name).suffix.lower() in SUFFIXES and not Path(name).name.startswith(".")
+    if name.startswith("."):
+        return "hidden"
+    ending = PurePosixPath(name).suffix.lower()
+    return None if ending in endings else f"no photograph ({printable(ending) or 'no ending'})"
 
 
-def _in_tar(path: Path) -> list[Photograph]:
+def _in_folder(root: Path, left_out: Counter[str]) -> list[Photograph]:
+    """All files, through links too, unless these lead back to a folder that they lie in."""
+    found = []
+    # Each folder by its name, its real path, and the real paths of the folders of all links that lead to it.
+    waiting: list[tuple[str, str, tuple[str, ...]]] = [("", os.path.realpath(root), ())]
+    while waiting:
+        within, real, linked = waiting.pop()
+        try:
+            entries = list(os.scandir(root / within))
+        except OSError as e:
+            left_out[f"folder that cannot be read ({e.strerror})"] += 1
+            continue
+        for entry in entries:
+            name = f"{within}/{entry.name}" if within else entry.name
+            try:
+                is_folder, is_file = entry.is_dir(), entry.is_file()
+            except OSError:
+                is_folder = is_file = False
+            if is_folder and entry.is_symlink():
+                target = os.path.realpath(entry.path)
+                if any(Path(folder).is_relative_to(target) for folder in (real, *linked)):
+                    left_out["link to a folder that it lies in"] += 1
+                else:
+                    waiting.append((name, target, (real, *linked)))
+            elif is_folder:
+                waiting.append((name, f"{real}/{entry.name}", linked))
+            elif is_file:
+                found.append(Photograph(name, root))
+            else:
+                left_out["link that leads nowhere" if entry.is_symlink() else "no regular file"] += 1
+    return found
+
+
+def _in_tar(path: Path, left_out: Counter[str]) -> list[Photograph]:
+    stamp = _stamp(path)
+    found: dict[str, Photograph] = {}
     try:
         with tarfile.open(path, "r:") as archive:
-            return [Photograph(m.name, path, m.offset_data, m.size) for m in archive if m.isreg()]
-    except (tarfile.TarError, OSError) as e:
-        raise FechnerError(f"'{path}' is damaged or not an uncompressed .tar ({e})") from None
+            for m in archive:
+                if m.name in found:
+                    left_out["replaced by a later entry of its name"] += 1
+                if m.isreg():
+                    found[m.name] = Photograph(m.name, path, m.offset_data, m.size, stamp)
+                elif m.islnk() and m.linkname in found:
+                    target = found[m.linkname]
+                    found[m.name] = Photograph(m.name, path, target.offset, target.length, stamp)
+                elif not m.isdir():
+                    left_out[
+                        "link in an archive (tar --dereference follows them)" if m.issym() else "no regular file"
+                    ] += 1
+    except (tarfile.TarError, OSError, ValueError, EOFError) as e:
+        raise FechnerError(
+            f"'{named(path)}' is damaged or not an uncompressed .tar ({printable(first_line(e))})"
+        ) from None
+    return list(found.values())
 
 
-def _in_zip(path: Path) -> list[Photograph]:
+def _in_zip(path: Path, left_out: Counter[str]) -> list[Photograph]:
+    stamp = _stamp(path)
+    found: dict[str, Photograph] = {}
     try:
-        return [Photograph(m.filename, path) for m in _zip(path, os.getpid()).infolist() if not m.is_dir()]
-    except (zipfile.BadZipFile, OSError) as e:
-        raise FechnerError(f"'{path}' is damaged or not a .zip ({e})") from None
+        members = _zip(path, stamp, os.getpid()).infolist()
+    except UnicodeDecodeError:
+        raise FechnerError(
+            f"'{named(path)}' holds a name that is not the UTF-8 it is marked as: unpack it first"
+        ) from None
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as e:
+        raise FechnerError(f"'{named(path)}' is damaged or not a .zip ({printable(first_line(e))})") from None
+    for m in members:
+        if m.filename in found:
+            left_out["replaced by a later entry of its name"] += 1
+        if stat.S_ISLNK(m.external_attr >> 16):
+            left_out["link in an archive (zip without --symlinks follows them)"] += 1
+        elif not m.is_dir():
+            found[m.filename] = Photograph(m.filename, path, stamp=stamp)
+    return list(found.values())
 
 
 @lru_cache(maxsize=1)
-def _zip(path: Path, process: int) -> zipfile.ZipFile:
+def _zip(path: Path, stamp: Stamp, process: int) -> zipfile.ZipFile:
     """Kept open, because opening reads the whole directory of the archive; processes must not share a position in it."""
     return zipfile.ZipFile(path)
 
 
-def _rgb(image: Image.Image) -> npt.NDArray[np.uint8]:
-    if image.mode.startswith("I"):
-        deep = np.asarray(image).astype(np.int64)
-        if deep.min() < 0 or deep.max() > 65535:
-            raise ValueError(f"pixel values of {deep.min()} to {deep.max()} are not those of a 16-bit image")
-        grey = np.rint(deep / 257).astype(np.uint8)
-        return np.repeat(grey[..., None], 3, axis=2)
-    if image.mode == "F":
-        raise ValueError("floating-point pixels have no known range: save the image with 8 or 16 bits")
-    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
-        over = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", over.size, _BEHIND_TRANSPARENCY), over)
-    return np.asarray(image.convert("RGB"))
+def _stamp(path: Path) -> Stamp:
+    """Changes when a file is replaced or written to."""
+    found = path.stat()
+    return found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def _check_length(length: int) -> None:
+    if length > _MOST_BYTES:
+        raise FechnerError(f"{length / 1e9:.1f} GB are more than the {_MOST_BYTES / 1e9:.1f} GB that an image may have")

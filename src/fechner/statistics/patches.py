@@ -22,8 +22,9 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 from fechner import results
 from fechner.errors import FechnerError, first_line
 from fechner.progress import bar
-from fechner.statistics.images import Photograph, photographs
-from fechner.statistics.stream import check_skipped, workers_for
+from fechner.statistics.images import Photograph, find, named, photographs
+from fechner.statistics.stream import check_skipped
+from fechner.statistics.workers import context, workers_for
 
 Array = npt.NDArray[np.float64]
 GROUPS = 10
@@ -65,6 +66,7 @@ def principal_components(
         FechnerError: for fewer patches than pixels, photographs smaller than a patch (more than a tenth of them),
             constant patches, arrays with NaN or of another shape, and covariances that do not fit into memory.
     """
+    found, left_out = find(images) if _is_source(images) else ([], {})
     moments, skipped = patch_moments(images, number, size, colour=colour, seed=seed, workers=workers, progress=progress)
     mean, covariance = moments.covariance()
     variance, components = eigh(covariance, driver="evd")
@@ -73,13 +75,14 @@ def principal_components(
         raise FechnerError("the patches are constant: their covariance is zero")
     exponent = power_law(variance)
     used = np.flatnonzero(moments.counts)
-    left_out = (
+    without = (
         [power_law(eigh(moments.covariance(int(g))[1], eigvals_only=True)[::-1]) for g in used] if len(used) > 1 else []
     )
-    half = _jackknife(np.array(left_out))
+    half = _jackknife(np.array(without))
     attributes = results.provenance("components") | {
-        "images": "array" if isinstance(images, np.ndarray) else "scikit-image" if images is None else str(images),
-        "photographs": _number_of_photographs(images),
+        "images": "array" if isinstance(images, np.ndarray) else named(images),
+        "photographs": len(found) - len(skipped),
+        "left_out": json.dumps(left_out),
         "patches": int(moments.counts.sum()),
         "size": size,
         "colour": int(colour),
@@ -98,10 +101,6 @@ def principal_components(
         {"component": np.arange(1, len(variance) + 1)},
         attributes,
     )
-
-
-def _number_of_photographs(images: Any) -> int:
-    return len(photographs(images)) if _is_source(images) else 0
 
 
 def _is_source(images: Any) -> TypeGuard[str | Path | None]:
@@ -244,7 +243,10 @@ def _from_photographs(
         # Where many patches come from each photograph, matrix products need all cores.
         workers = workers_for(len(found)) if number < 50 * len(found) else 0
     waiting: dict[int, list[npt.NDArray[np.uint8]]] = {g: [] for g in range(GROUPS)}
-    for group, cut, why in DataLoader(_Cuts(found, number, size, colour, seed), batch_size=None, num_workers=workers):
+    cuts = _Cuts(found, number, size, colour, seed)
+    for group, cut, why in DataLoader(
+        cuts, batch_size=None, num_workers=workers, multiprocessing_context=context(workers)
+    ):
         skipped |= why
         check_skipped(skipped, len(found))
         if len(cut):

@@ -14,6 +14,7 @@ from fechner.statistics.borders import central_square, content
 from fechner.statistics.feature import Array, Feature, Pixels
 
 _LOWEST, _HIGHEST, _FITTED = 1 / 64, 1 / 2, 1 / 4  # cycles/pixel
+_SMALL = 96  # pixels, of the shorter side
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ class SpatialFrequency(Feature):
         return np.geomspace(_LOWEST, _HIGHEST, self.values + 1)
 
     def measure(self, pixels: Pixels) -> Array:
-        """Power in each bin and whether the image has that frequency (2, frequency), of one RGB photograph.
+        """Of one RGB photograph (3, frequency): power, whether it has the frequency, whether it is small (first bin).
 
         Power is variance per (cycle/degree)², of luminance in [0, 1].
         """
@@ -82,7 +83,9 @@ class SpatialFrequency(Feature):
         energy = np.bincount(index, (weight * power).ravel(), len(edges) + 1)[1 : len(edges)]
         present = fits & (count > 0)
         mean = np.divide(energy, count, out=np.zeros_like(energy), where=present)
-        return np.stack([mean / self.pixels_per_degree**2, present.astype(float)])
+        small = np.zeros(self.values)
+        small[0] = side < _SMALL
+        return np.stack([mean / self.pixels_per_degree**2, present.astype(float), small])
 
     def density(self, totals: Array) -> Array:
         """Densities (bootstrap, frequency) of contrast energy, all orientations together: 2πf × power, normalised."""
@@ -115,6 +118,16 @@ class SpatialFrequency(Feature):
             "exponent_low": ((), low),
             "exponent_high": ((), high),
         }
+
+    def warning(self, totals: Array) -> str | None:
+        """How many photographs are too small for their exponent."""
+        small = int(totals[0, 2, 0])
+        return (
+            f"{small} photograph{'s are' if small > 1 else ' is'} under {_SMALL} pixels: too few frequencies fit, and "
+            "exponents of such images are off by up to 0.6; use larger ones"
+            if small
+            else None
+        )
 
 
 def _power(totals: Array) -> Array:

@@ -8,7 +8,6 @@ the photographs are shared out, and only totals are kept.
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -23,8 +22,9 @@ from fechner.errors import FechnerError
 from fechner.progress import bar
 from fechner.statistics.feature import Array, Feature
 from fechner.statistics.images import Photograph
+from fechner.statistics.workers import PHOTOGRAPHS_EACH, context, workers_for
 
-_BATCH = 32
+_BATCH = PHOTOGRAPHS_EACH
 _MOST_SKIPPED = 0.1
 # The draw that 16 random bits stand for: quantiles of the Poisson distribution of mean 1.
 _POISSON = stats.poisson.ppf((np.arange(65536) + 0.5) / 65536, 1.0).astype(np.uint8)
@@ -79,7 +79,8 @@ def totals(
     rank, world = processes.share()
     mine = photographs[rank::world]
     share = _Share(mine, feature, bootstraps, seed)
-    loader = DataLoader(share, batch_size=None, num_workers=workers_for(len(mine)) if workers is None else workers)
+    workers = workers_for(len(mine)) if workers is None else workers
+    loader = DataLoader(share, batch_size=None, num_workers=workers, multiprocessing_context=context(workers))
     parts: list[Array] = []
     skipped: dict[str, str] = {}
     with bar(progress and rank == 0, "photographs") as shown:
@@ -110,11 +111,3 @@ def check_skipped(skipped: dict[str, str], total: int) -> None:
         raise FechnerError(
             f"more than a tenth of {total} images cannot be used ({len(skipped)} so far): '{name}', {why}; remove them first"
         )
-
-
-def workers_for(count: int) -> int:
-    """Processes on this machine for so many photographs; starting one costs more than measuring a few."""
-    if count < 2 * _BATCH:
-        return 0
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(cores // int(os.environ.get("LOCAL_WORLD_SIZE", 1)), count // _BATCH))

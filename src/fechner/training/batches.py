@@ -25,6 +25,7 @@ from fechner.errors import FechnerError
 from fechner.progress import bar
 from fechner.seeds import seeded
 from fechner.statistics.stream import check_skipped
+from fechner.statistics.workers import context
 from fechner.training.images import Labelled, Picture, Split
 from fechner.training.view import FINER, refine
 
@@ -226,12 +227,14 @@ class Images(lightning.LightningDataModule):
         return self.trainer.global_rank, self.trainer.world_size
 
     def _loader(self, part: Held | Streamed, sampler: Sampler[int] | Sequence[int], world: int) -> DataLoader[Batch]:
+        workers = 0 if self.held else self.workers
         return DataLoader(
             part,
             batch_size=self.batch // world,
             sampler=sampler,
             collate_fn=_whole,  # type: ignore[arg-type]
-            num_workers=0 if self.held else self.workers,
+            num_workers=workers,
+            multiprocessing_context=context(workers),
             drop_last=isinstance(sampler, Shuffled) and len(sampler) >= self.batch // world,
         )
 

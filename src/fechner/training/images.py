@@ -7,8 +7,9 @@ import shutil
 import tarfile
 import warnings
 import zipfile
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
@@ -19,7 +20,7 @@ import numpy.typing as npt
 from torchvision.datasets import CIFAR10
 
 from fechner.errors import FechnerError, first_line
-from fechner.statistics import photographs
+from fechner.statistics.images import find, named
 
 CIFAR = "cifar10"
 _TRAIN, _VALIDATION, _TEST = "train/", "val/", "test/"
@@ -57,12 +58,13 @@ class Split:
 
 @dataclass(frozen=True)
 class Labelled:
-    """A set of labelled images in two parts."""
+    """A set of labelled images in two parts; and how many files were left out for each reason."""
 
     source: str
     classes: tuple[str, ...]
     train: Split
     validation: Split
+    left_out: Mapping[str, int] = field(default_factory=dict)
 
 
 def labelled(source: str | Path) -> Labelled:
@@ -74,7 +76,7 @@ def labelled(source: str | Path) -> Labelled:
 
     Classes are the folders that images lie in. Where these lie in train/ and val/, that is the split, and test/ is left
     out; without val/, test/ stands for it. Otherwise a tenth of the images, chosen by name and so always the same, is kept
-    for validation. "cifar10" downloads CIFAR-10 into the current folder unless it is there; torchvision's archive of it is
+    for validation. Which files are images is as for `fechner.statistics.photographs`. "cifar10" downloads CIFAR-10 into the current folder unless it is there; torchvision's archive of it is
     unpacked where it lies. Raises `FechnerError` if there are no images, fewer than two classes, or if the classes of the
     two parts differ.
     """
@@ -89,17 +91,22 @@ def labelled(source: str | Path) -> Labelled:
         with TemporaryDirectory() as folder:
             shutil.unpack_archive(source, folder, kind, filter="data" if kind == "tar" else None)
             return _cifar10(next(Path(folder).rglob(_UNPACKED)).parent, download=False)
-    found = photographs(source)
+    found, reasons = find(source)
+    left_out = Counter(reasons)
     if loose := [p.name for p in found if len(PurePosixPath(p.name).parts) < 2]:
-        raise FechnerError(f"'{loose[0]}' in '{source}' lies in no folder: each class needs a folder of its images")
+        raise FechnerError(
+            f"'{loose[0]}' in '{named(source)}' lies in no folder: each class needs a folder of its images"
+        )
     parts = [_part(p.name) for p in found]
     validation = _VALIDATION if _VALIDATION in parts else _TEST
     kept = [i for i, part in enumerate(parts) if part in (_TRAIN, validation, None)]
+    if len(kept) < len(found):
+        left_out[f"in {_TEST}, as there is {_VALIDATION}"] = len(found) - len(kept)
     found, parts = [found[i] for i in kept], [parts[i] for i in kept]
     if None in parts and len(set(parts)) > 1:
         stray = found[parts.index(None)].name
         raise FechnerError(
-            f"'{source}' has {' and '.join(sorted({p for p in parts if p}))}, but '{stray}' lies outside; move it there"
+            f"'{named(source)}' has {' and '.join(sorted({p for p in parts if p}))}, but '{stray}' lies outside; move it there"
         )
     names = [PurePosixPath(p.name).parent.name for p in found]
     split = validation in parts
@@ -113,20 +120,20 @@ def labelled(source: str | Path) -> Labelled:
             if missing:
                 listed = ", ".join(sorted(missing)[:5]) + (", …" if len(missing) > 5 else "")
                 raise FechnerError(
-                    f"classes differ in '{source}': {where} lacks {len(missing)} of those in {there} ({listed})"
+                    f"classes differ in '{named(source)}': {where} lacks {len(missing)} of those in {there} ({listed})"
                 )
     classes = tuple(sorted(trained | validated))
     if len(classes) < 2:
-        raise FechnerError(f"'{source}' has one class ('{classes[0]}'); at least 2 folders of images are needed")
+        raise FechnerError(f"'{named(source)}' has one class ('{classes[0]}'); at least 2 folders of images are needed")
     number = {name: i for i, name in enumerate(classes)}
     labels = np.array([number[n] for n in names])
     which = np.array(held_out)
     if not which.any():
         raise FechnerError(
-            f"'{source}' has {len(found)} images, too few to keep some for validation: make train/ and val/"
+            f"'{named(source)}' has {len(found)} images, too few to keep some for validation: make train/ and val/"
         )
-    splits = [Split([found[i] for i in np.flatnonzero(w)], labels[w]) for w in (~which, which)]
-    return Labelled(str(source), classes, *splits)
+    train, held = (Split([found[i] for i in np.flatnonzero(w)], labels[w]) for w in (~which, which))
+    return Labelled(named(source), classes, train, held, left_out)
 
 
 def _part(name: str) -> str | None:
@@ -158,11 +165,11 @@ def _cifar10(folder: Path, *, download: bool) -> Labelled:
         remedy = "give a folder of images instead" if download else "remove it and download it anew"
         reason = first_line(e)
         raise FechnerError(f"CIFAR-10 cannot be {'downloaded' if download else 'read'} ({reason}); {remedy}") from None
-    splits = [
+    train, test = (
         Split([_Array(f"{part}/{i:05d}", a) for i, a in enumerate(s.data)], np.array(s.targets))
         for part, s in zip(("train", "test"), sets, strict=True)
-    ]
-    return Labelled(CIFAR, tuple(sets[0].classes), *splits)
+    )
+    return Labelled(CIFAR, tuple(sets[0].classes), train, test)
 
 
 def _holds_cifar10(archive: Path) -> bool:

@@ -23,7 +23,8 @@ from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from fechner import processes, results
 from fechner.errors import FechnerError, first_line
 from fechner.networks import Network
-from fechner.statistics.stream import check_skipped, workers_for
+from fechner.statistics.stream import check_skipped
+from fechner.statistics.workers import workers_for
 from fechner.training.batches import Images
 from fechner.training.checkpoint import WholeCheckpoints
 from fechner.training.classifier import Classifier
@@ -143,7 +144,13 @@ def run(
         recorded = results.read(out / FILE)
         own = recorded[[str(v) for v in recorded.data_vars if "step" in recorded[v].dims]]
         dataset = own.merge(dataset).assign_attrs(recorded.attrs)
-    attributes = plan.attributes() | {"skipped": json.dumps(skipped), "processes": runner.world_size}
+    attributes = plan.attributes() | {
+        "training_images": len(images.train.labels),
+        "validation_images": len(images.validation.labels),
+        "skipped": json.dumps(skipped),
+        "left_out": json.dumps(images.left_out),
+        "processes": runner.world_size,
+    }
     dataset = dataset.assign_attrs(results.provenance("training") | attributes)
     if not evaluate and processes.is_first():
         results.save(dataset, out / FILE)

@@ -23,6 +23,7 @@ from fechner.errors import FechnerError, check_seed, choices, first_line
 from fechner.networks import Network, load, select, trace, untrained
 from fechner.networks.zoo import check_name
 from fechner.seeds import seeded
+from fechner.statistics.images import in_words, named
 from fechner.stimuli import Gabor, HuePatch, Stimulus
 from fechner.training.condition import Condition
 from fechner.training.images import Labelled, labelled
@@ -113,7 +114,8 @@ def train(
     Returns:
         A Dataset of what was recorded over `step` as by `sensitivity`, with `validation_accuracy`, `validation_loss` and
         `loss` (mean of the epoch's training) over `epoch_end`; the attributes hold condition, recipe, seed, classes, the
-        precision that was used, and images skipped.
+        precision that was used, numbers of images, those that were `skipped` and why, and how many files were
+        `left_out` for each reason.
 
     Raises:
         FechnerError: for images, architectures, checkpoints and settings that cannot work, before training starts; for a
@@ -124,6 +126,9 @@ def train(
     check_name(arch)
     check_seed(seed)
     found = labelled(images)
+    if processes.is_first():
+        counts = f"{len(found.train.labels)} training and {len(found.validation.labels)} validation images"
+        say("; ".join(filter(None, (f"{counts} of {len(found.classes)} classes", in_words(found.left_out)))))
     size = _size(found) if size is None else size
     network = _network(arch, weights, len(found.classes), seed, size, layers)
     if len(resample or {}) > 1:
@@ -245,7 +250,7 @@ def _network(arch: str, weights: str | Path, classes: int, seed: int, size: int,
 
 def _resolved(path: str | Path) -> str:
     """A file or folder wherever it is named from; anything else as it is."""
-    return str(Path(path).resolve() if Path(path).exists() else path)
+    return named(Path(path).resolve() if Path(path).exists() else path)
 
 
 def _nothing(*told: Any) -> None:
