@@ -58,15 +58,8 @@ def writable(*paths: str | Path | None, reads: Iterable[str | Path | None] = ())
         for source in sources:
             if _same(given, source):
                 raise FechnerError(f"'{given}' is what is read, and would be overwritten; choose another output")
-            if source.is_dir() and given.suffix.lower() not in _NO_IMAGES and _inside(given, source):
+            if os.path.isdir(source) and given.suffix.lower() not in _NO_IMAGES and _inside(given, source):
                 raise FechnerError(f"'{given}' would lie among the images of '{source}'; choose an output outside")
-
-
-def apart(folder: str | Path, *reads: str | Path | None) -> None:
-    """Raise `FechnerError` if a folder to write is, or lies in, a folder that is read."""
-    for source in (expanded(r) for r in reads if r is not None):
-        if source.is_dir() and (_same(expanded(folder), source) or _inside(expanded(folder), source)):
-            raise FechnerError(f"'{folder}' would be written among what is read in '{source}'; choose a folder outside")
 
 
 @contextmanager
@@ -153,7 +146,7 @@ def _writable(path: Path) -> None:
     try:
         mode = os.stat(path).st_mode
     except FileNotFoundError:
-        if path.is_symlink() and _followed(path).is_symlink():
+        if os.path.islink(_followed(path)):
             raise FechnerError(f"'{path}' is a link to itself; choose another output") from None
         mode = stat.S_IFREG
     except (ValueError, OSError) as e:
@@ -183,7 +176,7 @@ def _writable(path: Path) -> None:
 
 
 def _followed(path: Path) -> Path:
-    return Path(os.path.realpath(path)) if path.is_symlink() else path
+    return Path(os.path.realpath(path)) if os.path.islink(path) else path
 
 
 def _short(path: Path) -> str:

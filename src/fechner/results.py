@@ -78,7 +78,9 @@ def writable(path: str | Path) -> None:
         return
     with suppress(OSError), path.open("rb") as file:
         if file.read(4) not in (b"", b"\x89HDF"):
-            raise FechnerError(f"'{path}' exists and holds no result; choose another output, such as one that ends in .nc")
+            raise FechnerError(
+                f"'{path}' exists and holds no result; choose another output, such as one that ends in .nc"
+            )
 
 
 def read(path: str | Path) -> xr.Dataset:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import io
 import sys
 from typing import Annotated
 
@@ -49,9 +50,17 @@ def _keep_freed_memory() -> None:
             mallopt(-1, 2**31 - 1)  # M_TRIM_THRESHOLD
 
 
+def _print_what_can_be() -> None:
+    """Characters that the output cannot take, such as ° in ASCII, stop nothing: ? stands for each."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
 def main() -> None:
     """Entry point: errors a user can act on are one line and exit status 2."""
     _keep_freed_memory()
+    _print_what_can_be()
     try:
         app()
     except FechnerError as e:

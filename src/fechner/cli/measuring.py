@@ -57,7 +57,7 @@ def sensitivity(
 
       torchrun --nproc-per-node 8 -m fechner sensitivity vgg16_bn --layers all --out curves.nc
     """
-    writable(out, figure)
+    writable(out, figure, reads=[weights])
     if step is not None and method != "central":
         raise FechnerError(f"--step is that of central differences: add --method central, got --method {method}")
     shown, target = stimulus(stimulus_name, **arguments.fields(settings)), arguments.device(device)
@@ -119,7 +119,7 @@ def statistics(
 
       torchrun --nproc-per-node 8 -m fechner statistics imagenet/train --feature hue --out prior.nc
     """
-    writable(out, figure)
+    writable(out, figure, reads=[images])
     found = fechner.image_statistics(
         images, feature, bootstraps=bootstraps, seed=seed, workers=workers, **arguments.fields(settings)
     )
@@ -158,15 +158,16 @@ def compare(
 
       fechner compare curves.nc prior.nc --figure comparison.png
     """
-    writable(out, figure)
+    writable(out, figure, reads=[sensitivity_file, density_file])
     found = fechner.compare(
         results.read(sensitivity_file), results.read(density_file), bootstraps=bootstraps, seed=seed
     )
+    if out is not None:
+        results.save(found, out)
     if as_json:
-        typer.echo(json.dumps(comparison.records(found), indent=1, ensure_ascii=False))
+        typer.echo(json.dumps(comparison.records(found), indent=1, ensure_ascii=console.encoding != "utf-8"))
     else:
         Console(width=max(console.width, 130)).print(tables.of_comparison(found))
     if out is not None:
-        results.save(found, out)
         typer.echo(f"saved {out}", err=as_json)
     draw(figure, found, err=as_json)

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from fechner.errors import FechnerError, first_line
+from fechner.outputs import expanded
 
 _WRAPPERS = ("state_dict", "model_state_dict", "model", "net", "network")
 _PREFIXES = ("module.", "model.", "network.", "_orig_mod.")
@@ -21,7 +22,7 @@ def read(path: str | Path) -> dict[str, Tensor]:
 
     Raises `FechnerError` if the file is missing, truncated, not weights, or would need to execute code.
     """
-    path = Path(path)
+    path = expanded(path)
     if not path.is_file():
         raise FechnerError(f"no weights file '{path}'; give a file, or one of pretrained, init, shuffled")
     if _scripted(path):

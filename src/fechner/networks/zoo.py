@@ -21,6 +21,7 @@ from fechner.networks.network import Network
 from fechner.networks.small import SMALL
 from fechner.networks.variants import VARIANTS
 from fechner.networks.weights import classes, fit, read, shuffle
+from fechner.outputs import expanded
 
 _IMAGENET = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
 _LITE0 = "efficientnet_lite0"
@@ -66,7 +67,7 @@ def load(name: str, weights: str | Path = "pretrained", seed: int = 0) -> Networ
         model = _pretrained(name, None, seed)
         if weights == "shuffled":
             shuffle(model, seed)
-    elif weights.isupper() and not Path(weights).exists():
+    elif weights.isupper() and not expanded(weights).exists():
         model = _pretrained(name, weights, seed)
     else:
         model = _from_file(name, weights, seed)

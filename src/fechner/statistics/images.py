@@ -19,6 +19,7 @@ import numpy.typing as npt
 from PIL import Image, ImageOps
 
 from fechner.errors import FechnerError, first_line
+from fechner.outputs import expanded
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif", ".ppm", ".pgm", ".tif", ".tiff", ".webp"})
 # The natural scenes in scikit-image's wheel: the rest is drawn, microscopic, or a second view of the same scene.
@@ -76,7 +77,7 @@ def photographs(source: str | Path | None = None) -> list[Photograph]:
     if source is None:
         folder = Path(str(files("skimage"))) / "data"
         return [Photograph(name, folder) for name in _IN_WHEEL if (folder / name).is_file()]
-    path = Path(source)
+    path = expanded(source)
     if path.is_dir():
         found = [Photograph(p.relative_to(path).as_posix(), path) for p in path.rglob("*") if p.is_file()]
     elif not path.is_file():

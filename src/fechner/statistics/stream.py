@@ -117,4 +117,4 @@ def workers_for(count: int) -> int:
     if count < 2 * _BATCH:
         return 0
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(cores // int(os.environ.get("LOCAL_WORLD_SIZE", 1)), count // _BATCH))
+    return max(1, min(cores // (processes.number("LOCAL_WORLD_SIZE", 1) or 1), count // _BATCH))
