@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -165,7 +166,11 @@ def compare(
     if out is not None:
         results.save(found, out)
     if as_json:
-        typer.echo(json.dumps(comparison.records(found), indent=1, ensure_ascii=console.encoding != "utf-8"))
+        typer.echo(
+            json.dumps(
+                comparison.records(found), indent=1, ensure_ascii=not sys.stdout.encoding.lower().startswith("utf")
+            )
+        )
     else:
         Console(width=max(console.width, 130)).print(tables.of_comparison(found))
     if out is not None:
