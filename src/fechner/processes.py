@@ -2,36 +2,167 @@
 
 from __future__ import annotations
 
+import atexit
+import datetime
+import itertools
 import os
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import torch.distributed as dist
 
+from fechner.errors import FechnerError, first_line
+
+# What launchers set, and int() is taken of, here or in Lightning.
+_NUMBERS = (
+    "RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "GROUP_RANK", "GROUP_WORLD_SIZE", "NODE_RANK", "MASTER_PORT",
+    "SLURM_PROCID", "SLURM_LOCALID", "SLURM_NODEID", "SLURM_NTASKS", "SLURM_NTASKS_PER_NODE", "SLURM_NNODES",
+    "JSM_NAMESPACE_RANK",
+)  # fmt: skip
+# In seconds: how long processes wait for each other at the beginning, how often each says that it lives, and how long
+# the others wait for that.
+_BEGINNING, _BEAT, _SILENCE = 300, 5, 60
+_ALONE = "start all of them with torchrun, or unset RANK and WORLD_SIZE to run one process"
+# Where the processes leave word for each other. Their group is made once, and lasts as long as the process.
+_store: dist.Store | None = None
+_number = itertools.count()
+
+
+def number(name: str, otherwise: int) -> int:
+    """A whole number in the environment; `FechnerError` if it holds something else."""
+    text = os.environ.get(name, "")
+    if not text:
+        return otherwise
+    if not text.isdecimal():
+        raise FechnerError(f"the environment variable {name} must be a whole number, got '{text}'; unset it or mend it")
+    return int(text)
+
+
+def check() -> None:
+    """Raise `FechnerError` if a variable that launchers set, and Lightning reads, is no number."""
+    for name in _NUMBERS:
+        number(name, 0)
+
+
+def told() -> tuple[int, int]:
+    """Which process this is, and of how many, as RANK and WORLD_SIZE say together; (0, 1) without either of them.
+
+    What else launchers set (LOCAL_RANK, SLURM_PROCID) is set for single processes too, and says nothing.
+    """
+    rank, world = number("RANK", -1), number("WORLD_SIZE", -1)
+    if rank < 0 or world in (-1, 1):
+        return 0, 1
+    said = f"RANK={rank} and WORLD_SIZE={world} say that this is one of {world} processes"
+    if rank >= world:
+        raise FechnerError(f"RANK must be below WORLD_SIZE, got RANK={rank} and WORLD_SIZE={world}; {_ALONE}")
+    for name in ("MASTER_ADDR", "MASTER_PORT"):
+        if not os.environ.get(name):
+            raise FechnerError(f"{said}, but {name}, where they meet, is not set; {_ALONE}")
+    return rank, world
+
 
 def share() -> tuple[int, int]:
-    """Which process this is, and of how many; (0, 1) where there is only one."""
+    """Which process this is, and of how many; (0, 1) where there is only one. The first call waits for the others."""
     if dist.is_available() and dist.is_initialized():
         return dist.get_rank(), dist.get_world_size()
-    return int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
+    rank, world = told()
+    if world > 1:
+        _join(rank, world)
+    return rank, world
 
 
 def is_first() -> bool:
-    """Whether this process is the one that prints and saves; also before a training's processes know each other."""
-    if dist.is_available() and dist.is_initialized():
-        return dist.get_rank() == 0
-    return all(int(os.environ.get(name, 0)) == 0 for name in ("RANK", "SLURM_PROCID", "LOCAL_RANK"))
+    """Whether this process is the one that prints and saves."""
+    return share()[0] == 0
 
 
 def gather(mine: Any) -> list[Any]:
-    """What every process has, in the order of their ranks; all must call."""
-    world = share()[1]
+    """What every process has, in the order of their ranks; all must call.
+
+    Raises `FechnerError` if another process is no more. How long each takes for its share of the work does not matter.
+    """
+    rank, world = share()
     if world == 1:
         return [mine]
-    started = not dist.is_initialized()
-    if started:
-        dist.init_process_group("gloo")
     shares: list[Any] = [None] * world
-    dist.all_gather_object(shares, mine)
-    if started:
-        dist.destroy_process_group()
+    if _store is None:
+        # The group of a training, which has its own ways.
+        dist.all_gather_object(shares, mine)
+        return shares
+    turn = next(_number)
+    try:
+        _meet(_store, f"{turn}/ready", rank, world)
+        dist.all_gather_object(shares, mine)
+    except RuntimeError as e:
+        raise FechnerError(
+            f"process {rank} of {world} cannot go on without the others ({first_line(e)}); see what they say"
+        ) from None
+    with suppress(RuntimeError):
+        # Whoever ends now would cut off those who still receive.
+        _meet(_store, f"{turn}/done", rank, world)
     return shares
+
+
+def _meet(store: dist.Store, place: str, rank: int, world: int) -> None:
+    """Wait until all are there; RuntimeError if one of them gives no more signs of life."""
+    store.set(f"{place}/{rank}", "")
+    beats: dict[int, tuple[int, float]] = {}
+    while absent := [r for r in range(world) if not store.check([f"{place}/{r}"])]:
+        for r in absent:
+            beat, now = store.add(f"beats/{r}", 0), time.monotonic()
+            if r not in beats or beats[r][0] != beat:
+                beats[r] = beat, now
+            elif now - beats[r][1] > _SILENCE:
+                raise RuntimeError(f"process {r} has given no sign of life for {_SILENCE} s")
+        time.sleep(0.05)
+
+
+def _join(rank: int, world: int) -> None:
+    """The one group of this process's life, once all are there."""
+    global _store
+    where = f"{os.environ['MASTER_ADDR']}:{number('MASTER_PORT', 0)}"
+    try:
+        with saying(f"waiting for the other processes at {where} (RANK={rank}, WORLD_SIZE={world})"):
+            limit = datetime.timedelta(seconds=_BEGINNING)
+            store = dist.PrefixStore("fechner", next(dist.rendezvous("env://", rank, world, timeout=limit))[0])
+            dist.init_process_group("gloo", store=store, rank=rank, world_size=world, timeout=limit)
+    except (RuntimeError, ValueError, OSError) as e:
+        raise FechnerError(
+            f"process {rank} of {world} did not meet the others at {where} within {_BEGINNING} s "
+            f"({first_line(e)}); {_ALONE}"
+        ) from None
+    _store = store
+    left = threading.Event()
+    beating = threading.Thread(target=_beat, args=(store, rank, left), daemon=True)
+    beating.start()
+
+    def leave() -> None:
+        left.set()
+        beating.join(_BEAT)
+        if dist.is_initialized():
+            dist.destroy_process_group()
+
+    atexit.register(leave)
+
+
+def _beat(store: dist.Store, rank: int, left: threading.Event) -> None:
+    with suppress(RuntimeError):
+        store.add(f"beats/{rank}", 1)
+        while not left.wait(_BEAT):
+            store.add(f"beats/{rank}", 1)
+
+
+@contextmanager
+def saying(text: str, after: float = 10) -> Iterator[None]:
+    """What is waited for inside, said on the error stream if it takes more than so many seconds."""
+    timer = threading.Timer(after, lambda: print(text, file=sys.stderr, flush=True))  # noqa: T201
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import datetime
-import os
 import shlex
 import sys
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 
 import torch
 import xarray as xr
 
+from fechner import outputs
 from fechner.errors import FechnerError, first_line, printable
+from fechner.outputs import expanded, whole
 
 # Raised whenever a file of before could be misread.
 LAYOUT = 1
@@ -58,7 +57,7 @@ def save(dataset: xr.Dataset, path: str | Path) -> Path:
 
     Raises `FechnerError` if it cannot be written, on a full disk for instance; what was there before is kept.
     """
-    path = Path(path)
+    path = expanded(path)
     writable(path)
     # To memory first: HDF5 on a full disk brings the whole process down. The encoding of a file that was read would cut
     # longer names, joined to it since, to the length of its own.
@@ -68,24 +67,20 @@ def save(dataset: xr.Dataset, path: str | Path) -> Path:
     return path
 
 
-@contextmanager
-def whole(path: Path) -> Iterator[Path]:
-    """The path to write to instead of `path`, which it replaces once it is on the disk; folders are made.
+def writable(path: str | Path) -> None:
+    """Raise `FechnerError` now rather than after the work, if a result cannot be written there.
 
-    Raises `FechnerError` if it cannot be written, on a full disk for instance; what was there before is kept.
+    A file that is no result, such as weights or photographs, is not replaced, whatever it is called.
     """
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield part
-        with part.open("r+b") as file:
-            os.fsync(file.fileno())
-        part.replace(path)
-    except OSError as e:
-        kept = "; what it held before is kept" if path.exists() else ""
-        raise FechnerError(f"cannot write '{path}' ({e.strerror}){kept}; make room or choose another output") from None
-    finally:
-        part.unlink(missing_ok=True)
+    outputs.writable(path)
+    path = expanded(path)
+    if path.suffix.lower() == ".nc" or not path.exists():
+        return
+    with suppress(OSError), path.open("rb") as file:
+        if file.read(4) not in (b"", b"\x89HDF"):
+            raise FechnerError(
+                f"'{path}' exists and holds no result; choose another output, such as one that ends in .nc"
+            )
 
 
 def read(path: str | Path) -> xr.Dataset:
@@ -94,7 +89,7 @@ def read(path: str | Path) -> xr.Dataset:
     Raises `FechnerError` if the file is missing, damaged, not one of ours, in the layout of another version, or if
     variables that results of its kind hold are missing.
     """
-    path = Path(path)
+    path = expanded(path)
     if not path.is_file():
         raise FechnerError(f"no result file '{path}'")
     try:
@@ -133,23 +128,3 @@ def check(dataset: xr.Dataset) -> None:
             raise FechnerError(f"is incomplete: its '{name}' has no values along {', '.join(map(repr, absent))}")
     if along in dataset.coords and "units" not in dataset[along].attrs:
         raise FechnerError(f"is incomplete: its coordinate '{along}' has no units")
-
-
-def writable(path: Path) -> None:
-    """Raise `FechnerError` now rather than after the work, if a file cannot be written there."""
-    folder = path.parent
-    if os.path.isdir(path):
-        raise FechnerError(f"'{path}' is a folder; give the name of a file to write")
-    if os.path.exists(path) and not os.access(path, os.W_OK):
-        raise FechnerError(f"'{path}' is read-only; choose another output or change its permissions")
-    # Nothing with a name is made, which another process might trip over; permissions alone do not tell of every disk.
-    nearest = next(p for p in (folder, *folder.parents) if os.path.lexists(p))
-    try:
-        with tempfile.TemporaryFile(dir=nearest):
-            pass
-    except OSError as e:
-        if os.path.isdir(folder):
-            raise FechnerError(
-                f"cannot write in '{folder}' ({e.strerror}); choose another output or change its permissions"
-            ) from None
-        raise FechnerError(f"cannot make the folder '{folder}' ({e.strerror})") from None

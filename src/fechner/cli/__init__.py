@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import io
 import sys
 import warnings
 from typing import Annotated, Any
@@ -61,10 +62,18 @@ def _warn(message: Warning | str, category: type[Warning], *where: Any, **more: 
         _show(message, category, *where, **more)
 
 
+def _print_what_can_be() -> None:
+    """Characters that the output cannot take, such as ° in ASCII, stop nothing: ? stands for each."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
 def main() -> None:
     """Entry point: errors a user can act on are one line and exit status 2."""
     _keep_freed_memory()
     warnings.showwarning = _warn
+    _print_what_can_be()
     try:
         app()
     except FechnerError as e:

@@ -51,10 +51,9 @@ def stimuli(
     out: Annotated[Path, typer.Option(help="Figure to write (.png, .svg or .pdf).")] = Path("stimuli.png"),
 ) -> None:
     """Draw a contact sheet: one stimulus with its parameters along rows, or all stimuli at several orientations."""
-    writable(out, out, "--out")
+    writable(None, out, "--out")
     if settings and name is None:
         raise FechnerError(f"--set changes one stimulus: name it, as in 'fechner stimuli gabor --set {settings[0]}'")
     sheet = contact_sheet.of_one(stimulus(name, **arguments.fields(settings)), name) if name else contact_sheet.of_all()
-    out.parent.mkdir(parents=True, exist_ok=True)
     style.write(sheet, out, (out.suffix[1:],))
     console.print(f"drew {out}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import warnings
 from pathlib import Path
 from typing import Annotated, Literal
@@ -59,7 +60,7 @@ def sensitivity(
 
       torchrun --nproc-per-node 8 -m fechner sensitivity vgg16_bn --layers all --out curves.nc
     """
-    writable(out, figure)
+    writable(out, figure, reads=[weights])
     if step is not None and method != "central":
         raise FechnerError(f"--step is that of central differences: add --method central, got --method {method}")
     shown, target = stimulus(stimulus_name, **arguments.fields(settings)), arguments.device(device)
@@ -121,7 +122,7 @@ def statistics(
 
       torchrun --nproc-per-node 8 -m fechner statistics imagenet/train --feature hue --out prior.nc
     """
-    writable(out, figure)
+    writable(out, figure, reads=[images])
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", ".* photograph", UserWarning)  # said below, in one line
         found = fechner.image_statistics(
@@ -165,15 +166,20 @@ def compare(
 
       fechner compare curves.nc prior.nc --figure comparison.png
     """
-    writable(out, figure)
+    writable(out, figure, reads=[sensitivity_file, density_file])
     found = fechner.compare(
         results.read(sensitivity_file), results.read(density_file), bootstraps=bootstraps, seed=seed
     )
+    if out is not None:
+        results.save(found, out)
     if as_json:
-        typer.echo(json.dumps(comparison.records(found), indent=1, ensure_ascii=False))
+        typer.echo(
+            json.dumps(
+                comparison.records(found), indent=1, ensure_ascii=not sys.stdout.encoding.lower().startswith("utf")
+            )
+        )
     else:
         Console(width=max(console.width, 130)).print(tables.of_comparison(found))
     if out is not None:
-        results.save(found, out)
         typer.echo(f"saved {out}", err=as_json)
     draw(figure, found, err=as_json)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -10,7 +11,7 @@ from rich.console import Console
 from xarray import Dataset
 
 import fechner
-from fechner import results
+from fechner import outputs, results
 from fechner.errors import FechnerError, check_seed
 from fechner.figures import style
 
@@ -39,11 +40,13 @@ def say_skipped(skipped: dict[str, str], out: Path) -> None:
         typer.echo(f"… and {len(skipped) - 5} more, named in {out}", err=True)
 
 
-def writable(out: Path | None, figure: Path | None, option: str = "--figure") -> None:
-    """Raise `FechnerError` before any work if a result or a figure could not be written."""
-    for path in (out, figure):
-        if path is not None:
-            results.writable(path)
+def writable(
+    out: Path | None, figure: Path | None, option: str = "--figure", reads: Sequence[str | Path | None] = ()
+) -> None:
+    """Raise `FechnerError` before any work if a result or a figure could not be written, or would replace what is read."""
+    outputs.writable(out, figure, reads=reads)
+    if out is not None:
+        results.writable(out)
     if figure is not None and figure.suffix not in (".png", ".svg", ".pdf"):
         raise FechnerError(f"{option} must end in .png, .svg or .pdf, got '{figure}'")
 

@@ -14,6 +14,7 @@ from fechner import processes, results
 from fechner.cli import arguments
 from fechner.cli.options import console, say_skipped
 from fechner.figures import contact_sheet, style
+from fechner.outputs import expanded
 
 
 def train(
@@ -94,6 +95,7 @@ def train(
     """
     from fechner import training
 
+    out = expanded(out)
     condition = training.Condition(rotation, hue, arguments.numbers(remove, "--remove"), band, keep, hamming)
     densities: dict[str, Dataset | str] = {}
     if resample is not None:

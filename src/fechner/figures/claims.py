@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fechner.interval import t_half_width
-from fechner.results import whole
+from fechner.outputs import whole
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ import xarray as xr
 from fechner import results
 from fechner.errors import FechnerError
 from fechner.networks import load
+from fechner.outputs import expanded
 from fechner.sensitivity import sensitivity
 from fechner.statistics import image_statistics, make
 from fechner.stimuli import parameters, settings, stimulus
@@ -193,7 +194,7 @@ def source(run: Run) -> dict[str, str]:
     """Which photographs are meant, and what tells whether they have changed: names, sizes and times of the files."""
     if run.images is None:
         return {"images": "scikit-image", "images_stamp": ""}
-    path = Path(run.images)
+    path = expanded(run.images)
     held = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
     stamps = [(str(p.relative_to(path)), p.stat().st_size, p.stat().st_mtime_ns) for p in held]
     return {"images": str(run.images), "images_stamp": hashlib.sha256(repr(stamps).encode()).hexdigest()}

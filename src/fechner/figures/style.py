@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from fechner.results import whole
+from fechner.outputs import whole
 
 # Okabe & Ito's colours, by state of the weights.
 STATES = {"pretrained": "#0072B2", "init": "#E69F00", "shuffled": "#CC79A7"}

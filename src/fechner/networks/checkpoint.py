@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.serialization import get_unsafe_globals_in_checkpoint, safe_globals
 
 from fechner.errors import FechnerError, first_line
+from fechner.outputs import expanded
 
 _ENDINGS = (".safetensors", ".pth", ".pt", ".ckpt", ".bin", ".tar")
 _PART = re.compile(r"-\d+-of-0*([2-9]|[1-9]\d+)\.")
@@ -30,7 +31,7 @@ def read(path: str | Path) -> dict[str, Tensor]:
     `path` is a .pt, .pth, .ckpt or .safetensors file in either case, the index (.json) of one that was saved in parts, or
     a folder with one of these. Raises `FechnerError` if it is missing, damaged, not weights, or would need to execute code.
     """
-    path = Path(path)
+    path = expanded(path)
     if path.is_dir():
         path = _only_one(path)
     elif not path.is_file():

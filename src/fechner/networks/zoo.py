@@ -23,6 +23,7 @@ from fechner.networks.network import Network
 from fechner.networks.small import SMALL
 from fechner.networks.variants import VARIANTS
 from fechner.networks.weights import choose, classes, fit, shuffle
+from fechner.outputs import expanded
 from fechner.seeds import seeded
 
 _IMAGENET = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
@@ -71,7 +72,7 @@ def load(name: str, weights: str | Path = "pretrained", seed: int = 0) -> Networ
         model = _pretrained(name, None, seed)
         if weights != "pretrained":
             shuffle(model, seed, buffers=weights == "shuffled-with-buffers")
-    elif weights.isupper() and not Path(weights).suffix and not Path(weights).exists():
+    elif weights.isupper() and not Path(weights).suffix and not expanded(weights).exists():
         model = _pretrained(name, weights, seed)
     else:
         model, weights = _from_file(name, weights, seed)

@@ -18,13 +18,14 @@ import xarray as xr
 from matplotlib.figure import Figure
 from plotly.offline import get_plotlyjs
 
-from fechner import results
+from fechner import outputs, results
 from fechner.errors import FechnerError, first_line
 from fechner.figures import claims as claims_file
 from fechner.figures import style
 from fechner.figures.catalogue import FIGURES
 from fechner.figures.claims import Claim
 from fechner.figures.drawing import draw
+from fechner.outputs import expanded
 from fechner.report.chart import Chart, as_json
 from fechner.report.explore import charts
 
@@ -92,15 +93,15 @@ def report(found: Sequence[str | Path], out: str | Path = "report.html", *, titl
         FechnerError: if there is nothing to show, a file is not a whole result, or `out` cannot be written; before anything
             is written.
     """
-    out = Path(out)
-    results.writable(out)
+    out = expanded(out)
     if out.suffix != ".html":
         raise FechnerError(f"a report is a page: out must end in .html, got '{out}'")
-    paths = [p for given in found for p in _files(Path(given))]
+    paths = [p for given in found for p in _files(expanded(given))]
     if not paths:
         raise FechnerError(
             "nothing to report: give results such as curves.nc, or a folder that `fechner reproduce` wrote"
         )
+    outputs.writable(out, reads=paths)
     read = {path: results.read(path) for path in dict.fromkeys(paths)}
     densities = [d for d in read.values() if d.attrs["kind"] == "density"]
     sections: list[Section] = []
@@ -109,7 +110,7 @@ def report(found: Sequence[str | Path], out: str | Path = "report.html", *, titl
         number = sum(s.id.split("--")[0] == section.id for s in sections)
         first = sum(len(s.charts) for s in sections)
         sections.append(replace(section, id=f"{section.id}--{number + 1}" if number else section.id, first=first))
-    with results.whole(out) as part:
+    with outputs.whole(out) as part:
         part.write_text(_page(sections, title or "fechner: results"), encoding="utf-8")
     return out
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -18,12 +20,13 @@ from typing import Any
 import torch
 import xarray as xr
 
-from fechner import progress, results
+from fechner import outputs, processes, progress, results
 from fechner.errors import FechnerError, choices
 from fechner.figures import trained_files
 from fechner.figures.catalogue import FIGURES, redraw
 from fechner.figures.parts import MAIN, Run, Say, density
 from fechner.networks import load
+from fechner.outputs import expanded
 from fechner.report.page import report
 from fechner.statistics.images import find, in_words
 from fechner.statistics.workers import Apart
@@ -68,7 +71,7 @@ def reproduce(
         if name not in (*FIGURES, "all"):
             raise choices("figure", name, [*FIGURES, "all"])
     wanted = tuple(FIGURES) if "all" in figures else tuple(dict.fromkeys(figures))
-    trainings = Path(trainings)
+    trainings = expanded(trainings)
     if "all" in figures and not trained_files.listed(trainings):
         wanted = tuple(name for name in wanted if name != "trained")
         say(f"trained: left out, there are no results of trainings in '{trainings}'")
@@ -79,19 +82,33 @@ def reproduce(
         trained_files.files(trainings)
     if jobs < 1:
         raise FechnerError(f"jobs must be at least 1, got {jobs}")
-    out = Path(out)
-    results.writable(out / "index.html")
+    if processes.told()[1] > 1:
+        raise FechnerError(
+            "reproduce is one process, and takes several figures at once with jobs; start it without torchrun"
+        )
+    out = expanded(out)
     if left_out := in_words(find(images)[1]):
         say(left_out)
     files = tuple(_checkpoint(c) for c in checkpoints)
-    for name in wanted:
-        results.writable(out / name / "data.nc")
+    outputs.writable(
+        out / "index.html",
+        *(out / name / file for name in wanted for file in ("data.nc", f"{name}.png")),
+        reads=[images, *(file for _, file in files), *trained_files.listed(trainings).values()],
+    )
     runs = {
         name: Run(profile, out / name, images, files, resume, device, say, trainings)
         for name in sorted(wanted, key=lambda n: -FIGURES[n].share if jobs > 1 else 0)
     }
-    with progress.whole("all figures", sum(FIGURES[n].share for n in wanted)) as (bars, task):
-        finished = dict.fromkeys(wanted, 0.0)
+    with outputs.held(out):
+        _make_all(runs, jobs, say, resume)
+        report([out], out / "index.html", title="Efficient neural codes, reproduced" if "all" in figures else "")
+        return results.read(out / wanted[-1] / "data.nc")
+
+
+def _make_all(runs: dict[str, Run], jobs: int, say: Say, resume: bool) -> None:
+    """All figures, one after another or several at once."""
+    with progress.whole("all figures", sum(FIGURES[n].share for n in runs)) as (bars, task):
+        finished = dict.fromkeys(runs, 0.0)
 
         def done(name: str, share: float) -> None:
             finished[name] = share
@@ -100,16 +117,14 @@ def reproduce(
         def told(name: str, text: str) -> None:
             say(f"{name}: {text}")
 
-        for feature in dict.fromkeys(f for n in wanted for f in FIGURES[n].densities):
+        for feature in dict.fromkeys(f for n in runs for f in FIGURES[n].densities):
             density(feature, next(iter(runs.values())), again=not resume)
-        if jobs == 1 or len(wanted) == 1:
+        if jobs == 1 or len(runs) == 1:
             for name, run in runs.items():
                 _make(name, replace(run, done=partial(done, name), say=partial(told, name)))
                 done(name, 1)
         else:
             _make_at_once(runs, jobs, told, done)
-    report([out], out / "index.html", title="Efficient neural codes, reproduced" if "all" in figures else "")
-    return results.read(out / wanted[-1] / "data.nc")
 
 
 def _make(name: str, run: Run) -> None:
@@ -172,9 +187,18 @@ def _in_process(told: Queue[tuple[str, str, Any]], jobs: int) -> None:
     _told = told
     # Ctrl-C reaches every process of the terminal; the first one ends the others.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_the_first, daemon=True).start()
     torch.set_num_threads(max(1, torch.get_num_threads() // jobs))
     # Photographs are decoded by as many processes as this leaves.
     os.environ["LOCAL_WORLD_SIZE"] = str(jobs)
+
+
+def _end_with_the_first() -> None:
+    """Whatever ends the process that started this one, be it SIGKILL, ends this one."""
+    first = multiprocessing.parent_process()
+    assert first is not None
+    first.join()
+    os._exit(1)
 
 
 def _make_in_process(name: str, run: Run) -> None:

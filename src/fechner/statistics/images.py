@@ -21,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fechner.errors import FechnerError, first_line, printable
+from fechner.outputs import expanded
 from fechner.statistics import decoding
 
 # The natural scenes in scikit-image's wheel: the rest is drawn, microscopic, or a second view of the same scene.
@@ -112,7 +113,7 @@ def find(source: str | Path | None = None) -> tuple[list[Photograph], dict[str, 
     if source is None:
         folder = Path(str(files("skimage"))) / "data"
         return [Photograph(name, folder) for name in _IN_WHEEL if (folder / name).is_file()], {}
-    path = Path(source)
+    path = expanded(source)
     left_out: Counter[str] = Counter()
     if path.is_dir():
         found = _in_folder(path, left_out)

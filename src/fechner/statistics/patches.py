@@ -21,6 +21,7 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from fechner import results
 from fechner.errors import FechnerError, first_line
+from fechner.outputs import expanded
 from fechner.progress import bar
 from fechner.statistics.images import Photograph, find, named, photographs
 from fechner.statistics.stream import check_skipped
@@ -262,7 +263,7 @@ def _from_photographs(
 def _array(given: str | Path | npt.NDArray[Any]) -> npt.NDArray[Any]:
     """Patches as (n, pixels), checked."""
     if isinstance(given, str | Path):
-        path = Path(given)
+        path = expanded(given)
         if not path.is_file():
             raise FechnerError(f"no file of patches '{path}'")
         try:

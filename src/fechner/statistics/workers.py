@@ -9,6 +9,8 @@ from multiprocessing.context import BaseContext, SpawnContext, SpawnProcess
 from types import ModuleType
 from typing import Any
 
+from fechner import processes
+
 PHOTOGRAPHS_EACH = 32
 
 
@@ -17,7 +19,7 @@ def workers_for(count: int) -> int:
     if count < 2 * PHOTOGRAPHS_EACH:
         return 0
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(cores // int(os.environ.get("LOCAL_WORLD_SIZE", 1)), count // PHOTOGRAPHS_EACH))
+    return max(1, min(cores // (processes.number("LOCAL_WORLD_SIZE", 1) or 1), count // PHOTOGRAPHS_EACH))
 
 
 def context(workers: int) -> BaseContext | None:

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 
-from fechner import results
+from fechner import outputs
 
 
 class WholeCheckpoints(TorchCheckpointIO):
@@ -16,7 +16,7 @@ class WholeCheckpoints(TorchCheckpointIO):
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None) -> None:
         """Raises `FechnerError` if it cannot be written; what was there stays."""
-        with results.whole(Path(path)) as part, part.open("wb") as file:
+        with outputs.whole(Path(path)) as part, part.open("wb") as file:
             try:
                 torch.save(checkpoint, file)
             except RuntimeError as e:

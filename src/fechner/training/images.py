@@ -20,6 +20,7 @@ import numpy.typing as npt
 from torchvision.datasets import CIFAR10
 
 from fechner.errors import FechnerError, first_line
+from fechner.outputs import expanded
 from fechner.statistics.images import find, named
 
 CIFAR = "cifar10"
@@ -80,6 +81,7 @@ def labelled(source: str | Path) -> Labelled:
     unpacked where it lies. Raises `FechnerError` if there are no images, fewer than two classes, or if the classes of the
     two parts differ.
     """
+    source = expanded(source)
     if str(source) == CIFAR and not Path(source).exists():
         return _cifar10(Path(), download=True)
     if Path(source).name == CIFAR10.filename and Path(source).is_file():

@@ -12,9 +12,10 @@ import torch.distributed as dist
 import xarray as xr
 from torch import nn
 
-from fechner import processes, results
+from fechner import results
 from fechner.errors import FechnerError
 from fechner.networks import Network
+from fechner.outputs import expanded
 from fechner.sensitivity import sensitivity
 from fechner.stimuli import Family
 
@@ -59,7 +60,7 @@ class RecordSensitivity(lightning.Callback):
             raise FechnerError("give one of every (steps) and per_epoch (recordings)")
         if (every or per_epoch or 0) < 1:
             raise FechnerError(f"every and per_epoch must be at least 1, got {every or per_epoch}")
-        self.path, self.stimulus, self.network = Path(path), stimulus, network
+        self.path, self.stimulus, self.network = expanded(path), stimulus, network
         self.every, self.per_epoch, self.settings = every, per_epoch, settings
         self.normalisation: dict[str, Any] = {k: v for k, v in (("mean", mean), ("std", std)) if v is not None}
         results.writable(self.path)
@@ -135,7 +136,7 @@ class RecordSensitivity(lightning.Callback):
         step = {"step": ("step", [trainer.global_step], {"units": "1", "long_name": "training step"})}
         own = measured.expand_dims(step=1).assign_coords(step).assign_coords(epoch=("step", [epochs]))
         self.recorded.append(own.astype(dict.fromkeys(own.data_vars, "float32")))
-        if processes.is_first():
+        if trainer.is_global_zero:
             whole = xr.concat(self.recorded, "step", combine_attrs="override", join="exact")
             results.save(whole.assign_attrs(self.recorded[-1].attrs), self.path)
 

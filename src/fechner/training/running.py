@@ -8,19 +8,21 @@ import signal
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as lightning
 import numpy as np
+import torch.distributed as dist
 import xarray as xr
 from lightning.pytorch.callbacks import ModelCheckpoint, TQDMProgressBar
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
+from lightning.pytorch.utilities.rank_zero import rank_zero_only
 
-from fechner import processes, results
+from fechner import outputs, processes, results
 from fechner.errors import FechnerError, first_line
 from fechner.networks import Network
 from fechner.statistics.stream import check_skipped
@@ -104,23 +106,26 @@ def run(
     show: Callable[[], None],
 ) -> xr.Dataset:
     """Train, or evaluate, with everything checked; see `train`."""
-    with _quiet():
-        history = _History(say)
-        runner = _trainer(plan, history, out, trainer, evaluate, progress)
+    with _quiet(), _stopped(out), ExitStack() as stack:
+        runner, history = _trainer(plan, out, trainer, evaluate, progress)
+        history.say = say = say if runner.is_global_zero else _nothing
+        if not evaluate and runner.is_global_zero:
+            stack.enter_context(outputs.held(out))
         if not str(runner.precision).startswith(plan.precision):
             say(f"there is no precision {plan.precision} here: training in {runner.precision}")
         plan = replace(plan, precision=str(runner.precision))
         if not evaluate:
-            _prepare(out, plan, resume, say)
-            show()
-        images, resampled = _resampled(images, resample, evaluate, progress, say)
+            _prepare(out, plan, resume, say, runner.is_global_zero)
+            if runner.is_global_zero:
+                show()
+        images, resampled = _resampled(images, resample, evaluate, progress and runner.is_global_zero, say)
         data = Images(
             images,
             plan.size,
             plan.recipe.batch,
             seed=plan.seed,
             workers=workers_for(len(images.train.labels)) if workers is None else workers,
-            progress=progress,
+            progress=progress and runner.is_global_zero,
         )
         classifier = Classifier(network, plan.condition, plan.recipe, plan.size, plan.seed)
         try:
@@ -129,38 +134,45 @@ def run(
                 history.kept = [{"loss": np.nan} | {n: float(found[n]) for n in _MEASURED if n != "loss"}]
             else:
                 last = out / CHECKPOINT
+                if runner.num_nodes > 1:
+                    say(_waits(runner))
                 runner.fit(classifier, data, ckpt_path=str(last) if last.exists() else None, weights_only=True)
         except SystemExit:
             # What Lightning makes of Ctrl-C, which it ignores from then on.
             signal.signal(signal.SIGINT, signal.default_int_handler)
             raise KeyboardInterrupt from None
-    skipped = _skipped(runner, classifier)
-    if evaluate:
-        check_skipped(skipped, len(images.validation.labels))
-    epoch = ("epoch_end", np.arange(len(history.kept)) + 1, {"units": "1", "long_name": "epochs trained"})
-    measured = {n: ("epoch_end", [k[n] for k in history.kept], {"units": "1"}) for n in _MEASURED}
-    dataset = xr.Dataset(measured, {"epoch_end": epoch}).merge(resampled)
-    if plan.record != "none" and not evaluate:
-        recorded = results.read(out / FILE)
-        own = recorded[[str(v) for v in recorded.data_vars if "step" in recorded[v].dims]]
-        dataset = own.merge(dataset).assign_attrs(recorded.attrs)
-    attributes = plan.attributes() | {
-        "training_images": len(images.train.labels),
-        "validation_images": len(images.validation.labels),
-        "skipped": json.dumps(skipped),
-        "left_out": json.dumps(images.left_out),
-        "processes": runner.world_size,
-    }
-    dataset = dataset.assign_attrs(results.provenance("training") | attributes)
-    if not evaluate and processes.is_first():
-        results.save(dataset, out / FILE)
-    return dataset
+        skipped = _skipped(runner, classifier)
+        if evaluate:
+            check_skipped(skipped, len(images.validation.labels))
+        epoch = ("epoch_end", np.arange(len(history.kept)) + 1, {"units": "1", "long_name": "epochs trained"})
+        measured = {n: ("epoch_end", [k[n] for k in history.kept], {"units": "1"}) for n in _MEASURED}
+        dataset = xr.Dataset(measured, {"epoch_end": epoch}).merge(resampled)
+        if plan.record != "none" and not evaluate:
+            recorded = results.read(out / FILE)
+            own = recorded[[str(v) for v in recorded.data_vars if "step" in recorded[v].dims]]
+            dataset = own.merge(dataset).assign_attrs(recorded.attrs)
+        attributes = plan.attributes() | {
+            "training_images": len(images.train.labels),
+            "validation_images": len(images.validation.labels),
+            "skipped": json.dumps(skipped),
+            "left_out": json.dumps(images.left_out),
+            "processes": runner.world_size,
+        }
+        dataset = dataset.assign_attrs(results.provenance("training") | attributes)
+        if not evaluate and runner.is_global_zero:
+            results.save(dataset, out / FILE)
+        return dataset
 
 
 def _trainer(
-    plan: Plan, history: _History, out: Path, asked: Mapping[str, Any], evaluate: bool, progress: bool
-) -> lightning.Trainer:
-    """Lightning's Trainer on the processors asked for, or `FechnerError` where there are none; nothing is written yet."""
+    plan: Plan, out: Path, asked: Mapping[str, Any], evaluate: bool, progress: bool
+) -> tuple[lightning.Trainer, _History]:
+    """Lightning's Trainer on the processors asked for, or `FechnerError` where there are none; nothing is written yet.
+
+    Which process is the first one is Lightning's to say, and the trainer knows it: who starts processes sets different
+    variables, some of them for a single process too.
+    """
+    history = _History(_nothing)
     # A bar that is written to a file is a page for every epoch.
     shown = progress and sys.stderr.isatty()
     callbacks: list[lightning.Callback] = [history, *([TQDMProgressBar()] if shown else [])]
@@ -189,19 +201,45 @@ def _trainer(
             enable_checkpointing=not evaluate,
             **asked,
         )
-    except (TypeError, ValueError, MisconfigurationException) as e:
+        if trainer.world_size > 1:
+            cluster = trainer.strategy.cluster_environment  # type: ignore[attr-defined]
+            cluster.validate_settings(trainer.num_devices, trainer.num_nodes)
+            int(cluster.main_port)
+    except (TypeError, ValueError, KeyError, RuntimeError, MisconfigurationException) as e:
         told = ", ".join(f"{name.replace('num_', '')} {value}" for name, value in asked.items())
-        raise FechnerError(f"cannot train with {told}: {first_line(e)}") from None
+        reason = f"the environment variable {e.args[0]} is not set" if isinstance(e, KeyError) else first_line(e)
+        raise FechnerError(f"cannot train with {told}: {reason}") from None
+    if trainer.world_size == 1 < processes.told()[1]:
+        raise FechnerError(
+            "RANK and WORLD_SIZE say that there are several processes, which training takes from torchrun alone; "
+            "start it with torchrun, or unset both"
+        )
+    # From SLURM_PROCID or LOCAL_RANK, which single processes have too, Lightning would keep its logs to itself.
+    rank_zero_only.rank = trainer.global_rank  # type: ignore[attr-defined]
     if plan.recipe.batch % trainer.world_size:
         raise FechnerError(
             f"a batch of {plan.recipe.batch} cannot be shared by {trainer.world_size} processes; change either"
         )
-    return trainer
+    return trainer, history
 
 
-def _prepare(out: Path, plan: Plan, resume: bool, say: Callable[[str], None]) -> None:
+def _waits(trainer: lightning.Trainer) -> str:
+    """What the machines of a training wait for before it starts."""
+    cluster = trainer.strategy.cluster_environment  # type: ignore[attr-defined]
+    how = (
+        ""
+        if cluster.creates_processes_externally
+        else ", with NODE_RANK set to 1 and so on, and the same MASTER_ADDR and MASTER_PORT"
+    )
+    return (
+        f"waiting for {trainer.world_size} processes on {trainer.num_nodes} machines to meet at "
+        f"{cluster.main_address}:{cluster.main_port}: start the same command on each{how}"
+    )
+
+
+def _prepare(out: Path, plan: Plan, resume: bool, say: Callable[[str], None], first: bool) -> None:
     """Write down what is trained, or see that it is what was trained before."""
-    results.writable(out / SETTINGS)
+    outputs.writable(out / SETTINGS)
     for halfway in out.glob("hpc_ckpt_*.ckpt"):
         # Going on from what SLURM's signal saved within an epoch would begin that epoch's images again.
         halfway.unlink(missing_ok=True)
@@ -218,16 +256,17 @@ def _prepare(out: Path, plan: Plan, resume: bool, say: Callable[[str], None]) ->
         return
     if resume:
         say(f"no checkpoint in '{out}' yet: training starts anew")
-    if processes.is_first():
-        out.mkdir(parents=True, exist_ok=True)
+    if first:
         settings = json.dumps(plan.attributes(), indent=1, ensure_ascii=False)
-        (out / SETTINGS).write_text(settings + "\n", encoding="utf-8")
+        with outputs.whole(out / SETTINGS) as part:
+            part.write_text(settings + "\n", encoding="utf-8")
 
 
 def _skipped(trainer: lightning.Trainer, classifier: lightning.LightningModule) -> dict[str, str]:
     """Images that any process could not decode so far, and why; all must call."""
     mine = trainer.datamodule.skipped | classifier.skipped  # type: ignore[attr-defined]
-    return {name: why for share in processes.gather(mine) for name, why in share.items()}
+    shares = processes.gather(mine) if trainer.world_size > 1 else [mine]
+    return {name: why for share in shares for name, why in share.items()}
 
 
 def _resampled(
@@ -258,6 +297,22 @@ def _resampled(
         "effective_images": ((), first.effective),
     }
     return images, xr.Dataset(shown)
+
+
+def _nothing(text: str) -> None:
+    """What all processes but the first say."""
+
+
+@contextmanager
+def _stopped(out: Path) -> Iterator[None]:
+    """What stops a training from outside, in one line: a full disk, or processes that do not come or end."""
+    try:
+        yield
+    except (OSError, dist.DistError) as e:
+        reason, name = getattr(e, "strerror", None) or first_line(e), getattr(e, "filename", None)
+        kept = f"; the last checkpoint in '{out}' is kept: resume" if (out / CHECKPOINT).exists() else ""
+        where = f" at '{name}'" if name else ""
+        raise FechnerError(f"the training stopped{where} ({reason}){kept}") from None
 
 
 @contextmanager

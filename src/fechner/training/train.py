@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import math
-import os
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
@@ -18,15 +17,16 @@ import xarray as xr
 from torch import Tensor
 from torch.func import functional_call
 
-from fechner import processes
+from fechner import outputs, processes
 from fechner.errors import FechnerError, check_seed, choices, first_line
 from fechner.networks import Network, load, select, trace, untrained
 from fechner.networks.zoo import check_name
+from fechner.outputs import expanded
 from fechner.seeds import seeded
 from fechner.statistics.images import in_words, named
 from fechner.stimuli import Gabor, HuePatch, Stimulus
 from fechner.training.condition import Condition
-from fechner.training.images import Labelled, labelled
+from fechner.training.images import CIFAR, Labelled, labelled
 from fechner.training.recipe import recipe_for
 from fechner.training.resampling import target
 from fechner.training.view import refine
@@ -122,13 +122,17 @@ def train(
             loss that is not finite and a full disk, with the last checkpoint kept.
     """
     condition = condition or Condition()
-    out = Path(out)
+    out = expanded(out)
+    processes.check()
     check_name(arch)
     check_seed(seed)
     found = labelled(images)
     if processes.is_first():
         counts = f"{len(found.train.labels)} training and {len(found.validation.labels)} validation images"
         say("; ".join(filter(None, (f"{counts} of {len(found.classes)} classes", in_words(found.left_out)))))
+    if not evaluate:
+        written = (out / name for name in ("images.png", "training.nc", "last.ckpt"))
+        outputs.writable(*written, reads=[weights, None if found.source == CIFAR else images])
     size = _size(found) if size is None else size
     network = _network(arch, weights, len(found.classes), seed, size, layers)
     if len(resample or {}) > 1:
@@ -170,15 +174,15 @@ def train(
         trainer={
             "precision": precision,
             "accelerator": accelerator,
-            "devices": int(os.environ.get("LOCAL_WORLD_SIZE", 0)) or devices,
-            "num_nodes": int(os.environ.get("GROUP_WORLD_SIZE", 0)) or nodes,
+            "devices": processes.number("LOCAL_WORLD_SIZE", 0) or devices,
+            "num_nodes": processes.number("GROUP_WORLD_SIZE", 0) or nodes,
         },
         workers=workers,
         resume=resume,
         evaluate=evaluate,
-        progress=progress and processes.is_first(),
-        say=say if processes.is_first() else _nothing,
-        show=_nothing if show is None or not processes.is_first() else partial(show, *views),
+        progress=progress,
+        say=say,
+        show=_nothing if show is None else partial(show, *views),
     )
 
 
@@ -250,8 +254,9 @@ def _network(arch: str, weights: str | Path, classes: int, seed: int, size: int,
 
 def _resolved(path: str | Path) -> str:
     """A file or folder wherever it is named from; anything else as it is."""
-    return named(Path(path).resolve() if Path(path).exists() else path)
+    found = expanded(path)
+    return named(found.resolve() if found.exists() else path)
 
 
-def _nothing(*told: Any) -> None:
-    """What all processes but the first say and show."""
+def _nothing() -> None:
+    """What is shown to whom nothing is to be shown."""
