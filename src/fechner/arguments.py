@@ -134,11 +134,8 @@ def taken(name: str, value: Any, hint: Any) -> Any:
 
 def array(name: str, value: Any, *dimensions: int) -> npt.NDArray[np.float64]:
     """Real, finite numbers as an array with one of these numbers of dimensions; `FechnerError` if it is none."""
-    try:
-        found = np.asarray(value.detach().cpu() if hasattr(value, "detach") else value)
-    except (TypeError, ValueError):
-        found = np.empty(0, dtype=object)
-    if found.dtype.kind not in "iuf":
+    found = numeric(value)
+    if found is None:
         raise FechnerError(f"{name} must be an array of numbers, got {shown(value)}")
     if dimensions and found.ndim not in dimensions:
         several = " or ".join(map(str, dimensions))
@@ -146,6 +143,15 @@ def array(name: str, value: Any, *dimensions: int) -> npt.NDArray[np.float64]:
     if not np.isfinite(found).all():
         raise FechnerError(f"{name} must be finite, got {found[~np.isfinite(found)][0]}")
     return found.astype(np.float64, copy=False)
+
+
+def numeric(value: Any) -> npt.NDArray[Any] | None:
+    """Real numbers as an array of any shape; None for what are none, as texts, truth values and complex numbers."""
+    try:
+        found = np.asarray(value.detach().cpu() if hasattr(value, "detach") else value)
+    except (TypeError, ValueError):
+        return None
+    return found if found.dtype.kind in "iuf" else None
 
 
 def shown(value: Any) -> str:
@@ -181,6 +187,10 @@ def _fit(value: Any, hint: Any) -> Any:
             return value
         value = _number(value, args[0])
         if value not in rules[0]:
+            raise _MisfitError
+        return value
+    if hint == npt.ArrayLike:
+        if numeric(value) is None:
             raise _MisfitError
         return value
     if origin in (Union, types.UnionType):
@@ -261,6 +271,8 @@ def _number(value: Any, kind: type) -> Any:
 def _expected(hint: Any) -> str:
     """An annotation in words."""
     origin, args = get_origin(hint), get_args(hint)
+    if hint == npt.ArrayLike:
+        return "a number or an array of numbers"
     if origin is Annotated:
         return next((str(a) for a in args[1:] if isinstance(a, Whole | Real)), _expected(args[0]))
     if origin in (Union, types.UnionType):

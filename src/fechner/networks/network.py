@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+from typing import Annotated, Any
 
 import torch
 from torch import Tensor, nn
 
+from fechner.arguments import array, checked
 from fechner.errors import FechnerError
 
 
@@ -25,11 +27,12 @@ class Network(nn.Module):
     mean: Tensor
     std: Tensor
 
+    @checked
     def __init__(
         self,
         model: nn.Module,
-        mean: float | tuple[float, ...] = 0.0,
-        std: float | tuple[float, ...] = 1.0,
+        mean: Annotated[float | tuple[float, ...], "checked below"] = 0.0,
+        std: Annotated[float | tuple[float, ...], "checked below"] = 1.0,
         *,
         name: str | None = None,
         weights: str = "as given",
@@ -45,6 +48,7 @@ class Network(nn.Module):
         self.model = model
         like = next((p for p in model.parameters() if p.is_floating_point()), torch.empty(0))
         for key, value in (("mean", mean), ("std", std)):
+            check_normalisation(key, value)
             self.register_buffer(key, torch.as_tensor(value).to(like).reshape(-1, 1, 1), persistent=False)
         self.weights = weights
         self.seed = seed
@@ -61,6 +65,15 @@ class Network(nn.Module):
                 digest.update(f"{name}{tuple(tensor.shape)}{tensor.dtype}".encode())
                 digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
         return digest.hexdigest()
+
+
+def check_normalisation(name: str, value: Any) -> None:
+    """Raise `FechnerError` unless `mean`, or `std`, is a number or a number for each of 1 or 3 channels."""
+    found = array(name, value)
+    if found.size not in (1, 3):
+        raise FechnerError(f"{name} must be one number, or one for each of 3 channels, got {found.size} of them")
+    if name == "std" and found.min() <= 0:
+        raise FechnerError(f"std must be greater than 0, got {found.min():g}: images are divided by it")
 
 
 def as_network(module: nn.Module) -> Network:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import copy
 import itertools
 import json
+import math
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import torch
@@ -14,16 +15,22 @@ import xarray as xr
 from torch import nn
 
 from fechner import processes, results
+from fechner.arguments import AboveZero, Count, checked
 from fechner.errors import FechnerError, choices
+from fechner.limits import check_memory
 from fechner.networks import INPUT, Layer, as_network, select
 from fechner.sensitivity.probe import check_batch, probe
 from fechner.sensitivity.sweep import fitting_batch, sweep
 from fechner.sensitivity.tangent import Central, Chord, Exact, Method, squared_norm
 from fechner.stimuli import Family, Parameter, Stimulus, parameters, render, settings
 
-Values = int | Sequence[float] | np.ndarray
+# Checked by the parameter that they are values of.
+Values = Annotated[int | Sequence[float] | np.ndarray, Parameter]
+# For each stimulus, all layers together: parameter values and what is computed of them.
+_COPIES = 10
 
 
+@checked
 def sensitivity(
     network: nn.Module,
     stimulus: Family,
@@ -33,9 +40,9 @@ def sensitivity(
     layers: str | Sequence[str] = "blocks",
     *,
     method: Literal["exact", "central", "chord"] = "exact",
-    step: float | None = None,
+    step: AboveZero | None = None,
     dtype: torch.dtype = torch.float32,
-    batch_size: int | None = None,
+    batch_size: Count | None = None,
     progress: bool = True,
     shared: bool = False,
 ) -> xr.Dataset:
@@ -90,8 +97,12 @@ def sensitivity(
             raise choices("parameter of the stimulus", name, known)
         if name == along:
             raise FechnerError(f"'{along}' cannot be both the parameter measured and one averaged over")
+    if step is not None and method != "central":
+        raise FechnerError(f"step is that of central differences: choose method central, got {method}")
+    _check_count(values, average)
     grid = known[along].values(along, values)
     nuisance = {name: known[name].values(name, spec) for name, spec in average.items()}
+    _check_resolved(along, grid, known[along], step if method == "central" else None, dtype)
     taken, coordinate, runs = _plan(method, step, along, grid, known[along].period, nuisance)
     reach = taken.step if isinstance(taken, Central) else 0.0
     for edge in (grid - reach, grid + reach):
@@ -142,6 +153,30 @@ def sensitivity(
     }
     coordinates = {name: (known[name], v) for name, v in ({along: coordinate} | nuisance).items()}
     return _dataset(np.moveaxis(samples, -1, 1), measured, coordinates, attributes)
+
+
+def _check_count(values: Values, average: Mapping[str, Values]) -> None:
+    """Raise `FechnerError` for more stimuli than memory has room for what is measured of them."""
+    counts = [spec if isinstance(spec, int | np.integer) else np.size(spec) for spec in (values, *average.values())]
+    total = math.prod(int(n) for n in counts)
+    told = " × ".join(map(str, counts))
+    check_memory(8.0 * _COPIES * len(counts) * max(total, 0), f"{told} stimuli", "take fewer values")
+
+
+def _check_resolved(along: str, grid: np.ndarray, parameter: Parameter, step: float | None, dtype: torch.dtype) -> None:
+    """Raise `FechnerError` for values, or a step, that are too close to be told apart in this precision."""
+    rounded = torch.as_tensor(grid, dtype=dtype)
+    kept, remedy = str(dtype).removeprefix("torch."), "use dtype float64, or "
+    try:
+        parameter.check_different(along, rounded.double().numpy())
+    except FechnerError as e:
+        raise FechnerError(f"in {kept} {e}; or use dtype float64") from None
+    if step is not None and bool(((rounded + step) == (rounded - step)).any()):
+        least = float(np.spacing(np.abs(grid).max().astype(np.float32 if dtype is torch.float32 else np.float64)))
+        raise FechnerError(
+            f"step {step:g} is too small: {along} {float(grid[np.abs(grid).argmax()]):g} ± step is the same number in {kept}; "
+            f"{remedy if dtype is not torch.float64 else ''}take a step of at least {1000 * least:.1g}"
+        )
 
 
 def _apart(two: torch.Tensor, parameter: Parameter) -> torch.Tensor:

@@ -35,7 +35,7 @@ from torch import Tensor
 from torch.autograd import forward_ad
 
 from fechner import circular
-from fechner.arguments import Whole, check_fields, shown
+from fechner.arguments import Whole, check_fields, numeric, shown
 from fechner.errors import FechnerError, choices
 from fechner.limits import check_memory
 
@@ -78,7 +78,9 @@ class Parameter:
         if isinstance(spec, bool) or not isinstance(spec, int | np.integer):
             values = _numbers(spec)
             if values is None or values.ndim > 1 or not values.size:
-                raise FechnerError(f"values of {name} must be a number of values or a list of numbers, got {shown(spec)}")
+                raise FechnerError(
+                    f"values of {name} must be a number of values or a list of numbers, got {shown(spec)}"
+                )
             values = np.atleast_1d(values)
         elif spec < 1:
             raise FechnerError(f"the number of values of {name} must be at least 1, got {spec}")
@@ -327,12 +329,8 @@ def _annotation(hint: Any) -> Parameter | None:
 
 
 def _numbers(value: Any) -> np.ndarray | None:
-    """Real numbers as an array of any shape; None if they are none, as texts, truth values and complex numbers."""
-    try:
-        found = np.asarray(_plain(value))
-    except (TypeError, ValueError):
-        return None
-    return found.astype(float) if found.dtype.kind in "iuf" else None
+    found = numeric(_plain(value))
+    return None if found is None else found.astype(float)
 
 
 def _plain(value: Any) -> Any:
