@@ -77,8 +77,9 @@ class Real:
 Count = Annotated[int, Whole(1)]
 Natural = Annotated[int, Whole(0)]
 Seed = Annotated[int, Whole(0, 2**63 - 1)]
-# More processes than this on one machine are a slip, and would bring it down.
-Processes = Annotated[int, Whole(0, max(64, 4 * (os.cpu_count() or 1)))]
+# More processes on one machine are a slip, and would bring it down.
+MOST_PROCESSES = max(64, 4 * (os.cpu_count() or 1))
+Processes = Annotated[int, Whole(0, MOST_PROCESSES)]
 Share = Annotated[float, Real(0, 1)]
 AboveZero = Annotated[float, Real(0, above=True)]
 

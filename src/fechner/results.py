@@ -15,6 +15,7 @@ from pathlib import Path
 import torch
 import xarray as xr
 
+from fechner.arguments import checked
 from fechner.errors import FechnerError, first_line
 
 # Raised whenever a file of before could be misread.
@@ -53,6 +54,7 @@ def _program() -> str:
     return f"python -m {name.parent.name}" if name.name == "__main__.py" else shlex.quote(name.name)
 
 
+@checked
 def save(dataset: xr.Dataset, path: str | Path) -> Path:
     """Write a Dataset to a NetCDF file; the file appears whole or not at all.
 
@@ -88,6 +90,7 @@ def whole(path: Path) -> Iterator[Path]:
         part.unlink(missing_ok=True)
 
 
+@checked
 def read(path: str | Path) -> xr.Dataset:
     """Read a Dataset that `save` wrote.
 

@@ -20,6 +20,7 @@ import torch
 import xarray as xr
 
 from fechner import progress, results
+from fechner.arguments import Count, checked
 from fechner.errors import FechnerError, choices
 from fechner.figures import trained_files
 from fechner.figures.catalogue import FIGURES, redraw
@@ -29,6 +30,7 @@ from fechner.report.page import report
 from fechner.statistics import photographs
 
 
+@checked
 def reproduce(
     figures: Sequence[str] = ("all",),
     profile: str = "quick",
@@ -39,7 +41,7 @@ def reproduce(
     trainings: str | Path = "trainings",
     resume: bool = False,
     device: str = "cpu",
-    jobs: int = 1,
+    jobs: Count = 1,
     say: Say = print,
 ) -> xr.Dataset:
     """Reproduce figures of Benjamin et al. (2022); returns the Dataset of the last one.
@@ -77,8 +79,10 @@ def reproduce(
             raise choices("profile", profile, FIGURES[name].profiles)
     if "trained" in wanted:
         trained_files.files(trainings)
-    if jobs < 1:
-        raise FechnerError(f"jobs must be at least 1, got {jobs}")
+    if checkpoints and "fig3" not in wanted:
+        raise FechnerError(
+            f"checkpoints are those of fig3, which is not made: add fig3 to {', '.join(figures)}, or leave them out"
+        )
     out = Path(out)
     results.writable(out / "index.html")
     photographs(images)

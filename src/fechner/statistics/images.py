@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps
 
+from fechner.arguments import checked
 from fechner.errors import FechnerError, first_line
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif", ".ppm", ".pgm", ".tif", ".tiff", ".webp"})
@@ -63,6 +64,7 @@ class Photograph:
             raise FechnerError(f"cannot decode '{self.name}' ({reason})") from None
 
 
+@checked
 def photographs(source: str | Path | None = None) -> list[Photograph]:
     """All images in a folder tree, a .tar or a .zip, in the order of their names; by default scikit-image's few.
 

@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 from torchvision.datasets import CIFAR10
 
+from fechner.arguments import checked
 from fechner.errors import FechnerError, first_line
 from fechner.statistics import photographs
 
@@ -65,6 +66,7 @@ class Labelled:
     validation: Split
 
 
+@checked
 def labelled(source: str | Path) -> Labelled:
     """Labelled images: a folder of folders, one per class; CIFAR-10 as torchvision keeps it; or a .tar or .zip of either.
 
