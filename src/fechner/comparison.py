@@ -10,14 +10,17 @@ import numpy.typing as npt
 import xarray as xr
 
 from fechner import circular, human, results
+from fechner.arguments import Natural, Seed, checked
 from fechner.errors import FechnerError
+from fechner.limits import check_memory
 
 Array = npt.NDArray[np.float64]
 FLAT = 1e-2
 WITHIN = 7.5
 
 
-def compare(curves: xr.Dataset, prior: xr.Dataset, *, bootstraps: int = 1000, seed: int = 0) -> xr.Dataset:
+@checked
+def compare(curves: xr.Dataset, prior: xr.Dataset, *, bootstraps: Natural = 1000, seed: Seed = 0) -> xr.Dataset:
     """Compare the sensitivity of every layer with the density of the same feature in photographs.
 
     >>> from fechner import image_statistics, load, sensitivity
@@ -53,6 +56,8 @@ def compare(curves: xr.Dataset, prior: xr.Dataset, *, bootstraps: int = 1000, se
         FechnerError: if the two are not a curve and a density of the same feature, in the same units and convention.
     """
     along = _check(curves, prior)
+    sampled = f"{bootstraps} bootstraps of {curves.sizes['layer']} layers and {curves.sizes[along]} values"
+    check_memory(40.0 * bootstraps * curves.sizes["layer"] * curves.sizes[along], sampled, "take fewer")
     grid = curves[along].values
     references = {_label(prior): prior, **_formulas(curves[along])}
     rng = np.random.default_rng(seed)

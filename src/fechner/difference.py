@@ -9,8 +9,10 @@ import numpy.typing as npt
 import xarray as xr
 
 from fechner import circular, results
+from fechner.arguments import Natural, Seed, checked
 from fechner.errors import FechnerError
 from fechner.interval import over_seeds, t_half_width
+from fechner.limits import check_memory, check_time
 from fechner.sensitivity.curves import relative_to_mean
 
 Array = npt.NDArray[np.float64]
@@ -18,12 +20,13 @@ FLAT = 1e-2
 _FINE = 720
 
 
+@checked
 def difference(
     manipulated: xr.Dataset | Sequence[xr.Dataset],
     upright: xr.Dataset | Sequence[xr.Dataset],
     *,
-    bootstraps: int = 1000,
-    seed: int = 0,
+    bootstraps: Natural = 1000,
+    seed: Seed = 0,
 ) -> xr.Dataset:
     """The relative sensitivity of networks trained on manipulated images minus that of networks trained upright.
 
@@ -58,6 +61,11 @@ def difference(
     one = [manipulated] if isinstance(manipulated, xr.Dataset) else list(manipulated)
     other = [upright] if isinstance(upright, xr.Dataset) else list(upright)
     along, period = _check(one, other)
+    layers = one[0].sizes["layer"]
+    # Each replicate is a curve of every layer; those of several pairs are not drawn.
+    drawn = bootstraps if len(one) == 1 else 0
+    check_memory(8.0 * drawn * layers, f"{bootstraps} bootstraps of {layers} layers", "take fewer")
+    check_time(1e-4 * drawn, f"{bootstraps} bootstraps", "take fewer")
     sampled = [np.stack([_samples(c, along) for c in curves]) for curves in (one, other)]
     plain = [relative_to_mean(np.sqrt(s.mean(-1))) for s in sampled]
     by_seed = plain[0] - plain[1]

@@ -13,6 +13,7 @@ import torch
 import xarray as xr
 
 from fechner import outputs
+from fechner.arguments import checked
 from fechner.errors import FechnerError, first_line, printable
 from fechner.outputs import expanded, whole
 
@@ -52,6 +53,7 @@ def _program() -> str:
     return f"python -m {name.parent.name}" if name.name == "__main__.py" else shlex.quote(name.name)
 
 
+@checked
 def save(dataset: xr.Dataset, path: str | Path) -> Path:
     """Write a Dataset to a NetCDF file; the file appears whole or not at all.
 
@@ -83,6 +85,7 @@ def writable(path: str | Path) -> None:
             )
 
 
+@checked
 def read(path: str | Path) -> xr.Dataset:
     """Read a Dataset that `save` wrote.
 

@@ -94,9 +94,9 @@ def test_a_density_of_another_hue_is_refused() -> None:
 
 
 def test_bad_exposures() -> None:
-    with pytest.raises(FechnerError, match="at least 1 step, got 0"):
+    with pytest.raises(FechnerError, match="steps must be a whole number of at least 1, got 0"):
         Exposure(0)
-    with pytest.raises(FechnerError, match="'uniform', a function or a Dataset, got 'published'"):
+    with pytest.raises(FechnerError, match="'uniform' or a function or a Dataset, got 'published'"):
         Exposure(1, "published")  # type: ignore[arg-type]
     with pytest.raises(FechnerError, match="low < high"):
         band(45.0, 15.0)

@@ -126,7 +126,7 @@ def test_what_cannot_be_balanced_says_why() -> None:
 
 def test_bad_channels_and_noise() -> None:
     for bad in (1, 0, 2.5):
-        with pytest.raises(FechnerError, match="at least 2 classes"):
+        with pytest.raises(FechnerError, match="classes must be a whole number of at least 2"):
             Erasure(bad)  # type: ignore[arg-type]
     with pytest.raises(FechnerError, match=r"reach must lie in \[1, 29\]"):
         Flips(60, reach=30)

@@ -159,8 +159,8 @@ def test_flow_is_of_second_order_and_stable_on_stiff_problems() -> None:
 @pytest.mark.parametrize(
     ("network", "phase", "settings", "message"),
     [
-        ({"depth": 0}, {}, {}, "depth must be 'tied' or a number"),
-        ({"depth": 7}, {}, {}, "from 1 to 6, got 7"),
+        ({"depth": 0}, {}, {}, "depth must be a whole number from 1 to 6 or 'tied', got 0"),
+        ({"depth": 7}, {}, {}, "or 'tied', got 7"),
         ({"scale": 0.0}, {}, {}, "zero weights are a saddle"),
         ({"start": "zero"}, {}, {}, "unknown start 'zero'"),
         ({}, {}, {"engine": "descent", "learning_rate": 0.4}, "stable below 0.375"),
@@ -168,9 +168,9 @@ def test_flow_is_of_second_order_and_stable_on_stiff_problems() -> None:
         ({}, {}, {"engine": "adam"}, "unknown engine"),
         ({}, {}, {"engine": "minibatch"}, "need the data"),
         ({}, {"variance": np.array([1.0, np.nan])}, {}, "must be finite"),
-        ({}, {"variance": np.array([1.0, -1.0])}, {}, "not negative"),
+        ({}, {"variance": np.array([1.0, -1.0])}, {}, "must not be negative"),
         ({}, {"variance": np.zeros(3)}, {}, "nothing to learn"),
-        ({}, {"steps": 0}, {}, "at least 1 step"),
+        ({}, {"steps": 0}, {}, "steps must be a whole number of at least 1"),
         ({}, {"covariance": np.ones((3, 12))}, {}, "the target has 3"),
         ({}, {}, {"snapshots": [11]}, r"must lie in \[0, 10\]"),
     ],

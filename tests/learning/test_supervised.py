@@ -170,8 +170,8 @@ def test_divergence_stops_and_keeps_what_was_recorded() -> None:
     ("change", "message"),
     [
         ({"batch": 0}, "batch must be a whole number of at least 1, got 0"),
-        ({"seeds": 0}, "at least 1 seed"),
-        ({"learning_rate": 0.0}, "learning_rate must be greater than 0"),
+        ({"seeds": 0}, "seeds must be a whole number of at least 1"),
+        ({"learning_rate": 0.0}, "learning_rate must be a number greater than 0"),
         ({"snapshots": [0, 99]}, r"snapshots must lie in \[0, 3\]"),
         ({"exposures": []}, "at least one exposure"),
         ({"exposures": Exposure(3, lambda x: x - 90)}, "not negative"),
@@ -201,7 +201,7 @@ def test_bad_tasks_and_networks() -> None:
     for fields, message in (
         ({"widths": (0,)}, "widths must be"),
         ({"activation": "spam"}, "unknown activation 'spam'"),
-        ({"scale": 0.0}, "scale and std must be greater than 0"),
+        ({"scale": 0.0}, "scale must be a number greater than 0"),
     ):
         with pytest.raises(FechnerError, match=message):
             Perceptron(**fields)  # type: ignore[arg-type]

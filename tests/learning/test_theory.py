@@ -57,7 +57,7 @@ def test_time_to_learn_a_small_start(depth: int) -> None:
     times = np.linspace(0, 2 * expected, 20001)
     reached = times[np.argmax(at.sol(times)[0] > 0.5)]
     assert reached == pytest.approx(expected, rel=0.1)
-    with pytest.raises(FechnerError, match="three layers or more"):
+    with pytest.raises(FechnerError, match="depth must be a whole number of at least 3"):
         theory.time_to_learn(2, 0.1, 1.0)
 
 
@@ -82,5 +82,5 @@ def test_two_layers_of_any_alignment() -> None:
 
 
 def test_bad_depth() -> None:
-    with pytest.raises(FechnerError, match="depth must be at least 1"):
+    with pytest.raises(FechnerError, match="depth must be a whole number of at least 1"):
         theory.rate(0.1, 0, 1.0, 1.0)

@@ -12,11 +12,11 @@ import typer
 
 import fechner
 from fechner.cli import listing, measuring, publishing, training
+from fechner.cli.command import Command
 from fechner.errors import FechnerError, FechnerWarning
 
 app = typer.Typer(
     help="Psychophysics on artificial neural networks: the sensitivity of every layer to any stimulus parameter.",
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
@@ -32,14 +32,19 @@ for command in (
     publishing.reproduce,
     publishing.report,
 ):
-    app.command()(command)
+    app.command(cls=Command)(command)
 
 
 @app.callback(invoke_without_command=True)
-def _version(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+def _version(
+    context: typer.Context, version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False
+) -> None:
     if version:
         typer.echo(fechner.__version__)
         raise typer.Exit
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+        raise typer.Exit(2)
 
 
 def _keep_freed_memory() -> None:
@@ -75,7 +80,13 @@ def main() -> None:
     warnings.showwarning = _warn
     _print_what_can_be()
     try:
-        app()
+        sys.exit(app(standalone_mode=False) or 0)
     except FechnerError as e:
         typer.echo(f"fechner: {e}", err=True)
+        sys.exit(2)
+    except Exception as e:
+        # Of an unknown command or option, and of a missing argument: typer has its errors in a module of its own.
+        if not hasattr(e, "format_message"):
+            raise
+        typer.echo(f"fechner: {' '.join(e.format_message().split()).rstrip('.')}; see fechner --help", err=True)
         sys.exit(2)

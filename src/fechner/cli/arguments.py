@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 import torch
 
+from fechner.arguments import shown
 from fechner.errors import FechnerError, check_seed, first_line
+from fechner.limits import check_memory
 
 
 def fields(settings: list[str] | None) -> dict[str, Any]:
@@ -15,6 +17,7 @@ def fields(settings: list[str] | None) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for setting in settings or []:
         name, text = pair(setting, "--set")
+        _once(name, found, "--set")
         whole = name in ("size", "channels", "seed", "values")
         try:
             found[name] = int(text) if whole else _number(text)
@@ -31,6 +34,23 @@ def _number(text: str) -> float | tuple[float, ...]:
     return numbers if len(numbers) > 1 else numbers[0]
 
 
+def averages(given: list[str] | None) -> dict[str, int | list[float]] | None:
+    """Names and values of --average; None if it is not given."""
+    if given is None:
+        return None
+    found: dict[str, int | list[float]] = {}
+    for average in given:
+        name, text = pair(average, "--average")
+        _once(name, found, "--average")
+        found[name] = values(text)
+    return found
+
+
+def _once(name: str, found: dict[str, Any], option: str) -> None:
+    if name in found:
+        raise FechnerError(f"{option} {name} is given twice: give it once")
+
+
 def pair(text: str, option: str) -> tuple[str, str]:
     """NAME=VALUE, split."""
     name, equals, value = text.partition("=")
@@ -44,11 +64,14 @@ def values(text: str) -> int | list[float]:
     try:
         if text.count(":") == 2:
             low, high, number = text.split(":")
+            check_memory(40.0 * int(number), f"{number} values", "take fewer")
             return np.linspace(float(low), float(high), int(number)).tolist()
         return int(text) if text.lstrip("-").isdigit() else [float(v) for v in text.split(",")]
+    except FechnerError:
+        raise
     except ValueError:
         raise FechnerError(
-            f"values must be a whole number, numbers separated by commas, or LOW:HIGH:NUMBER, got '{text}'"
+            f"values must be a whole number, numbers separated by commas, or LOW:HIGH:NUMBER, got {shown(text)}"
         ) from None
 
 

@@ -15,6 +15,7 @@ from fechner.cli import arguments
 from fechner.cli.options import Settings, console, writable
 from fechner.errors import FechnerError, first_line
 from fechner.figures import contact_sheet, style
+from fechner.limits import check_memory
 from fechner.networks import blocks, trace
 from fechner.stimuli import STIMULI, stimulus
 
@@ -33,6 +34,9 @@ def layers(
     size: Annotated[int, typer.Option(help="Image size in pixels.")] = 224,
 ) -> None:
     """List the layers of NETWORK in execution order; those that --layers blocks takes are marked."""
+    if size < 1:
+        raise FechnerError(f"--size must be a whole number of at least 1, got {size}")
+    check_memory(4 * 3 * 4.0 * size**2, f"images of {size} × {size} pixels", "choose a smaller --size")
     loaded = fechner.load(network, "init")
     try:
         found = trace(loaded, torch.rand(1, 3, size, size))

@@ -6,7 +6,7 @@ import json
 import sys
 import warnings
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import torch
 import typer
@@ -15,14 +15,17 @@ from rich.console import Console
 import fechner
 from fechner import comparison, processes, results
 from fechner.cli import arguments, tables
+from fechner.cli.command import refuse
 from fechner.cli.options import BootstrapSeed, Device, Seed, Settings, Weights, console, draw, say_skipped, writable
 from fechner.errors import FechnerError
+from fechner.networks.variants import VARIANTS
 from fechner.statistics import FEATURES
 from fechner.statistics.images import in_words
-from fechner.stimuli import STIMULI, stimulus
+from fechner.stimuli import STIMULI, Stimulus, parameters, stimulus
 
 
 def sensitivity(
+    context: typer.Context,
     network: Annotated[str, typer.Argument(metavar="NETWORK", help="A name from `fechner networks`.")],
     stimulus_name: Annotated[str, typer.Option("--stimulus", help=f"One of: {', '.join(STIMULI)}.")] = "gabor",
     along: Annotated[str, typer.Option(help="The stimulus parameter to measure along.")] = "orientation",
@@ -63,12 +66,11 @@ def sensitivity(
     writable(out, figure, reads=[weights])
     if step is not None and method != "central":
         raise FechnerError(f"--step is that of central differences: add --method central, got --method {method}")
-    shown, target = stimulus(stimulus_name, **arguments.fields(settings)), arguments.device(device)
-    averaged = (
-        None
-        if average is None
-        else {n: arguments.values(v) for n, v in (arguments.pair(a, "--average") for a in average)}
-    )
+    if not weights.startswith(("init", "shuffled")) and network not in VARIANTS:
+        refuse(context, "seed", "with weights that are given: leave it out, or choose --weights init or shuffled")
+    changed, averaged, target = arguments.fields(settings), arguments.averages(average), arguments.device(device)
+    shown = stimulus(stimulus_name, **changed)
+    _check_settings(shown, changed, along, averaged)
     measured = fechner.sensitivity(
         fechner.load(network, weights, seed).to(target),
         shown,
@@ -92,7 +94,31 @@ def sensitivity(
     draw(figure, measured)
 
 
+def _check_settings(
+    shown: Stimulus, changed: dict[str, Any], along: str, averaged: dict[str, int | list[float]] | None
+) -> None:
+    """Raise `FechnerError` for a setting that what is measured along or averaged over replaces."""
+    if along in changed:
+        raise FechnerError(f"--set {along} does nothing along {along}: leave it out, or give --values")
+    aperture = getattr(shown, "aperture", "soft")
+    for name, used in (("edge", aperture == "soft"), ("radius", aperture != "none")):
+        if name in changed and not used:
+            raise FechnerError(
+                f"--set {name} does nothing with aperture {aperture}: leave it out, or choose aperture=soft"
+            )
+    if averaged is None and along != "phase" and "phase" in parameters(shown):
+        averaged = {"phase": 10}
+    for name in averaged or {}:
+        if name in changed:
+            value = f"{changed[name]:.10g}" if isinstance(changed[name], float) else str(changed[name])
+            value += "" if "." in value or "e" in value else ".0"
+            raise FechnerError(
+                f"--set {name} does nothing, because {name} is averaged over: leave it out, or give --average {name}={value}"
+            )
+
+
 def statistics(
+    context: typer.Context,
     images: Annotated[
         str | None,
         typer.Argument(
@@ -123,6 +149,8 @@ def statistics(
       torchrun --nproc-per-node 8 -m fechner statistics imagenet/train --feature hue --out prior.nc
     """
     writable(out, figure, reads=[images])
+    if not bootstraps:
+        refuse(context, "seed", "without bootstraps")
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", ".* photograph", UserWarning)  # said below, in one line
         found = fechner.image_statistics(
@@ -145,6 +173,7 @@ def statistics(
 
 
 def compare(
+    context: typer.Context,
     sensitivity_file: Annotated[Path, typer.Argument(metavar="CURVES", help="What `fechner sensitivity` wrote.")],
     density_file: Annotated[Path, typer.Argument(metavar="PRIOR", help="What `fechner statistics` wrote.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
@@ -167,6 +196,8 @@ def compare(
       fechner compare curves.nc prior.nc --figure comparison.png
     """
     writable(out, figure, reads=[sensitivity_file, density_file])
+    if not bootstraps:
+        refuse(context, "seed", "without bootstraps")
     found = fechner.compare(
         results.read(sensitivity_file), results.read(density_file), bootstraps=bootstraps, seed=seed
     )

@@ -10,11 +10,13 @@ import typer
 
 import fechner
 from fechner.cli import arguments
+from fechner.cli.command import refuse
 from fechner.cli.options import Device
 from fechner.figures.catalogue import FIGURES
 
 
 def reproduce(
+    context: typer.Context,
     figures: Annotated[list[str] | None, typer.Argument(help=f"{', '.join(FIGURES)}, or all.")] = None,
     profile: Annotated[
         Literal["quick", "paper"], typer.Option(help="quick: minutes; paper: every network, hours.")
@@ -46,6 +48,13 @@ def reproduce(
 
       fechner reproduce fig2 fig3 --profile paper --resume --jobs 2
     """
+    wanted = set(FIGURES) if not figures or "all" in figures else set(figures)
+    if "fig3" not in wanted:
+        refuse(context, "weights", "without fig3")
+    if wanted <= {"fig6", "trained"}:
+        refuse(context, "images", "without a figure that measures photographs (fig1, fig2, fig3, fig5)")
+    if "trained" not in wanted:
+        refuse(context, "trainings", "without trained")
     try:
         fechner.reproduce(
             figures or ["all"],

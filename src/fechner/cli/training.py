@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -12,12 +13,14 @@ from xarray import Dataset
 
 from fechner import processes, results
 from fechner.cli import arguments
+from fechner.cli.command import refuse
 from fechner.cli.options import console, say_skipped
 from fechner.figures import contact_sheet, style
 from fechner.outputs import expanded
 
 
 def train(
+    context: typer.Context,
     images: Annotated[
         str,
         typer.Argument(
@@ -96,6 +99,17 @@ def train(
     from fechner import training
 
     out = expanded(out)
+    if remove is None:
+        refuse(context, "band keep", "without --remove, which says at which orientations")
+    if record == "none":
+        refuse(context, "per_epoch layers", "with --record none")
+    if evaluate:
+        trained = "epochs learning_rate weight_decay mirror record per_epoch layers resume out"
+        refuse(context, trained, "with --evaluate, which trains and writes nothing")
+        if weights != "init" and resample is None:
+            refuse(context, "seed", "with --evaluate of given weights")
+    if "LOCAL_WORLD_SIZE" in os.environ and devices not in ("auto", os.environ["LOCAL_WORLD_SIZE"]):
+        refuse(context, "devices", "under torchrun, which started the processes: give --nproc-per-node to torchrun")
     condition = training.Condition(rotation, hue, arguments.numbers(remove, "--remove"), band, keep, hamming)
     densities: dict[str, Dataset | str] = {}
     if resample is not None:

@@ -12,6 +12,7 @@ from matplotlib.collections import QuadMesh
 from matplotlib.figure import Figure
 
 from fechner import circular, results
+from fechner.arguments import checked
 from fechner.errors import FechnerError
 from fechner.figures import comparison, curves, density
 from fechner.figures.catalogue import FIGURES
@@ -19,6 +20,7 @@ from fechner.figures.style import DEPTH, HUMAN, PRIOR, new_figure, style
 from fechner.sensitivity.curves import evenly, relative_to_mean
 
 
+@checked
 def draw(dataset: xr.Dataset) -> Figure:
     """The figure of any Dataset that a function of fechner returned or a file of fechner holds.
 

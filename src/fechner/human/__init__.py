@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from importlib.resources import files
+from typing import Annotated
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +12,8 @@ import xarray as xr
 from skimage import color
 
 from fechner import circular
-from fechner.errors import FechnerError, choices
+from fechner.arguments import Real, Share, checked
+from fechner.errors import choices
 
 
 def available() -> list[str]:
@@ -25,6 +27,7 @@ def available() -> list[str]:
     )
 
 
+@checked
 def read(name: str) -> xr.Dataset:
     """One data set by name: `low` and `high` of each entry, with units, conditions, source and how it was obtained.
 
@@ -47,6 +50,7 @@ def read(name: str) -> xr.Dataset:
     return xr.Dataset(numbers | words)
 
 
+@checked
 def curves(along: str) -> dict[str, xr.Dataset]:
     """Formulas that stand in for people along a feature, on a fine grid, each with `density` and what it is.
 
@@ -70,6 +74,7 @@ def curves(along: str) -> dict[str, xr.Dataset]:
     return {name: xr.Dataset({"density": (along, shape)}, {along: (along, grid, {"convention": meaning})})}
 
 
+@checked
 def analytic_orientation_prior(orientation: npt.ArrayLike) -> npt.NDArray[np.float64]:
     """Density per degree of orientation in common use: `p(θ) = (2 − |sin 2θ|) / (2(π − 1))` per radian; not a measurement.
 
@@ -80,8 +85,12 @@ def analytic_orientation_prior(orientation: npt.ArrayLike) -> npt.NDArray[np.flo
     return (2 - np.abs(np.sin(2 * theta))) / (2 * (np.pi - 1)) * np.pi / 180
 
 
+@checked
 def cielab_hue_distance(
-    hue: npt.ArrayLike, saturation: float = 1.0, value: float = 1.0, step: float = 1.0
+    hue: npt.ArrayLike,
+    saturation: Share = 1.0,
+    value: Share = 1.0,
+    step: Annotated[float, Real(0, 60, above=True)] = 1.0,
 ) -> npt.NDArray[np.float64]:
     """CIELAB distance ΔE (1976, D65) per degree of HSV hue, between colours half a step either side.
 
@@ -93,11 +102,6 @@ def cielab_hue_distance(
 
     Raises `FechnerError` for saturation or value outside [0, 1], or a step that is not between 0 and 60 degrees.
     """
-    for name, number in (("saturation", saturation), ("value", value)):
-        if not 0 <= number <= 1:
-            raise FechnerError(f"{name} must lie in [0, 1], got {number:g}")
-    if not 0 < step <= 60:
-        raise FechnerError(f"step must lie between 0 and 60 degrees, got {step:g}")
     hue = np.asarray(hue, dtype=float)
 
     def lab(h: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -14,6 +14,7 @@ import xarray as xr
 from torch import Tensor
 
 from fechner import circular
+from fechner.arguments import AboveZero, Count, check_fields, checked
 from fechner.errors import FechnerError
 from fechner.learning.labels import Channel
 from fechner.stimuli import Parameter
@@ -38,16 +39,13 @@ class Exposure:
     `channel`.
     """
 
-    steps: int
+    steps: Count
     density: Density = field(default="uniform", repr=False)
     channel: Channel | None = None
     noise: float | Curve | Array = field(default=0.0, repr=False)
 
     def __post_init__(self) -> None:
-        if not isinstance(self.steps, int | np.integer) or self.steps < 1:
-            raise FechnerError(f"an exposure needs at least 1 step, got {self.steps!r}")
-        if isinstance(self.density, str) and self.density != "uniform":
-            raise FechnerError(f"density must be 'uniform', a function or a Dataset, got '{self.density}'")
+        check_fields(self)
 
     def density_at(self, values: npt.ArrayLike, along: str = "orientation", period: float = 180.0) -> Array:
         """Density per unit of the feature at these values."""
@@ -123,6 +121,7 @@ class Exposure:
         return sample
 
 
+@checked
 def sinusoidal(peak: float = 90.0) -> Curve:
     """(2 + cos 2(θ − peak)) / 360 per degree of orientation, three times as high at the peak as across it.
 
@@ -134,7 +133,8 @@ def sinusoidal(peak: float = 90.0) -> Curve:
     return lambda orientation: (2 + np.cos(2 * np.deg2rad(orientation - peak))) / 360
 
 
-def band(low: float, high: float, period: float = 180.0) -> Curve:
+@checked
+def band(low: float, high: float, period: AboveZero = 180.0) -> Curve:
     """Uniform between two values, nothing elsewhere: a burst of exposure to a narrow band.
 
     >>> band(15.0, 45.0)(np.array([0.0, 30.0])).round(4)

@@ -67,6 +67,15 @@ def flow(
     return state, step
 
 
+def evaluations(duration: float, curvature: float) -> float:
+    """How many slopes `flow` needs at least: those of steps that are as long as its stages allow.
+
+    >>> round(evaluations(1.0, 3600.0))
+    92
+    """
+    return _MOST_STAGES * duration * 1.54 * curvature / (_MOST_STAGES**2 - 1)
+
+
 def _step(slope: Callable[[State], State], start: State, first: State, step: float, stages: int) -> State:
     """One step of `stages` evaluations; the recurrence and its names are those of the paper."""
     mu, nu, mu_tilde, gamma_tilde, mu_one = _coefficients(stages)

@@ -10,17 +10,23 @@ import xarray as xr
 from scipy import stats
 
 from fechner import circular
+from fechner.arguments import AboveZero, Natural, array, checked
 from fechner.errors import FechnerError
 
 Array = npt.NDArray[np.float64]
 
 
-def preference(learned: xr.Dataset, favoured: float, against: float, layer: str, within: float = 30.0) -> xr.DataArray:
+@checked
+def preference(
+    learned: xr.Dataset, favoured: float, against: float, layer: str, within: AboveZero = 30.0
+) -> xr.DataArray:
     """Log of mean √D near one orientation over that near another, for each recording: 0 is none, log 2 twice as sensitive.
 
     `learned` is what `learn_labels` gave; a value counts as near within so many degrees, around the circle. Raises
     `FechnerError` for a layer that was not recorded, or no recorded value near either.
     """
+    if "sensitivity" not in learned or not {"layer", "orientation"} <= set(learned.sensitivity.dims):
+        raise FechnerError("learned must be what learn_labels gave for orientation: it has no sensitivity to it")
     if layer not in learned.layer.values:
         raise FechnerError(f"layer '{layer}' was not recorded; there are {', '.join(learned.layer.values)}")
     root = np.sqrt(learned.sensitivity.sel(layer=layer))
@@ -33,7 +39,8 @@ def preference(learned: xr.Dataset, favoured: float, against: float, layer: str,
     return np.log(means[0] / means[1]).rename("preference")
 
 
-def hysteresis(first: xr.DataArray, second: xr.DataArray, switch: int) -> Array:
+@checked
+def hysteresis(first: xr.DataArray, second: xr.DataArray, switch: Natural) -> Array:
     """Hysteresis index of each seed: what is left in the end of the difference that the first of two exposures made.
 
     `first` and `second` (seed, step) are the preference for A of networks reared in A and then B, and in B and then A;
@@ -41,6 +48,9 @@ def hysteresis(first: xr.DataArray, second: xr.DataArray, switch: int) -> Array:
 
     Raises `FechnerError` where the switch was not recorded.
     """
+    for name, curve in (("first", first), ("second", second)):
+        if set(curve.dims) != {"seed", "step"}:
+            raise FechnerError(f"{name} must be a preference of every seed and step, got dimensions {curve.dims}")
     if switch not in first.step or switch not in second.step:
         raise FechnerError(f"step {switch}, of the switch, was not recorded")
     apart = (first - second).transpose("seed", "step")
@@ -59,7 +69,8 @@ class Slopes:
     ratio_se: float
 
 
-def slopes(steps: npt.ArrayLike, curve: npt.ArrayLike, switch: float, window: float) -> Slopes:
+@checked
+def slopes(steps: npt.ArrayLike, curve: npt.ArrayLike, switch: float, window: AboveZero) -> Slopes:
     """Regression discontinuity in slope: lines fitted to a curve within a window on either side of a switch.
 
     Standard errors are those of least squares, that of the ratio by the delta method; they take recordings as
@@ -70,7 +81,9 @@ def slopes(steps: npt.ArrayLike, curve: npt.ArrayLike, switch: float, window: fl
 
     Raises `FechnerError` for fewer than three recordings on a side; the one at the switch belongs to both.
     """
-    x, y = np.asarray(steps, dtype=float), np.asarray(curve, dtype=float)
+    x, y = array("steps", steps, 1), array("curve", curve, 1)
+    if len(x) != len(y):
+        raise FechnerError(f"curve must have a value for each of {len(x)} steps, got {len(y)}")
     fits = []
     for side, chosen in (
         ("before", (x >= switch - window) & (x <= switch)),

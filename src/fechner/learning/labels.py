@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +18,9 @@ from scipy.optimize import elementwise
 from scipy.special import entr
 from torch import Tensor
 
+from fechner.arguments import AboveZero, Count, Whole, array, check_fields, checked
 from fechner.errors import FechnerError
+from fechner.limits import check_memory
 
 Array = npt.NDArray[np.float64]
 
@@ -26,11 +29,18 @@ Array = npt.NDArray[np.float64]
 class Channel(ABC):
     """What happens to the label of a stimulus, with a probability that may depend on the stimulus: its noise."""
 
-    classes: int = 60
+    classes: Annotated[int, Whole(2)] = 60
 
     def __post_init__(self) -> None:
-        if not isinstance(self.classes, int) or self.classes < 2:
-            raise FechnerError(f"labels need at least 2 classes, got {self.classes!r}")
+        check_fields(self)
+
+    def _of_classes(self, noise: npt.ArrayLike) -> Array:
+        """The noise of every class; `FechnerError` where their matrix cannot fit."""
+        check_memory(24.0 * self.classes**2, f"{self.classes} × {self.classes} probabilities", "take fewer classes")
+        values = _noise(noise)
+        if values.shape not in ((), (1,), (self.classes,)):
+            raise FechnerError(f"noise must be one number or {self.classes}, one a class, got shape {values.shape}")
+        return np.broadcast_to(values, self.classes)
 
     @property
     @abstractmethod
@@ -73,7 +83,7 @@ class Erasure(Channel):
         return 1.0
 
     def matrix(self, noise: npt.ArrayLike) -> Array:
-        noise = np.broadcast_to(_noise(noise), self.classes)
+        noise = self._of_classes(noise)
         return np.column_stack([np.diag(1 - noise), noise])
 
     def information(self, noise: npt.ArrayLike) -> Array:
@@ -94,11 +104,11 @@ class Flips(Channel):
     array([6., 0.])
     """
 
-    reach: int | None = None
+    reach: Count | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.reach is not None and not 1 <= self.reach <= (self.classes - 1) // 2:
+        if self.reach is not None and self.reach > (self.classes - 1) // 2:
             raise FechnerError(
                 f"reach must lie in [1, {(self.classes - 1) // 2}] with {self.classes} classes, got {self.reach}"
             )
@@ -113,7 +123,7 @@ class Flips(Channel):
         return self.wrong / (self.wrong + 1)
 
     def matrix(self, noise: npt.ArrayLike) -> Array:
-        noise = np.broadcast_to(_noise(noise), self.classes)
+        noise = self._of_classes(noise)
         apart = np.subtract.outer(np.arange(self.classes), np.arange(self.classes)) % self.classes
         apart = np.minimum(apart, self.classes - apart)
         reached = (apart > 0) & (apart <= (self.reach or self.classes))
@@ -137,7 +147,8 @@ class Flips(Channel):
         return torch.where(chance < noise, flipped, labels), torch.ones_like(noise)
 
 
-def balanced_noise(density: npt.ArrayLike, channel: Channel, total: float | None = None) -> Array:
+@checked
+def balanced_noise(density: npt.ArrayLike, channel: Channel, total: AboveZero | None = None) -> Array:
     """The noise that makes density × information the same at every stimulus: frequency without more information.
 
     >>> balanced_noise([0.1, 0.2], Erasure())
@@ -153,9 +164,7 @@ def balanced_noise(density: npt.ArrayLike, channel: Channel, total: float | None
         FechnerError: for a density that is negative or zero somewhere, and where no noise balances it: the rarest
             stimuli would have to say more than log₂K bits, or the most frequent ones less than the channel can.
     """
-    density = np.asarray(density, dtype=float)
-    if not np.isfinite(density).all() or density.min() < 0:
-        raise FechnerError("a density must be finite and not negative")
+    density = _density(density)
     if density.min() == 0:
         raise FechnerError("no noise balances a density that is 0 somewhere: labels never given carry no information")
     most, least = (float(channel.information(n)) for n in (0.0, channel.worst))
@@ -186,6 +195,7 @@ def balanced_noise(density: npt.ArrayLike, channel: Channel, total: float | None
     return np.asarray(elementwise.find_root(excess, ends, args=(needed,)).x)
 
 
+@checked
 def published_noise(density: npt.ArrayLike, b: float = 1.3, a: float = 0.15) -> Array:
     """Erasure as published, from a density per degree of orientation: binary entropy H = b (1 − a/p), p per radian.
 
@@ -195,7 +205,7 @@ def published_noise(density: npt.ArrayLike, b: float = 1.3, a: float = 0.15) -> 
 
     Raises `FechnerError` for a density where H leaves [0, 1].
     """
-    density = np.asarray(density, dtype=float)
+    density = _density(density)
     entropy = b * (1 - a / np.maximum(density * 180 / np.pi, 1e-12))
     if entropy.min() < 0 or entropy.max() > 1:
         raise FechnerError(
@@ -210,19 +220,23 @@ def published_noise(density: npt.ArrayLike, b: float = 1.3, a: float = 0.15) -> 
     return np.asarray(found.x)
 
 
+@checked
 def imbalance(density: npt.ArrayLike, channel: Channel, noise: npt.ArrayLike) -> float:
     """How unbalanced a noise is: the largest density × information over the least, 1 if balanced."""
-    total = np.asarray(density) * channel.information(noise)
+    total = _density(density) * channel.information(noise)
     return float(total.max() / total.min()) if total.min() > 0 else math.inf
 
 
+@checked
 def specific_information(frequency: npt.ArrayLike, channel: Channel, noise: npt.ArrayLike) -> Array:
     """Bits of each class under the actual frequencies: Σ_y P(y|c) log₂ P(y|c)/P(y).
 
     Its mean over `frequency` (classes,) is the mutual information of classes and labels. Unlike `information` it counts
     that a rare label tells more, and that a missing one tells something.
     """
-    weights = np.asarray(frequency, dtype=float)
+    weights = _density(frequency)
+    if weights.shape != (channel.classes,):
+        raise FechnerError(f"frequency must hold {channel.classes} numbers, one a class, got shape {weights.shape}")
     given = channel.matrix(noise)
     marginal = weights @ given / weights.sum()
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -230,9 +244,16 @@ def specific_information(frequency: npt.ArrayLike, channel: Channel, noise: npt.
     return np.asarray(terms.sum(1))
 
 
+def _density(density: npt.ArrayLike) -> Array:
+    values = array("density", density)
+    if not values.size or values.min() < 0 or not values.any():
+        raise FechnerError("a density must be finite and not negative, and somewhere greater than 0")
+    return values
+
+
 def _noise(noise: npt.ArrayLike) -> Array:
-    values = np.asarray(noise, dtype=float)
-    if not np.isfinite(values).all() or values.min() < 0 or values.max() > 1:
-        bad = values[~((values >= 0) & (values <= 1))].flat[0]
-        raise FechnerError(f"noise is a probability and must lie in [0, 1], got {bad:g}")
+    values = array("noise", noise)
+    if not values.size or values.min() < 0 or values.max() > 1:
+        bad = [f"{v:g}" for v in values[(values < 0) | (values > 1)].flat[:1]] or ["none"]
+        raise FechnerError(f"noise is a probability and must lie in [0, 1], got {bad[0]}")
     return values

@@ -18,9 +18,11 @@ import xarray as xr
 from torch import Tensor
 
 from fechner import results
-from fechner.errors import FechnerError, choices
-from fechner.learning.flow import flow
+from fechner.arguments import AboveZero, Count, array, check_fields, checked
+from fechner.errors import FechnerError
+from fechner.learning.flow import evaluations, flow
 from fechner.learning.linear_network import LinearNetwork, Weights, times
+from fechner.limits import check_memory, check_time
 from fechner.progress import bar
 
 Array = npt.NDArray[np.float64]
@@ -36,9 +38,28 @@ class Phase:
     """
 
     variance: Array
-    steps: int
+    steps: Count
     covariance: Array | None = None
     data: Array | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        variance = array("variance", self.variance, 1, 2)
+        inputs = len(variance)
+        if not inputs or variance.shape not in ((inputs,), (inputs, inputs)):
+            raise FechnerError(f"variance must be (input,) or (input, input), got shape {variance.shape}")
+        if variance.ndim == 2 and not np.allclose(variance, variance.T, atol=1e-6 * np.abs(variance).max()):
+            raise FechnerError("variance, where it is a covariance of inputs, must be symmetric: this one is not")
+        if (variance if variance.ndim == 1 else np.diagonal(variance)).min() < 0:
+            raise FechnerError("variance must not be negative")
+        object.__setattr__(self, "variance", variance)
+        if self.covariance is not None:
+            covariance = array("covariance", self.covariance, 2)
+            if covariance.shape[1] != inputs or not len(covariance):
+                raise FechnerError(f"covariance must be (output, {inputs}) for {inputs} inputs, got {covariance.shape}")
+            object.__setattr__(self, "covariance", covariance)
+        if self.data is not None and (self.data.ndim != 2 or self.data.shape[1] != inputs or not len(self.data)):
+            raise FechnerError(f"data must be (n, {inputs}) for {inputs} inputs, got shape {self.data.shape}")
 
     @property
     def inputs(self) -> int:
@@ -65,15 +86,16 @@ class Phase:
 Engine = Literal["flow", "descent", "minibatch"]
 
 
+@checked
 def learn(
     network: LinearNetwork,
     phases: Phase | Sequence[Phase],
     snapshots: Sequence[int],
     *,
-    learning_rate: float = 1.0,
+    learning_rate: AboveZero = 1.0,
     engine: Engine = "flow",
-    batch: int = 16384,
-    tolerance: float = 2e-3,
+    batch: Count = 16384,
+    tolerance: AboveZero = 2e-3,
     dtype: torch.dtype = torch.float32,
     device: str | torch.device = "cpu",
     progress: bool = True,
@@ -100,10 +122,11 @@ def learn(
 
     Raises:
         FechnerError: for snapshots outside the phases, a learning rate beyond the stability limit (which it names),
-            and data that do not fit.
+            data that do not fit, and what cannot fit into memory or end within thirty days.
     """
     phases = [phases] if isinstance(phases, Phase) else list(phases)
     wanted, limit = _check(network, phases, snapshots, learning_rate, engine)
+    _check_limits(network, phases, wanted, learning_rate, engine, batch)
     inputs, outputs = phases[0].inputs, phases[0].outputs
     target = torch.device(device)
     weights = network.weights(inputs, outputs, dtype, target)
@@ -194,29 +217,19 @@ def _check(
     network: LinearNetwork, phases: Sequence[Phase], snapshots: Sequence[int], learning_rate: float, engine: Engine
 ) -> tuple[list[int], float]:
     """The snapshots in order, and the largest stable learning rate; `FechnerError` for what cannot be learned."""
-    if engine not in ("flow", "descent", "minibatch"):
-        raise choices("engine", str(engine), ["flow", "descent", "minibatch"])
+    if not phases:
+        raise FechnerError("at least one phase is needed, got none")
     for phase in phases:
-        if phase.steps < 1:
-            raise FechnerError(f"a phase needs at least 1 step, got {phase.steps}")
-        given = [a for a in (phase.variance, phase.covariance) if a is not None]
-        diagonal = phase.variance if phase.variance.ndim == 1 else np.diagonal(phase.variance)
-        if not all(np.isfinite(a).all() for a in given) or diagonal.min() < 0:
-            raise FechnerError("variances must be finite and not negative, covariances finite")
         if (phase.inputs, phase.outputs) != (phases[0].inputs, phases[0].outputs):
             raise FechnerError("all phases must have the same number of inputs and of outputs")
         if network.depth == "tied" and phase.outputs != phase.inputs:
             raise FechnerError(f"a tied network returns {phase.inputs} values, the target has {phase.outputs}")
-        if engine == "minibatch" and (
-            phase.data is None or phase.data.shape[1] != phase.inputs or phase.covariance is not None
-        ):
+        if engine == "minibatch" and (phase.data is None or phase.covariance is not None):
             raise FechnerError("minibatches need the data of each phase (n, input), and have the input as target")
     total = sum(p.steps for p in phases)
     wanted = sorted({int(s) for s in snapshots})
     if not wanted or wanted[0] < 0 or wanted[-1] > total:
         raise FechnerError(f"snapshots must lie in [0, {total}], the steps of all phases, got {list(snapshots)[:5]}")
-    if not learning_rate > 0:
-        raise FechnerError(f"learning_rate must be greater than 0, got {learning_rate}")
     strongest = max(p.strongest() for p in phases)
     if strongest <= 0:
         raise FechnerError("the inputs do not vary: there is nothing to learn")
@@ -227,6 +240,38 @@ def _check(
             f"stable below {limit:.4g}"
         )
     return wanted, limit
+
+
+def _check_limits(
+    network: LinearNetwork,
+    phases: Sequence[Phase],
+    wanted: Sequence[int],
+    learning_rate: float,
+    engine: Engine,
+    batch: int,
+) -> None:
+    """Raise `FechnerError` for maps that cannot fit into memory, and for learning that cannot end in good time."""
+    inputs, outputs = phases[0].inputs, phases[0].outputs
+    check_memory(
+        4.0 * len(wanted) * inputs * outputs, f"{len(wanted)} maps of {outputs} × {inputs}", "take fewer snapshots"
+    )
+    if engine == "minibatch":
+        check_memory(8.0 * batch * inputs, f"{batch} patches of {inputs} numbers", "choose a smaller batch")
+    # A gradient takes a few operations, and a product of matrices; no machine does more of them in a second.
+    products = batch if engine == "minibatch" else inputs
+    gradient = max(1e-5, 2.0 * network.matrices * inputs * outputs * products / 1e15)
+    steps = sum(p.steps for p in phases)
+    if engine != "flow":
+        remedy = "take fewer steps, or engine 'flow'" if engine == "descent" else "take fewer steps"
+        check_time(gradient * steps, f"{steps} steps of {engine}", remedy)
+        return
+    for phase in phases:
+        curvature, duration = network.curvature(phase.strongest()), 2 * learning_rate / outputs * phase.steps
+        check_time(
+            gradient * evaluations(duration, curvature),
+            f"{phase.steps} steps of learning rate {learning_rate:g} with a largest variance of {phase.strongest():.4g}",
+            f"lower learning_rate (gradient descent is stable below {outputs / curvature:.4g}), or take fewer steps",
+        )
 
 
 def _loss(end: Tensor, phase: Phase, variance: Tensor, covariance: Tensor) -> float:

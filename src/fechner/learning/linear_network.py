@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 from torch import Tensor
 
-from fechner.errors import FechnerError, choices
+from fechner.arguments import Real, Seed, Whole, check_fields
+from fechner.errors import FechnerError
 
 Weights = list[Tensor]
 
@@ -25,16 +26,13 @@ class LinearNetwork:
     2
     """
 
-    depth: int | Literal["tied"] = "tied"
+    depth: Annotated[int, Whole(1, 6)] | Literal["tied"] = "tied"
     start: Literal["uniform", "balanced"] = "uniform"
-    scale: float = 0.005
-    seed: int = 0
+    scale: Annotated[float, Real(0)] = 0.005
+    seed: Seed = 0
 
     def __post_init__(self) -> None:
-        if self.depth != "tied" and (not isinstance(self.depth, int) or not 1 <= self.depth <= 6):
-            raise FechnerError(f"depth must be 'tied' or a number of matrices from 1 to 6, got {self.depth!r}")
-        if self.start not in ("uniform", "balanced"):
-            raise choices("start", str(self.start), ["uniform", "balanced"])
+        check_fields(self)
         if not self.scale > 0 and self.depth != 1:
             raise FechnerError(
                 f"scale must be greater than 0, got {self.scale:g}: zero weights are a saddle, from which gradient descent "

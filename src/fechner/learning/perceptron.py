@@ -10,7 +10,8 @@ from typing import Literal
 import torch
 from torch import nn
 
-from fechner.errors import FechnerError, choices
+from fechner.arguments import AboveZero, Count, Seed, check_fields, checked
+from fechner.limits import check_memory
 from fechner.networks import Network
 from fechner.seeds import seeded
 
@@ -29,24 +30,25 @@ class Perceptron:
     torch.Size([2, 10])
     """
 
-    widths: tuple[int, ...] = (1024, 256)
+    widths: tuple[Count, ...] = (1024, 256)
     activation: Literal["relu", "tanh", "gelu", "linear"] = "relu"
-    scale: float = 0.1
+    scale: AboveZero = 0.1
     mean: float = 0.5
-    std: float = 0.5
+    std: AboveZero = 0.5
 
     def __post_init__(self) -> None:
-        if any(not isinstance(w, int) or w < 1 for w in self.widths):
-            raise FechnerError(f"widths must be whole numbers of at least 1, got {self.widths}")
-        if self.activation not in ACTIVATIONS:
-            raise choices("activation", str(self.activation), ACTIVATIONS)
-        if not self.scale > 0 or not self.std > 0:
-            raise FechnerError(f"scale and std must be greater than 0, got {self.scale:g} and {self.std:g}")
+        check_fields(self)
 
-    def __call__(self, seed: int, inputs: int, outputs: int) -> Network:
+    @checked
+    def __call__(self, seed: Seed, inputs: Count, outputs: Count) -> Network:
         """The network for so many pixels and outputs."""
         layers: OrderedDict[str, nn.Module] = OrderedDict(flatten=nn.Flatten())
         sizes = [inputs, *self.widths, outputs]
+        numbers = sum(before * after for before, after in itertools.pairwise(sizes))
+        # Weights, and their gradients.
+        check_memory(
+            8.0 * numbers, f"{numbers} weights of a perceptron", "choose smaller widths, images or fewer classes"
+        )
         kind = ACTIVATIONS[self.activation]
         with seeded(seed):
             for i, (before, after) in enumerate(itertools.pairwise(sizes), 1):

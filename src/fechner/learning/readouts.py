@@ -3,35 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 import xarray as xr
 
+from fechner.arguments import array, checked
 from fechner.errors import FechnerError, choices
-from fechner.stimuli import Family, parameters
+from fechner.stimuli import Family, Parameter, parameters
 
 Array = npt.NDArray[np.float64]
 
 
+@checked
 def proportion_learned(learned: xr.Dataset) -> xr.DataArray:
     """The diagonal of the end-to-end map in the basis of the components (step, component): 0 at first, 1 when learned."""
-    maps = learned["end_to_end"]
+    maps = _maps(learned)
     if maps.sizes["output"] != maps.sizes["component"]:
         raise FechnerError("the proportion learned is that of a network whose target is its input")
     diagonal = np.einsum("sii->si", maps.values)
     return xr.DataArray(diagonal, maps.coords, ("step", "component"), attrs={"long_name": "proportion learned s"})
 
 
+@checked
 def misalignment(learned: xr.Dataset) -> xr.DataArray:
     """The share of the squared map off its diagonal, for each step: 0 where every component is learned by itself."""
-    maps = learned["end_to_end"].values.astype(np.float64)
+    maps = _maps(learned).values.astype(np.float64)
     whole = np.square(maps).sum((1, 2))
     return xr.DataArray(1 - np.square(np.einsum("sii->si", maps)).sum(1) / whole, {"step": learned.step}, ("step",))
 
 
+@checked
 def learning_step(learned: xr.Dataset, criterion: float = 0.5) -> xr.DataArray:
     """The step at which each component is learned to a criterion, interpolated; NaN if it is not by the end."""
     curves, steps = proportion_learned(learned).values, learned.step.values.astype(float)
@@ -46,12 +50,13 @@ def learning_step(learned: xr.Dataset, criterion: float = 0.5) -> xr.DataArray:
     return xr.DataArray(found, {"component": learned.component}, ("component",), attrs={"units": "step"})
 
 
+@checked
 def sensitivity_of_maps(
     learned: xr.Dataset,
     pca: xr.Dataset,
     stimulus: Family,
     along: str,
-    values: Sequence[float],
+    values: Annotated[int | Sequence[float], Parameter],
     average: Mapping[str, Any],
 ) -> xr.DataArray:
     """D = ‖Ŵ ∂x/∂θ‖² of the end-to-end map at every kept step, exact; Fisher information under unit Gaussian noise.
@@ -60,6 +65,9 @@ def sensitivity_of_maps(
     float64. Returns (step, <along>, nuisance), per unit² of the parameter: average over nuisance, then D^(−1/2) is the
     threshold. All steps are one batched product.
     """
+    maps = torch.as_tensor(_maps(learned).values)
+    if "components" not in pca or "pixel" not in pca.dims:
+        raise FechnerError("pca must be a result of principal_components: it has no components")
     known = parameters(stimulus)
     for name in (along, *average):
         if name not in known:
@@ -76,7 +84,6 @@ def sensitivity_of_maps(
     if pixels.shape[1] != pca.sizes["pixel"]:
         raise FechnerError(f"the stimulus has {pixels.shape[1]} pixels, the patches {pca.sizes['pixel']}")
     directions = torch.as_tensor(np.ascontiguousarray(pca.components.values)) @ pixels.T
-    maps = torch.as_tensor(learned["end_to_end"].values)
     squared = torch.matmul(maps, directions.to(maps.dtype)).double().square().sum(1).numpy()
     shape = (len(maps), len(grid), *map(len, nuisance.values()))
     coordinates = {"step": learned.step.values, along: grid, **nuisance}
@@ -84,13 +91,15 @@ def sensitivity_of_maps(
     return xr.DataArray(squared.reshape(shape), coordinates, ("step", along, *nuisance), attrs=units)
 
 
-def elbow(frequency: Array, threshold: Array) -> float:
+@checked
+def elbow(frequency: npt.ArrayLike, threshold: npt.ArrayLike) -> float:
     """Where a threshold that is flat and then rises as a line begins to rise, fitted by least squares.
 
     >>> f = np.arange(1.0, 20.0)
     >>> round(elbow(f, 1.0 + np.maximum(f - 8.0, 0)), 1)
     8.0
     """
+    frequency, threshold = _curve(frequency, threshold)
     at = np.linspace(frequency[0], frequency[-1], 40 * len(frequency) + 1)[:-1]
     # Least squares with a constant: what of the threshold each rising line explains.
     rising = np.maximum(frequency - at[:, None], 0)
@@ -99,12 +108,14 @@ def elbow(frequency: Array, threshold: Array) -> float:
     return float(at[explained.argmax()])
 
 
-def acuity(frequency: Array, threshold: Array, criterion: float) -> float:
+@checked
+def acuity(frequency: npt.ArrayLike, threshold: npt.ArrayLike, criterion: float) -> float:
     """The highest frequency whose threshold is below a criterion, interpolated between frequencies; NaN if there is none.
 
     >>> float(acuity(np.array([1.0, 2.0, 3.0]), np.array([0.1, 0.2, 0.4]), 0.3))
     2.5
     """
+    frequency, threshold = _curve(frequency, threshold)
     below = np.flatnonzero(threshold < criterion)
     if not len(below):
         return float("nan")
@@ -113,3 +124,20 @@ def acuity(frequency: Array, threshold: Array, criterion: float) -> float:
         return float(frequency[-1])
     part = (criterion - threshold[last]) / (threshold[last + 1] - threshold[last])
     return float(frequency[last] + part * (frequency[last + 1] - frequency[last]))
+
+
+def _maps(learned: xr.Dataset) -> xr.DataArray:
+    """The end-to-end maps that `learn` kept."""
+    if "end_to_end" not in learned or learned["end_to_end"].dims != ("step", "output", "component"):
+        raise FechnerError("learned must be what `fechner.learning.learn` returned: it has no end_to_end map")
+    return learned["end_to_end"]
+
+
+def _curve(frequency: npt.ArrayLike, threshold: npt.ArrayLike) -> tuple[Array, Array]:
+    """Increasing frequencies and a threshold for each."""
+    x, y = array("frequency", frequency, 1), array("threshold", threshold, 1)
+    if len(x) < 2 or len(x) != len(y) or (np.diff(x) <= 0).any():
+        raise FechnerError(
+            f"frequency must be at least 2 increasing numbers, each with a threshold, got {len(x)} and {len(y)}"
+        )
+    return x, y

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -14,6 +15,7 @@ from torch.autograd import forward_ad
 
 from fechner.errors import FechnerError
 from fechner.learning.task import Task
+from fechner.limits import check_memory
 from fechner.networks import INPUT, OUTPUT, Layer, Network
 from fechner.sensitivity.ambient import undisturbed
 from fechner.sensitivity.probe import Probe
@@ -51,6 +53,12 @@ class Recorder:
         self.accuracy: list[Array] = []
         self.weights: list[dict[str, npt.NDArray[np.floating]]] = []
         device = next((p.device for p in network.parameters()), torch.device("cpu"))
+        count = math.prod(len(v) for v in (*task.nuisance.values(), values))
+        check_memory(
+            16.0 * count * task.pixels,
+            f"{count} stimuli of {task.pixels} pixels, which recordings keep",
+            "take fewer values or a smaller size",
+        )
         combinations = np.array(list(itertools.product(*task.nuisance.values(), values))).T
         names = [*task.nuisance, task.along]
         shown = {
@@ -59,21 +67,19 @@ class Recorder:
         network.eval()
         two = at(shown, slice(0, 2))
         with undisturbed():
-            self.layers = (
-                Probe(
-                    network,
-                    task.stimulus,
-                    two,
-                    task.along,
-                    task.period,
-                    Exact(),
-                    layers,
-                    True,
-                    network.weights_sha256(),
-                )
-                .verdict()
-                .chosen
+            probe = Probe(
+                network,
+                task.stimulus,
+                two,
+                task.along,
+                task.period,
+                Exact(),
+                layers,
+                True,
+                network.weights_sha256(),
+                network.model,
             )
+            self.layers = probe.verdict().chosen
             # Rendered once: the stimuli of every recording are the same.
             with forward_mode():
                 images = render(task.stimulus, Exact().prepare(shown, task.along))

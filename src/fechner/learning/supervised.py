@@ -11,7 +11,7 @@ import itertools
 import math
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,31 +20,35 @@ import xarray as xr
 from torch import Tensor, nn
 
 from fechner import results
+from fechner.arguments import AboveZero, Count, Seed, checked, shown
 from fechner.errors import FechnerError
 from fechner.learning.exposure import Exposure
 from fechner.learning.labels import Channel, Erasure
 from fechner.learning.perceptron import Perceptron
 from fechner.learning.recording import Recorder
 from fechner.learning.task import Task
+from fechner.limits import check_memory, check_time
 from fechner.networks import Network, as_network
 from fechner.progress import bar
 from fechner.sensitivity.curves import relative_to_mean
+from fechner.stimuli import Parameter
 
 Array = npt.NDArray[np.float64]
 
 
+@checked
 def learn_labels(
     network: Perceptron | nn.Module | Callable[[int], nn.Module],
     exposures: Exposure | Sequence[Exposure],
     task: Task | None = None,
-    snapshots: int | Sequence[int] = 31,
+    snapshots: Count | Sequence[int] = 31,
     *,
-    values: int | Sequence[float] = 60,
+    values: Annotated[int | Sequence[float], Parameter] = 60,
     layers: str | Sequence[str] = "all",
     optimizer: Callable[..., torch.optim.Optimizer] = torch.optim.SGD,
-    learning_rate: float = 0.5,
-    batch: int = 2048,
-    seeds: int | Sequence[int] = 5,
+    learning_rate: AboveZero = 0.5,
+    batch: Count = 2048,
+    seeds: Count | Sequence[Seed] = 5,
     keep_weights: bool = False,
     device: str | torch.device = "cpu",
     progress: bool = True,
@@ -83,14 +87,14 @@ def learn_labels(
     """
     task = Task() if task is None else task
     exposures = [exposures] if isinstance(exposures, Exposure) else list(exposures)
-    wanted, chosen = _check(exposures, task, snapshots, seeds, batch, learning_rate)
+    wanted, chosen = _check(exposures, task, snapshots, seeds, batch)
     grid = task.parameter.values(task.along, values)
     target = torch.device(device)
     total = sum(e.steps for e in exposures)
     recorders: list[Recorder] = []
     losses, stopped = np.full((len(chosen), total), np.nan), np.full(len(chosen), -1)
-    with bar(progress, "steps") as shown:
-        bars = shown.add_task(f"learning, {len(chosen)} seeds", total=total * len(chosen))
+    with bar(progress, "steps") as progressing:
+        bars = progressing.add_task(f"learning, {len(chosen)} seeds", total=total * len(chosen))
         for i, seed in enumerate(chosen):
             learner = _make(network, seed, task).to(target)
             rule = optimizer([p for p in learner.parameters() if p.requires_grad], lr=learning_rate)
@@ -100,13 +104,13 @@ def learn_labels(
                 if step in wanted:
                     recorder.record()
                 losses[i, step] = _update(learner, rule, task, sample, channel, _draws(task, batch, seed, step, target))
-                shown.update(bars, advance=1)
+                progressing.update(bars, advance=1)
                 if not math.isfinite(losses[i, step]):
                     stopped[i] = step
                     warnings.warn(
                         f"seed {seed}: the loss is {losses[i, step]} at step {step}, so learning stopped; what was recorded "
                         f"until then is kept. Lower learning_rate below {learning_rate:g}",
-                        stacklevel=2,
+                        stacklevel=3,
                     )
                     break
             else:
@@ -185,7 +189,6 @@ def _check(
     snapshots: int | Sequence[int],
     seeds: int | Sequence[int],
     batch: int,
-    learning_rate: float,
 ) -> tuple[list[int], list[int]]:
     """The steps recorded, and the seeds; `FechnerError` for what cannot be learned."""
     if not exposures:
@@ -195,15 +198,20 @@ def _check(
     chosen = list(range(seeds)) if isinstance(seeds, int) else [int(s) for s in seeds]
     if not chosen:
         raise FechnerError(f"at least 1 seed is needed, got {seeds!r}")
-    if not isinstance(batch, int) or batch < 1:
-        raise FechnerError(f"batch must be a whole number of at least 1, got {batch!r}")
-    if not learning_rate > 0:
-        raise FechnerError(f"learning_rate must be greater than 0, got {learning_rate:g}")
     total = sum(e.steps for e in exposures)
     steps = np.linspace(0, total, max(snapshots, 0)).round() if isinstance(snapshots, int) else snapshots
     wanted = sorted({int(s) for s in steps})
     if not wanted or wanted[0] < 0 or wanted[-1] > total:
         raise FechnerError(f"snapshots must lie in [0, {total}], the steps of all exposures, got {snapshots}")
+    if len(set(chosen)) < len(chosen):
+        raise FechnerError(f"seeds must differ, got {shown(chosen)}: the same seed is the same training")
+    work = f"{total} steps of {len(chosen)} seeds"
+    check_memory(8.0 * total * len(chosen), work, "take fewer")
+    # No step is quicker than the few operations that it starts.
+    check_time(1e-4 * total * len(chosen), work, "take fewer")
+    check_memory(
+        8.0 * batch * task.pixels, f"{batch} stimuli of {task.pixels} pixels", "choose a smaller batch or size"
+    )
     return wanted, chosen
 
 

@@ -6,7 +6,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from fechner.arguments import Whole, check_fields
 from fechner.errors import FechnerError, choices
 from fechner.stimuli import Grating, Parameter, Stimulus, parameters, settings
 
@@ -36,11 +37,12 @@ class Task:
 
     stimulus: Stimulus = GRATING
     along: str = "orientation"
-    classes: int = 60
+    classes: Annotated[int, Whole(2)] = 60
     loss: Literal["cross-entropy", "circular"] = "cross-entropy"
-    average: Mapping[str, int | Sequence[float]] = field(default_factory=lambda: {"phase": 11})
+    average: Mapping[str, Annotated[int | Sequence[float], Parameter]] = field(default_factory=lambda: {"phase": 11})
 
     def __post_init__(self) -> None:
+        check_fields(self)
         known = parameters(self.stimulus)
         for name in (self.along, *self.average):
             if name not in known:
@@ -51,10 +53,6 @@ class Task:
                 )
         if self.along in self.average:
             raise FechnerError(f"'{self.along}' cannot be both the parameter learned and one averaged over")
-        if self.loss not in ("cross-entropy", "circular"):
-            raise choices("loss", str(self.loss), ["cross-entropy", "circular"])
-        if not isinstance(self.classes, int) or self.classes < 2:
-            raise FechnerError(f"classes must be a whole number of at least 2, got {self.classes!r}")
         self.stimulus.validate(**self.nuisance)
 
     @property

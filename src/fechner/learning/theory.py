@@ -7,38 +7,44 @@ of the data.
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import numpy as np
 import numpy.typing as npt
 from scipy.linalg import expm
 
+from fechner.arguments import Count, Whole, array, checked
 from fechner.errors import FechnerError
 
 Array = npt.NDArray[np.float64]
 
 
-def rate(s: npt.ArrayLike, depth: int, variance: npt.ArrayLike, covariance: npt.ArrayLike) -> Array:
+@checked
+def rate(s: npt.ArrayLike, depth: Count, variance: npt.ArrayLike, covariance: npt.ArrayLike) -> Array:
     """ds/dt = N s^(2−2/N) (σ − λs) of a network of N balanced layers.
 
     >>> float(rate(0.25, 2, 2.0, 2.0))
     0.75
     """
-    _depth(depth)
     s = np.asarray(s, dtype=float)
     return depth * s ** (2 - 2 / depth) * (np.asarray(covariance) - np.asarray(variance) * s)
 
 
+@checked
 def one_layer(t: npt.ArrayLike, start: npt.ArrayLike, variance: npt.ArrayLike, covariance: npt.ArrayLike) -> Array:
     """s(t) = σ/λ + (s₀ − σ/λ) e^(−λt)."""
     end = np.asarray(covariance) / np.asarray(variance)
     return end + (np.asarray(start) - end) * np.exp(-np.asarray(variance) * np.asarray(t))
 
 
+@checked
 def two_layers(t: npt.ArrayLike, start: npt.ArrayLike, variance: npt.ArrayLike, covariance: npt.ArrayLike) -> Array:
     """s(t) = s∞ / (1 + (s∞/s₀ − 1) e^(−2σt)), s∞ = σ/λ (Saxe et al. 2014 for λ = 1)."""
     end = np.asarray(covariance) / np.asarray(variance)
     return end / (1 + (end / np.asarray(start) - 1) * np.exp(-2 * np.asarray(covariance) * np.asarray(t)))
 
 
+@checked
 def four_layers_time(s: npt.ArrayLike, start: npt.ArrayLike, variance: float, covariance: float) -> Array:
     """The time at which four layers reach s: F(s) − F(s₀), F(s) = (1/2σ)[−s^(−½) + √(λ/σ) artanh √(λs/σ)]."""
 
@@ -49,6 +55,7 @@ def four_layers_time(s: npt.ArrayLike, start: npt.ArrayLike, variance: float, co
     return antiderivative(np.asarray(s, dtype=float)) - antiderivative(np.asarray(start, dtype=float))
 
 
+@checked
 def tied(t: npt.ArrayLike, start: npt.ArrayLike, variance: npt.ArrayLike) -> Array:
     """p(t) = 1 / (1 + (1/p₀ − 1) e^(−4λt)) of an autoencoder x̂ = WᵀWx whose WᵀW commutes with the covariance.
 
@@ -58,16 +65,16 @@ def tied(t: npt.ArrayLike, start: npt.ArrayLike, variance: npt.ArrayLike) -> Arr
     return 1 / (1 + (1 / np.asarray(start) - 1) * np.exp(-4 * np.asarray(variance) * np.asarray(t)))
 
 
-def time_to_learn(depth: int, start: npt.ArrayLike, covariance: npt.ArrayLike) -> Array:
+@checked
+def time_to_learn(depth: Annotated[int, Whole(3)], start: npt.ArrayLike, covariance: npt.ArrayLike) -> Array:
     """About s₀^(−(1−2/N)) / ((N−2)σ) for more than two layers and a small start.
 
-    Raises `FechnerError` for two layers or fewer.
+    Raises `FechnerError` for two layers or fewer, for which it does not hold.
     """
-    if depth < 3:
-        raise FechnerError(f"the approximation holds for three layers or more, got {depth}")
     return np.asarray(start) ** -(1 - 2 / depth) / ((depth - 2) * np.asarray(covariance))
 
 
+@checked
 def two_layers_whitened(t: float, first: Array, second: Array, covariance: Array) -> Array:
     """End-to-end map of two balanced layers at time t for whitened inputs, whatever their alignment.
 
@@ -75,7 +82,14 @@ def two_layers_whitened(t: float, first: Array, second: Array, covariance: Array
     Q = [W₁ᵀ; W₂] and F = [[0, Σyxᵀ], [Σyx, 0]]: QQᵀ = e^(Ft) Q₀ [I + Q₀ᵀ (∫₀ᵗ e^(2Fs) ds) Q₀]⁻¹ Q₀ᵀ e^(Ft)
     (Braun et al. 2022).
     """
+    first, second, covariance = (
+        array(n, v, 2) for n, v in (("first", first), ("second", second), ("covariance", covariance))
+    )
     inputs, outputs = first.shape[1], second.shape[0]
+    if first.shape[0] != second.shape[1] or covariance.shape != (outputs, inputs):
+        raise FechnerError(
+            f"first (h, i), second (o, h) and covariance (o, i) do not fit: {first.shape}, {second.shape}, {covariance.shape}"
+        )
     f = np.block([[np.zeros((inputs, inputs)), covariance.T], [covariance, np.zeros((outputs, outputs))]])
     start = np.concatenate([first.T, second])
     grown = expm(f * t)
@@ -86,8 +100,3 @@ def two_layers_whitened(t: float, first: Array, second: Array, covariance: Array
     inner = np.eye(first.shape[0]) + start.T @ (vectors * integral) @ vectors.T @ start
     product = grown @ start @ np.linalg.solve(inner, start.T @ grown)
     return product[inputs:, :inputs]
-
-
-def _depth(depth: int) -> None:
-    if depth < 1:
-        raise FechnerError(f"depth must be at least 1, got {depth}")

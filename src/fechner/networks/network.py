@@ -5,10 +5,12 @@ from __future__ import annotations
 import copy
 import hashlib
 import itertools
+from typing import Annotated, Any
 
 import torch
 from torch import Tensor, nn
 
+from fechner.arguments import array, checked
 from fechner.errors import FechnerError, first_line
 
 _COMPLEX = {torch.float16: torch.complex32, torch.float32: torch.complex64, torch.float64: torch.complex128}
@@ -29,11 +31,12 @@ class Network(nn.Module):
     mean: Tensor
     std: Tensor
 
+    @checked
     def __init__(
         self,
         model: nn.Module,
-        mean: float | tuple[float, ...] = 0.0,
-        std: float | tuple[float, ...] = 1.0,
+        mean: Annotated[float | tuple[float, ...], "checked below"] = 0.0,
+        std: Annotated[float | tuple[float, ...], "checked below"] = 1.0,
         *,
         name: str | None = None,
         weights: str = "as given",
@@ -54,6 +57,7 @@ class Network(nn.Module):
         self.model = model
         like = next((p for p in model.parameters() if p.is_floating_point()), torch.empty(0))
         for key, value in (("mean", mean), ("std", std)):
+            check_normalisation(key, value)
             self.register_buffer(key, torch.as_tensor(value).to(like).reshape(-1, 1, 1), persistent=False)
         self.weights = weights
         self.seed = seed
@@ -137,6 +141,15 @@ def _computed(network: Network) -> dict[int, Tensor]:
     """
     kept = [value for module in network.modules() for value in vars(module).values()]
     return {id(v): v.detach().clone() for v in kept if isinstance(v, Tensor) and not v.is_leaf}
+
+
+def check_normalisation(name: str, value: Any) -> None:
+    """Raise `FechnerError` unless `mean`, or `std`, is a number or a number for each of 1 or 3 channels."""
+    found = array(name, value)
+    if found.size not in (1, 3):
+        raise FechnerError(f"{name} must be one number, or one for each of 3 channels, got {found.size} of them")
+    if name == "std" and found.min() <= 0:
+        raise FechnerError(f"std must be greater than 0, got {found.min():g}: images are divided by it")
 
 
 def as_network(module: nn.Module) -> Network:

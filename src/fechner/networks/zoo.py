@@ -16,7 +16,8 @@ import torch
 from torch import nn
 from torchvision import models
 
-from fechner.errors import FechnerError, FechnerWarning, check_seed, choices, first_line
+from fechner.arguments import Count, Seed, checked
+from fechner.errors import FechnerError, FechnerWarning, choices, first_line
 from fechner.networks import efficientnet_lite
 from fechner.networks.checkpoint import read
 from fechner.networks.network import Network
@@ -34,6 +35,7 @@ _OWN = VARIANTS | SMALL
 _RESCALING = ("googlenet", "inception_v3")
 
 
+@checked
 def list_networks(pattern: str = "*") -> list[str]:
     """Names that `load` knows: torchvision's classifiers and EfficientNet-Lite0, small networks for 32 × 32 pixels,
     AlexNet variants, timm/… if installed.
@@ -47,7 +49,8 @@ def list_networks(pattern: str = "*") -> list[str]:
     return [n for n in names if fnmatch.fnmatch(n, pattern)]
 
 
-def load(name: str, weights: str | Path = "pretrained", seed: int = 0) -> Network:
+@checked
+def load(name: str, weights: str | Path = "pretrained", seed: Seed = 0) -> Network:
     """A network in evaluation mode, its parameters frozen, with the normalisation it was trained with.
 
     >>> load("resnet18", weights="init", seed=1).name
@@ -64,7 +67,6 @@ def load(name: str, weights: str | Path = "pretrained", seed: int = 0) -> Networ
     architecture, or cannot be downloaded.
     """
     check_name(name)
-    check_seed(seed)
     weights = str(weights)
     if weights == "init":
         model = _build(name, seed)
@@ -81,14 +83,14 @@ def load(name: str, weights: str | Path = "pretrained", seed: int = 0) -> Networ
     return Network(model, **_normalisation(name, model), name=name, weights=weights, seed=random)
 
 
-def untrained(name: str, classes: int, seed: int = 0) -> Network:
+@checked
+def untrained(name: str, classes: Count, seed: Seed = 0) -> Network:
     """A network as `load` makes it with weights="init", for so many classes, ready to be trained.
 
     >>> untrained("resnet18_small", 10)(torch.rand(2, 3, 32, 32)).shape
     torch.Size([2, 10])
     """
     check_name(name)
-    check_seed(seed)
     model = _build(name, seed, num_classes=classes)
     return Network(model, **_normalisation(name, model), name=name, weights="init", seed=seed)
 

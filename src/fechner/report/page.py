@@ -19,6 +19,7 @@ from matplotlib.figure import Figure
 from plotly.offline import get_plotlyjs
 
 from fechner import outputs, results
+from fechner.arguments import checked
 from fechner.errors import FechnerError, first_line
 from fechner.figures import claims as claims_file
 from fechner.figures import style
@@ -71,6 +72,7 @@ class Section:
     first: int = 0
 
 
+@checked
 def report(found: Sequence[str | Path], out: str | Path = "report.html", *, title: str = "") -> Path:
     """One page of any results: figures, claims, curves to explore, and how they were made; returns its path.
 

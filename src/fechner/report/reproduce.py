@@ -21,6 +21,7 @@ import torch
 import xarray as xr
 
 from fechner import outputs, processes, progress, results
+from fechner.arguments import Count, checked
 from fechner.errors import FechnerError, choices
 from fechner.figures import trained_files
 from fechner.figures.catalogue import FIGURES, redraw
@@ -32,6 +33,7 @@ from fechner.statistics.images import find, in_words
 from fechner.statistics.workers import Apart
 
 
+@checked
 def reproduce(
     figures: Sequence[str] = ("all",),
     profile: str = "quick",
@@ -42,7 +44,7 @@ def reproduce(
     trainings: str | Path = "trainings",
     resume: bool = False,
     device: str = "cpu",
-    jobs: int = 1,
+    jobs: Count = 1,
     say: Say = print,
 ) -> xr.Dataset:
     """Reproduce figures of Benjamin et al. (2022); returns the Dataset of the last one.
@@ -80,8 +82,10 @@ def reproduce(
             raise choices("profile", profile, FIGURES[name].profiles)
     if "trained" in wanted:
         trained_files.files(trainings)
-    if jobs < 1:
-        raise FechnerError(f"jobs must be at least 1, got {jobs}")
+    if checkpoints and "fig3" not in wanted:
+        raise FechnerError(
+            f"checkpoints are those of fig3, which is not made: add fig3 to {', '.join(figures)}, or leave them out"
+        )
     if processes.told()[1] > 1:
         raise FechnerError(
             "reproduce is one process, and takes several figures at once with jobs; start it without torchrun"

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import copy
 import itertools
 import json
+import math
 import warnings
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import torch
@@ -15,17 +15,24 @@ import xarray as xr
 from torch import nn
 
 from fechner import processes, results
+from fechner.arguments import AboveZero, Count, checked
 from fechner.errors import FechnerError, FechnerWarning, choices
+from fechner.limits import check_memory
 from fechner.networks import INPUT, Layer, as_network
+from fechner.networks.network import check_values, in_dtype
 from fechner.sensitivity.ambient import undisturbed
 from fechner.sensitivity.probe import Probe
 from fechner.sensitivity.sweep import fitting_batch, sweep
 from fechner.sensitivity.tangent import Central, Chord, Exact, Method, norm
 from fechner.stimuli import Family, Parameter, Stimulus, parameters, settings
 
-Values = int | Sequence[float] | np.ndarray
+# Checked by the parameter that they are values of.
+Values = Annotated[int | Sequence[float] | np.ndarray, Parameter]
+# For each stimulus, all layers together: parameter values and what is computed of them.
+_COPIES = 10
 
 
+@checked
 @undisturbed()
 def sensitivity(
     network: nn.Module,
@@ -36,9 +43,9 @@ def sensitivity(
     layers: str | Sequence[str] = "blocks",
     *,
     method: Literal["exact", "central", "chord"] = "exact",
-    step: float | None = None,
+    step: AboveZero | None = None,
     dtype: torch.dtype = torch.float32,
-    batch_size: int | None = None,
+    batch_size: Count | None = None,
     progress: bool = True,
     shared: bool = False,
 ) -> xr.Dataset:
@@ -93,8 +100,12 @@ def sensitivity(
             raise choices("parameter of the stimulus", name, known)
         if name == along:
             raise FechnerError(f"'{along}' cannot be both the parameter measured and one averaged over")
+    if step is not None and method != "central":
+        raise FechnerError(f"step is that of central differences: choose method central, got {method}")
+    _check_count(values, average)
     grid = known[along].values(along, values)
     nuisance = {name: known[name].values(name, spec) for name, spec in average.items()}
+    _check_resolved(along, grid, known[along], step if method == "central" else None, dtype)
     taken, coordinate, runs = _plan(method, step, along, grid, known[along].period, nuisance)
     reach = taken.step if isinstance(taken, Central) else 0.0
     for edge in (grid - reach, grid + reach):
@@ -103,18 +114,17 @@ def sensitivity(
         else:
             known[along].check(along, edge)
 
-    held = [*wrapped.parameters(), *wrapped.buffers()]
-    weights_sha256 = wrapped.weights_sha256()
-    if any(t.dtype != dtype for t in held if t.is_floating_point()):
-        wrapped = copy.deepcopy(wrapped).to(dtype)
-    device = next((t.device for t in held), torch.device("cpu"))
+    check_values(wrapped)
+    original, weights_sha256 = wrapped.model, wrapped.weights_sha256()
+    device = next((t.device for t in (*wrapped.parameters(), *wrapped.buffers())), torch.device("cpu"))
+    wrapped = in_dtype(wrapped, dtype)
     tensors = [{n: torch.as_tensor(v, dtype=dtype, device=device) for n, v in run.items()} for run in runs]
     two = {n: v[[0, len(v) // 2]] for n, v in tensors[0].items()}
     two[along] = _apart(two[along], known[along])
-    if batch_size is not None and batch_size < 1:
-        raise FechnerError(f"batch_size must be at least 1, got {batch_size}")
     scale = known[along].period or max(float(np.ptp(grid)), float(np.abs(grid).max()), 1e-3)
-    verdict = Probe(wrapped, stimulus, two, along, scale, taken, layers, batch_size != 1, weights_sha256).verdict()
+    verdict = Probe(
+        wrapped, stimulus, two, along, scale, taken, layers, batch_size != 1, weights_sha256, original
+    ).verdict()
     if batch_size is None:
         batch_size = fitting_batch(verdict.layers, verdict.image)
         if shared:
@@ -159,6 +169,30 @@ def _without_value(found: xr.Dataset, along: str) -> list[str]:
 
 def _few(values: np.ndarray) -> str:
     return ", ".join(f"{v:g}" for v in values[:4]) + (f" and {len(values) - 4} more values" if len(values) > 4 else "")
+
+
+def _check_count(values: Values, average: Mapping[str, Values]) -> None:
+    """Raise `FechnerError` for more stimuli than memory has room for what is measured of them."""
+    counts = [spec if isinstance(spec, int | np.integer) else np.size(spec) for spec in (values, *average.values())]
+    total = math.prod(int(n) for n in counts)
+    told = " × ".join(map(str, counts))
+    check_memory(8.0 * _COPIES * len(counts) * max(total, 0), f"{told} stimuli", "take fewer values")
+
+
+def _check_resolved(along: str, grid: np.ndarray, parameter: Parameter, step: float | None, dtype: torch.dtype) -> None:
+    """Raise `FechnerError` for values, or a step, that are too close to be told apart in this precision."""
+    rounded = torch.as_tensor(grid, dtype=dtype)
+    kept, remedy = str(dtype).removeprefix("torch."), "use dtype float64, or "
+    try:
+        parameter.check_different(along, rounded.double().numpy())
+    except FechnerError as e:
+        raise FechnerError(f"in {kept} {e}; or use dtype float64") from None
+    if step is not None and bool(((rounded + step) == (rounded - step)).any()):
+        least = float(np.spacing(np.abs(grid).max().astype(np.float32 if dtype is torch.float32 else np.float64)))
+        raise FechnerError(
+            f"step {step:g} is too small: {along} {float(grid[np.abs(grid).argmax()]):g} ± step is the same number in {kept}; "
+            f"{remedy if dtype is not torch.float64 else ''}take a step of at least {1000 * least:.1g}"
+        )
 
 
 def _apart(two: torch.Tensor, parameter: Parameter) -> torch.Tensor:

@@ -48,7 +48,7 @@ class Probe:
     """The question: can these layers of this network be measured along a parameter? `values` are those of two stimuli.
 
     `scale` is that of the parameter: its period, or the extent of the grid. `together` says that several stimuli will run
-    in one batch.
+    in one batch. `original` is the module for which the verdict is kept, of which `network` may hold a copy.
     """
 
     network: Network
@@ -60,6 +60,7 @@ class Probe:
     wanted: str | Sequence[str]
     together: bool
     weights_sha256: str
+    original: nn.Module
 
     def verdict(self) -> Verdict:
         """The verdict of before, or a new one.
@@ -68,7 +69,7 @@ class Probe:
         responses that are random or depend on other images of the batch, derivatives that are missing, incomplete or
         another function's, and stimuli that do not depend on the parameter.
         """
-        kept = _KNOWN.setdefault(self.network.model, OrderedDict())
+        kept = _KNOWN.setdefault(self.original, OrderedDict())
         key = self._key()
         if key not in kept:
             kept[key] = self._look()
@@ -80,7 +81,7 @@ class Probe:
         """All that a verdict depends on; modules may hold switches and functions that are no weights."""
         modules = [
             (name, module.training, type(module).forward, *module._forward_hooks, *_plain_fields(module))
-            for name, module in self.network.model.named_modules()
+            for name, module in self.original.named_modules()
         ]
         stimulus = (
             json.dumps(settings(self.stimulus), default=str) if isinstance(self.stimulus, Stimulus) else self.stimulus

@@ -66,15 +66,18 @@ class Central(Method):
 
     step: float
     name: str = "central"
+    _widths: Tensor = field(default_factory=lambda: torch.ones(1))
 
     def prepare(self, values: Values, along: str) -> Values:
+        # What rounding makes of 2 step.
+        self._widths = (values[along] + self.step) - (values[along] - self.step)
         doubled = {name: torch.cat([v, v]) for name, v in values.items()}
         v = values[along]
         return doubled | {along: torch.cat([v + self.step, v - self.step])}
 
     def derivative(self, output: Tensor) -> tuple[Tensor, Tensor | None]:
         above, below = output.chunk(2)
-        return (above + below) / 2, (above - below) / (2 * self.step)
+        return (above + below) / 2, (above - below) / self._widths.view(-1, *[1] * (output.dim() - 1))
 
 
 @dataclass

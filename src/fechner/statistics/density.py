@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
+from collections.abc import Mapping
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,9 @@ import numpy as np
 import xarray as xr
 
 from fechner import results
+from fechner.arguments import Natural, Processes, Seed, checked
 from fechner.errors import FechnerError, choices
+from fechner.limits import check_memory
 from fechner.statistics.feature import Feature
 from fechner.statistics.hue import Hue
 from fechner.statistics.images import find, named
@@ -23,13 +26,14 @@ from fechner.statistics.stream import totals
 FEATURES: dict[str, type[Feature]] = {"orientation": Orientation, "hue": Hue, "spatial-frequency": SpatialFrequency}
 
 
+@checked
 def image_statistics(
     images: str | Path | None = None,
     feature: str = "orientation",
     *,
-    bootstraps: int = 1000,
-    seed: int = 0,
-    workers: int | None = None,
+    bootstraps: Natural = 1000,
+    seed: Seed = 0,
+    workers: Processes | None = None,
     progress: bool = True,
     **settings: Any,
 ) -> xr.Dataset:
@@ -61,10 +65,9 @@ def image_statistics(
         FechnerError: for an unknown feature or setting, nothing to read, or more than a tenth of the images unusable.
     """
     measured = make(feature, settings)
-    if not isinstance(bootstraps, int) or bootstraps < 0:
-        raise FechnerError(f"bootstraps must be a whole number of at least 0, got {bootstraps!r}")
-    if workers is not None and workers < 0:
-        raise FechnerError(f"workers must be at least 0, got {workers}")
+    check_memory(
+        24.0 * bootstraps * measured.values, f"{bootstraps} bootstraps of {measured.values} values", "take fewer"
+    )
     found, left_out = find(images)
     summed, skipped = totals(found, measured, bootstraps, seed, workers, progress)
     values, meaning = measured.coordinate
@@ -100,7 +103,8 @@ def image_statistics(
     return xr.Dataset(variables | measured.describe(summed), {along: (along, values, meaning)}, attributes)
 
 
-def make(feature: str, settings: dict[str, Any]) -> Feature:
+@checked
+def make(feature: str, settings: Mapping[str, Any]) -> Feature:
     """A feature by name, with some settings changed."""
     if feature not in FEATURES:
         raise choices("feature", feature, FEATURES)

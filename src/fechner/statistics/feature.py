@@ -4,28 +4,31 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
-from fechner.errors import FechnerError
+from fechner.arguments import Whole, check_fields
 
 Array = npt.NDArray[np.float64]
 Pixels = npt.NDArray[np.uint8]
+
+
+# A hundredth of a degree is finer than any photograph.
+Values = Annotated[int, Whole(4, 36_000)]
 
 
 @dataclass(frozen=True)
 class Feature(ABC):
     """A frozen dataclass: its fields are its settings. `values` is the number of bins."""
 
-    values: int
+    values: Values
 
     name: ClassVar[str]
 
     def __post_init__(self) -> None:
-        if not isinstance(self.values, int) or self.values < 4:
-            raise FechnerError(f"values must be a whole number of at least 4, got {self.values!r}")
+        check_fields(self)
 
     @property
     @abstractmethod

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +11,7 @@ from PIL import Image
 from skimage import color
 
 from fechner import circular
-from fechner.errors import FechnerError, choices
+from fechner.arguments import Share, Whole
 from fechner.statistics.borders import box
 from fechner.statistics.feature import Array, Feature, Pixels
 
@@ -29,25 +29,13 @@ class Hue(Feature):
     9
     """
 
-    values: int = 360
-    saturation: float = 0.1
-    value: float = 0.5
+    values: Annotated[int, Whole(4, 3600)] = 360
+    saturation: Share = 0.1
+    value: Share = 0.5
     space: Literal["hsv", "cielch"] = "hsv"
     rotate: float = 0.0
 
     name: ClassVar[str] = "hue"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.values > 3600:
-            raise FechnerError(f"values must be at most 3600 hues, got {self.values}")
-        for name in ("saturation", "value"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise FechnerError(f"{name} must lie in [0, 1], got {getattr(self, name)}")
-        if self.space not in ("hsv", "cielch"):
-            raise choices("space", str(self.space), ["hsv", "cielch"])
-        if not np.isfinite(self.rotate):
-            raise FechnerError(f"rotate must be a number of degrees, got {self.rotate}")
 
     @property
     def coordinate(self) -> tuple[Array, dict[str, str]]:

@@ -20,6 +20,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 import numpy.typing as npt
 
+from fechner.arguments import checked
 from fechner.errors import FechnerError, first_line, printable
 from fechner.outputs import expanded
 from fechner.statistics import decoding
@@ -89,6 +90,7 @@ class Photograph:
             raise FechnerError(f"cannot decode '{self.name}' ({printable(first_line(e))})") from None
 
 
+@checked
 def photographs(source: str | Path | None = None) -> list[Photograph]:
     """All images in a folder tree, a .tar or a .zip, in the order of their names; by default scikit-image's few.
 

@@ -13,7 +13,7 @@ from scipy import fft
 from fechner import circular
 from fechner.errors import FechnerError
 from fechner.statistics.borders import central_square, content
-from fechner.statistics.feature import Array, Feature, Pixels
+from fechner.statistics.feature import Array, Feature, Pixels, Values
 
 
 @dataclass(frozen=True)
@@ -32,15 +32,15 @@ class Orientation(Feature):
     0
     """
 
-    values: int = 180
+    values: Values = 180
     scales: tuple[float, ...] = (2.0, 4.0, 8.0)
 
     name: ClassVar[str] = "orientation"
 
     def __post_init__(self) -> None:
+        if isinstance(self.scales, int | float):
+            object.__setattr__(self, "scales", (float(self.scales),))
         super().__post_init__()
-        scales = (self.scales,) if isinstance(self.scales, int | float) else tuple(self.scales)
-        object.__setattr__(self, "scales", tuple(float(s) for s in scales))
         if not self.scales or min(self.scales) < 1 or len(set(self.scales)) < len(self.scales):
             raise FechnerError(f"scales must be different numbers of pixels of at least 1, got {self.scales}")
 

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeGuard
+from typing import Annotated, Any, TypeGuard
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +20,9 @@ from scipy.linalg import blas, eigh
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from fechner import results
+from fechner.arguments import Count, Natural, Processes, Seed, Whole, array, checked, numeric, shown
 from fechner.errors import FechnerError, first_line
+from fechner.limits import check_memory
 from fechner.outputs import expanded
 from fechner.progress import bar
 from fechner.statistics.images import Photograph, find, named, photographs
@@ -32,14 +34,15 @@ GROUPS = 10
 _CHUNK = 4096
 
 
+@checked
 def principal_components(
     images: str | Path | npt.NDArray[Any] | None = None,
-    number: int = 100_352,
-    size: int = 32,
+    number: Count = 100_352,
+    size: Annotated[int, Whole(2)] = 32,
     *,
     colour: bool = False,
-    seed: int = 0,
-    workers: int | None = None,
+    seed: Seed = 0,
+    workers: Processes | None = None,
     progress: bool = True,
 ) -> xr.Dataset:
     """Variances and directions of the principal components of image patches, in one pass and flat memory.
@@ -139,12 +142,15 @@ def patch_moments(
     progress: bool = True,
 ) -> tuple[Moments, dict[str, str]]:
     """The pass over the patches that `principal_components` makes; and why photographs were skipped."""
-    if size < 2:
-        raise FechnerError(f"size must be at least 2 pixels, got {size}")
     skipped: dict[str, str] = {}
     if _is_source(images):
-        stream = _from_photographs(photographs(images), number, size, colour, seed, workers, skipped)
-        dimensions, unit = size * size * (3 if colour else 1), 1 / 255
+        found, dimensions, unit = photographs(images), size * size * (3 if colour else 1), 1 / 255
+        check_memory(
+            1.0 * dimensions * number / len(found),
+            f"{number} patches of {dimensions} pixels, cut from {len(found)} photographs,",
+            "take fewer, or more photographs",
+        )
+        stream = _from_photographs(found, number, size, colour, seed, workers, skipped)
     else:
         array = _array(images)  # type: ignore[arg-type]
         number, dimensions, unit = len(array), array.shape[1], 1.0
@@ -184,12 +190,20 @@ def power_law(variance: Array) -> float:
     return -float(stats.linregress(np.log(ranks), logs).slope)
 
 
-def reconstruct(pca: xr.Dataset, patches: Array, components: int) -> Array:
+@checked
+def reconstruct(pca: xr.Dataset, patches: npt.ArrayLike, components: Natural) -> Array:
     """Patches (n, pixel) from their first so many principal components.
 
     Raises `FechnerError` for a number of components that there is not.
     """
-    if not 0 <= components <= pca.sizes["component"]:
+    if "components" not in pca or "mean" not in pca:
+        raise FechnerError("pca must be a result of principal_components: it has no components")
+    patches = array("patches", patches, 1, 2)
+    if patches.shape[-1] != pca.sizes["pixel"]:
+        raise FechnerError(
+            f"patches must have {pca.sizes['pixel']} pixels as the components do, got {patches.shape[-1]}"
+        )
+    if components > pca.sizes["component"]:
         raise FechnerError(f"components must lie in [0, {pca.sizes['component']}], got {components}")
     basis = pca.components.values[:components]
     centred = patches - pca["mean"].values
@@ -275,8 +289,10 @@ def _array(given: str | Path | npt.NDArray[Any]) -> npt.NDArray[Any]:
         except Exception as e:
             raise FechnerError(f"'{path}' holds no array of patches ({first_line(e)})") from None
     else:
-        array = given
-    if array.ndim < 2 or not len(array):
+        array = np.asarray(given)
+    if numeric(array) is None:
+        raise FechnerError(f"patches must be numbers, got {shown(given)} of {array.dtype}")
+    if array.ndim < 2 or not array.size:
         raise FechnerError(
             f"patches must be an array (number, pixels) or (number, height, width), got shape {array.shape}"
         )

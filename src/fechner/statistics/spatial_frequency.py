@@ -9,9 +9,10 @@ import numpy as np
 from PIL import Image
 from scipy import fft
 
+from fechner.arguments import AboveZero
 from fechner.errors import FechnerError
 from fechner.statistics.borders import central_square, content
-from fechner.statistics.feature import Array, Feature, Pixels
+from fechner.statistics.feature import Array, Feature, Pixels, Values
 
 _LOWEST, _HIGHEST, _FITTED = 1 / 64, 1 / 2, 1 / 4  # cycles/pixel
 _SMALL = 96  # pixels, of the shorter side
@@ -32,15 +33,10 @@ class SpatialFrequency(Feature):
     11.5
     """
 
-    values: int = 20
-    pixels_per_degree: float = 100.0
+    values: Values = 20
+    pixels_per_degree: AboveZero = 100.0
 
     name: ClassVar[str] = "spatial_frequency"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if not self.pixels_per_degree > 0:
-            raise FechnerError(f"pixels_per_degree must be greater than 0, got {self.pixels_per_degree}")
 
     @property
     def coordinate(self) -> tuple[Array, dict[str, str]]:

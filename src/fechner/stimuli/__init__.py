@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from fechner.arguments import checked
 from fechner.errors import FechnerError, choices
 from fechner.stimuli.base import Contrast as Contrast
 from fechner.stimuli.base import Family as Family
@@ -43,6 +44,7 @@ STIMULI: dict[str, Callable[..., Stimulus]] = {
 }
 
 
+@checked
 def stimulus(name: str, **fields: Any) -> Stimulus:
     """A stimulus by name, with some fields changed.
 

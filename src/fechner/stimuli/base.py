@@ -27,16 +27,21 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, ClassVar, get_args, get_origin, get_type_hints
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.autograd import forward_ad
 
 from fechner import circular
+from fechner.arguments import Whole, check_fields, numeric, shown
 from fechner.errors import FechnerError, choices
+from fechner.limits import check_memory
 
 _SLACK = 1e-6
+# An image and what is computed on the way to it, with a derivative of each.
+_COPIES = 4
 
 
 @dataclass(frozen=True)
@@ -69,24 +74,45 @@ class Parameter:
             raise FechnerError(f"{name} must lie in [{self.low:g}, {self.high:g}] {self.units}, got {bad:g}")
 
     def values(self, name: str, spec: Any) -> np.ndarray:
-        """An integer becomes an even grid (half-open on a circle); anything else is taken as the values."""
+        """An integer becomes an even grid (half-open on a circle); anything else is taken as the values, which must differ."""
         if isinstance(spec, bool) or not isinstance(spec, int | np.integer):
-            values = np.atleast_1d(np.asarray(spec, dtype=float))
-            if values.ndim != 1 or not len(values):
-                raise FechnerError(f"values of {name} must be a number of values or a list, got {spec!r}")
+            values = _numbers(spec)
+            if values is None or values.ndim > 1 or not values.size:
+                raise FechnerError(
+                    f"values of {name} must be a number of values or a list of numbers, got {shown(spec)}"
+                )
+            values = np.atleast_1d(values)
         elif spec < 1:
             raise FechnerError(f"the number of values of {name} must be at least 1, got {spec}")
-        elif self.period is not None:
-            values = circular.grid(int(spec), self.period)
-            if self.kinked:
-                # Half a step off; an odd number of values would then hit 180°, and a quarter step hits nothing.
-                values = values + self.period / int(spec) * (0.25 if spec % 2 else 0.5)
-        elif math.isfinite(self.low) and math.isfinite(self.high):
-            values = np.linspace(self.low, self.high, int(spec))
         else:
-            raise FechnerError(f"{name} has no natural range to spread {spec} values over: list the values themselves")
+            check_memory(8.0 * float(spec), f"{spec} values of {name}", "take fewer")
+            values = self._grid(name, int(spec))
         self.check(name, values)
+        self.check_different(name, values)
         return values
+
+    def check_different(self, name: str, values: np.ndarray) -> None:
+        """Raise `FechnerError` if two of the values are the same, or the same place on a circle."""
+        places = values.astype(float) % self.period if self.period else values
+        order = np.argsort(places, kind="stable")
+        ahead = np.diff(places[order], append=places[order[:1]] + (self.period or math.inf))
+        near = np.flatnonzero(ahead <= _SLACK**2 * (self.period or np.abs(places).max()))
+        if len(near) and len(values) > 1:
+            one, other = sorted(float(values[order[(near[0] + i) % len(order)]]) for i in (0, 1))
+            same = "is given twice" if one == other else f"and {other:.10g} are the same on a circle of {self.period:g}"
+            raise FechnerError(
+                f"values of {name} must differ, and {one:.10g} {same}: leave one out, or give a number of values"
+            )
+
+    def _grid(self, name: str, spec: int) -> np.ndarray:
+        """An even grid."""
+        if self.period is not None:
+            values = circular.grid(spec, self.period)
+            # Half a step off; an odd number of values would then hit 180°, and a quarter step hits nothing.
+            return values + self.period / spec * (0.25 if spec % 2 else 0.5) if self.kinked else values
+        if math.isfinite(self.low) and math.isfinite(self.high):
+            return np.linspace(self.low, self.high, spec)
+        raise FechnerError(f"{name} has no natural range to spread {spec} values over: list the values themselves")
 
 
 Orientation = Annotated[float, Parameter("degree", period=180.0, convention=circular.BARS)]
@@ -119,31 +145,41 @@ class Stimulus:
 
     Fields annotated with a `Parameter` (`Orientation`, `Length`, …) are continuous: each may be overridden with a
     tensor when the stimulus is called, and images are differentiable in it, forward and reverse. `channels` is 1 for
-    networks that take grey images.
+    networks that take grey images. Images leave [0, 1] by at most `overshoot`, which is for noise with rare peaks.
     """
 
-    size: int = dataclasses.field(default=224, kw_only=True)
+    overshoot: ClassVar[float] = 1e-3
+
+    size: Annotated[int, Whole(2)] = dataclasses.field(default=224, kw_only=True)
     channels: int = dataclasses.field(default=3, kw_only=True)
     pixels_per_degree: Annotated[float, Parameter("pixel/degree", positive=True)] = dataclasses.field(
         default=100.0, kw_only=True
     )
 
     def __post_init__(self) -> None:
-        if not isinstance(self.size, int) or self.size < 2:
-            raise FechnerError(f"size must be a whole number of pixels, at least 2, got {self.size!r}")
+        check_fields(self)
+        check_memory(
+            4.0 * _COPIES * self.channels * self.size**2,
+            f"images of {self.size} × {self.size} pixels",
+            "choose a smaller size",
+        )
         if self.channels not in (1, 3):
             raise FechnerError(f"channels must be 3 (RGB) or 1 (grey), got {self.channels!r}")
         if self.channels == 1 and type(self).image is not Stimulus.image:
             raise FechnerError(f"{type(self).__name__} is coloured and has 3 channels, got channels=1")
-        for name, hint in get_type_hints(type(self)).items():
-            if get_origin(hint) is Literal and getattr(self, name) not in get_args(hint):
-                raise choices(name, str(getattr(self, name)), get_args(hint))
-        for name in parameters(self):
-            if np.ndim(getattr(self, name)):
+        for name, parameter in parameters(self).items():
+            value = getattr(self, name)
+            one = _numbers(value)
+            if one is None:
+                raise FechnerError(f"{name} must be a number ({parameter.units}), got {shown(value)}")
+            if one.ndim:
                 raise FechnerError(
-                    f"{name} of {type(self).__name__} is one number, got {getattr(self, name)!r}; several are given when it "
+                    f"{name} of {type(self).__name__} is one number, got {shown(value)}; several are given when it "
                     "is called, measured along or averaged over"
                 )
+            if not isinstance(value, int | float):
+                # A number of Python, which can be recorded.
+                object.__setattr__(self, name, float(one))
         self.validate()
 
     def validate(self, **overrides: Any) -> None:
@@ -152,10 +188,10 @@ class Stimulus:
         values: dict[str, np.ndarray] = {}
         for name, parameter in known.items():
             value = overrides.get(name, getattr(self, name))
-            try:
-                values[name] = np.atleast_1d(np.asarray(_plain(value), dtype=float))
-            except (TypeError, ValueError):
-                raise FechnerError(f"{name} must be a number ({parameter.units}), got {value!r}") from None
+            found = _numbers(value)
+            if found is None:
+                raise FechnerError(f"{name} must be a number ({parameter.units}), got {shown(value)}")
+            values[name] = np.atleast_1d(found)
             parameter.check(name, values[name])
         self.check(values)
 
@@ -189,6 +225,12 @@ class Stimulus:
         batch = torch.broadcast_shapes(*[t.shape for t in given], (1,))
         if len(batch) != 1:
             raise FechnerError(f"parameters must be numbers or tensors of shape (B,), got shapes that make {batch}")
+        if like.device.type == "cpu":
+            check_memory(
+                float(batch[0]) * _COPIES * self.channels * self.size**2 * dtype.itemsize,
+                f"{batch[0]} images of {self.size} × {self.size} pixels",
+                "choose a smaller batch or size",
+            )
         filled = copy.copy(self)
         for name, value in zip(names, given, strict=True):
             # Only what varies is expanded, so that a shared value is computed with once.
@@ -237,7 +279,7 @@ def parameters(stimulus: Family) -> dict[str, Parameter]:
 
 
 def render(stimulus: Family, values: Mapping[str, Tensor]) -> Tensor:
-    """Images of a stimulus or callable, checked to be a floating (B, C, H, W) batch."""
+    """Images of a stimulus or callable, checked to be a floating (B, C, H, W) batch in [0, 1]."""
     images = stimulus(**values)
     size = max((len(v) for v in values.values()), default=1)
     if not isinstance(images, Tensor) or images.dim() != 4 or not images.is_floating_point():
@@ -245,8 +287,26 @@ def render(stimulus: Family, values: Mapping[str, Tensor]) -> Tensor:
         raise FechnerError(f"a stimulus must return floating-point images (B, C, H, W), got {got}")
     if len(images) != size:
         raise FechnerError(f"the stimulus was given {size} parameter values and returned {len(images)} images")
+    _check_range(images, stimulus, values)
     # Convolutions are faster in this layout, and an expanded grey image would be slow in all of them.
     return images.contiguous(memory_format=torch.channels_last)
+
+
+def _check_range(images: Tensor, stimulus: Family, values: Mapping[str, Tensor]) -> None:
+    """Raise `FechnerError` for images that leave [0, 1], with the parameter values of one that does."""
+    plain = forward_ad.unpack_dual(images).primal.detach()
+    low, high = (float(v) for v in torch.aminmax(plain)) if plain.numel() else (0.0, 1.0)
+    slack = stimulus.overshoot if isinstance(stimulus, Stimulus) else Stimulus.overshoot
+    if -slack <= low and high <= 1 + slack:
+        return
+    flat = plain.flatten(1)
+    bad = int(((flat.amin(1) < -slack) | (flat.amax(1) > 1 + slack) | flat.isnan().any(1)).int().argmax())
+    place = ", ".join(f"{n} {float(v.detach().flatten()[bad % v.numel()]):g}" for n, v in values.items())
+    found = "NaN" if flat[bad].isnan().any() else f"{float(flat[bad].min()):.4g} to {float(flat[bad].max()):.4g}"
+    raise FechnerError(
+        f"a stimulus must return images in [0, 1], got {found} at {place}: scale it there, and leave normalisation to the "
+        "network (fechner.networks.Network(model, mean, std))"
+    )
 
 
 def settings(stimulus: Family) -> dict[str, Any]:
@@ -266,6 +326,11 @@ def _annotation(hint: Any) -> Parameter | None:
     if get_origin(hint) is Annotated:
         return next((a for a in get_args(hint)[1:] if isinstance(a, Parameter)), None)
     return None
+
+
+def _numbers(value: Any) -> np.ndarray | None:
+    found = numeric(_plain(value))
+    return None if found is None else found.astype(float)
 
 
 def _plain(value: Any) -> Any:

@@ -9,11 +9,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from fechner.arguments import Seed
 from fechner.errors import FechnerError
 from fechner.stimuli.apertures import Aperture, aperture, distance
 from fechner.stimuli.base import Contrast, Frequency, Length, Orientation, Phase, Positive, Stimulus
@@ -188,9 +190,11 @@ class GratingInNoise(Grating):
     torch.Size([1, 3, 224, 224])
     """
 
+    overshoot: ClassVar[float] = 0.1
+
     contrast: Contrast = 0.5
     noise_contrast: RmsContrast = 0.1
-    seed: int = 0
+    seed: Seed = 0
 
     def check(self, values: Mapping[str, np.ndarray]) -> None:
         super().check(values)

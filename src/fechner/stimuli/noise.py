@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import torch
 from torch import Tensor
 
+from fechner.arguments import Seed
 from fechner.stimuli.apertures import Aperture, aperture, distance
 from fechner.stimuli.base import Frequency, Length, Orientation, Parameter, Phase, Positive, Stimulus
 
@@ -42,6 +43,8 @@ class OrientedNoise(Stimulus):
     torch.Size([1, 3, 224, 224])
     """
 
+    overshoot: ClassVar[float] = 0.1
+
     orientation: Orientation = 0.0
     bandwidth: Bandwidth = 15.0
     spatial_frequency: Frequency = 4.0
@@ -52,7 +55,7 @@ class OrientedNoise(Stimulus):
     edge: Length = 0.2
     aperture: Aperture = "soft"
     band: Literal["band-pass", "low-pass"] = "band-pass"
-    seed: int = 0
+    seed: Seed = 0
 
     def luminance(self) -> Tensor:
         scale = torch.as_tensor(self.pixels_per_degree)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, fields
+from typing import Annotated
 
 import numpy as np
 import torch
@@ -12,6 +12,7 @@ from torch import Tensor
 from torchvision.transforms.v2.functional import adjust_hue
 
 from fechner import circular
+from fechner.arguments import Real, Share, check_fields
 from fechner.errors import FechnerError
 from fechner.training.view import disc, look
 
@@ -33,19 +34,17 @@ class Condition:
     rotation: float = 0.0
     hue: float = 0.0
     remove: tuple[float, ...] = ()
-    band: float = 20.0
-    keep: float = 0.0
+    band: Annotated[float, Real(0, 90, above=True)] = 20.0
+    keep: Share = 0.0
     hamming: bool = False
 
     def __post_init__(self) -> None:
-        for name, angles in (("rotation", (self.rotation,)), ("hue", (self.hue,)), ("remove", self.remove)):
-            for angle in angles:
-                if not math.isfinite(angle):
-                    raise FechnerError(f"{name} must be a number of degrees, got {angle}")
-        if not 0 < self.band <= 90:
-            raise FechnerError(f"band must lie in (0, 90] degrees, got {self.band:g}")
-        if not 0 <= self.keep <= 1:
-            raise FechnerError(f"keep must lie in [0, 1], got {self.keep:g}")
+        check_fields(self)
+        for f in fields(self):
+            if f.name in ("band", "keep") and getattr(self, f.name) != f.default and not self.remove:
+                raise FechnerError(
+                    f"{f.name} is that of contrast that is removed: give the orientations in remove, or leave {f.name} out"
+                )
 
     def __str__(self) -> str:
         changed = {f.name: getattr(self, f.name) for f in fields(self) if getattr(self, f.name) != f.default}

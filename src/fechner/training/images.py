@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 from torchvision.datasets import CIFAR10
 
+from fechner.arguments import checked
 from fechner.errors import FechnerError, first_line
 from fechner.outputs import expanded
 from fechner.statistics.images import find, named
@@ -68,6 +69,7 @@ class Labelled:
     left_out: Mapping[str, int] = field(default_factory=dict)
 
 
+@checked
 def labelled(source: str | Path) -> Labelled:
     """Labelled images: a folder of folders, one per class; CIFAR-10 as torchvision keeps it; or a .tar or .zip of either.
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, fields
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import torch
 from torch import nn
 
-from fechner.errors import FechnerError
+from fechner.arguments import AboveZero, Count, Real, Whole, check_fields
+from fechner.errors import FechnerError, choices
 
 
 @dataclass(frozen=True)
@@ -21,27 +21,21 @@ class Recipe:
     the steps and lets it fall to nothing (Smith & Topin 2018).
     """
 
-    epochs: int
-    batch: int
-    learning_rate: float
-    weight_decay: float
+    # A bound that no training comes near, so that a slip is not taken for one.
+    epochs: Annotated[int, Whole(1, 10**6)]
+    batch: Count
+    learning_rate: AboveZero
+    weight_decay: Annotated[float, Real(0)]
     schedule: Literal["steps", "one-cycle"] = "one-cycle"
-    epochs_a_step: int = 30
+    epochs_a_step: Count = 30
     optimizer: Literal["sgd", "adamw"] = "sgd"
-    label_smoothing: float = 0.0
+    label_smoothing: Annotated[float, Real(0, 1)] = 0.0
     mirror: bool = True
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "batch", "epochs_a_step"):
-            if not isinstance(getattr(self, name), int) or getattr(self, name) < 1:
-                raise FechnerError(f"{name} must be a whole number of at least 1, got {getattr(self, name)!r}")
-        for name in ("learning_rate", "weight_decay"):
-            value = getattr(self, name)
-            if not (math.isfinite(value) and value >= 0) or (name == "learning_rate" and value == 0):
-                least = "of at least 0" if name == "weight_decay" else "above 0"
-                raise FechnerError(f"{name} must be a number {least}, got {value!r}")
-        if not 0 <= self.label_smoothing < 1:
-            raise FechnerError(f"label_smoothing must lie in [0, 1), got {self.label_smoothing!r}")
+        check_fields(self)
+        if self.label_smoothing == 1:
+            raise FechnerError("label_smoothing must be less than 1, at which labels say nothing, got 1.0")
 
     def optimizers(self, network: nn.Module, steps_an_epoch: int) -> dict[str, Any]:
         """Optimizer and schedule, as Lightning takes them. Biases and normalisation are not decayed by AdamW."""
@@ -88,4 +82,11 @@ def recipe_for(network: nn.Module, size: int, **changed: Any) -> Recipe:
     else:
         chosen = SMALL
     settings = {f.name: getattr(chosen, f.name) for f in fields(chosen)}
-    return Recipe(**settings | {k: v for k, v in changed.items() if v is not None})
+    changed = {k: v for k, v in changed.items() if v is not None}
+    for name in changed:
+        if name not in settings:
+            raise choices("setting of a recipe", str(name), settings)
+    made = Recipe(**settings | changed)
+    if "epochs_a_step" in changed and made.schedule != "steps":
+        raise FechnerError(f"epochs_a_step does nothing with schedule {made.schedule}: leave it out, or choose 'steps'")
+    return made

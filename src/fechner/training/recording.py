@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import lightning.pytorch as lightning
 import torch
@@ -13,8 +14,10 @@ import xarray as xr
 from torch import nn
 
 from fechner import results
-from fechner.errors import FechnerError
+from fechner.arguments import Count, checked
+from fechner.errors import FechnerError, choices
 from fechner.networks import Network
+from fechner.networks.network import check_normalisation
 from fechner.outputs import expanded
 from fechner.sensitivity import sensitivity
 from fechner.stimuli import Family
@@ -43,26 +46,30 @@ class RecordSensitivity(lightning.Callback):
     unknown length, for `mean` or `std` beside a `Network`, which has its own, and for whatever `sensitivity` finds wrong.
     """
 
+    @checked
     def __init__(
         self,
         path: str | Path,
         stimulus: Family,
         *,
         network: str = "network",
-        every: int | None = None,
-        per_epoch: int | None = None,
-        mean: float | tuple[float, ...] | None = None,
-        std: float | tuple[float, ...] | None = None,
+        every: Count | None = None,
+        per_epoch: Count | None = None,
+        mean: Annotated[float | tuple[float, ...] | None, "checked below"] = None,
+        std: Annotated[float | tuple[float, ...] | None, "checked below"] = None,
         **settings: Any,
     ) -> None:
         super().__init__()
         if (every is None) == (per_epoch is None):
             raise FechnerError("give one of every (steps) and per_epoch (recordings)")
-        if (every or per_epoch or 0) < 1:
-            raise FechnerError(f"every and per_epoch must be at least 1, got {every or per_epoch}")
+        for name in settings:
+            if name not in (known := _settings()):
+                raise choices("argument of sensitivity", name, known)
         self.path, self.stimulus, self.network = expanded(path), stimulus, network
         self.every, self.per_epoch, self.settings = every, per_epoch, settings
         self.normalisation: dict[str, Any] = {k: v for k, v in (("mean", mean), ("std", std)) if v is not None}
+        for name, value in self.normalisation.items():
+            check_normalisation(name, value)
         results.writable(self.path)
         self.recorded: list[xr.Dataset] = []
 
@@ -139,6 +146,13 @@ class RecordSensitivity(lightning.Callback):
         if trainer.is_global_zero:
             whole = xr.concat(self.recorded, "step", combine_attrs="override", join="exact")
             results.save(whole.assign_attrs(self.recorded[-1].attrs), self.path)
+
+
+def _settings() -> list[str]:
+    """The arguments of `sensitivity` that a recording does not give by itself."""
+    return [
+        n for n in inspect.signature(sensitivity).parameters if n not in ("network", "stimulus", "progress", "shared")
+    ]
 
 
 def _epochs(trainer: lightning.Trainer, batches: float) -> float:

@@ -9,7 +9,7 @@ from contextlib import suppress
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import torch
@@ -18,7 +18,9 @@ from torch import Tensor
 from torch.func import functional_call
 
 from fechner import outputs, processes
-from fechner.errors import FechnerError, check_seed, choices, first_line
+from fechner.arguments import MOST_PROCESSES, Count, Processes, Seed, Whole, checked
+from fechner.errors import FechnerError, choices, first_line
+from fechner.limits import check_memory
 from fechner.networks import Network, load, select, trace, untrained
 from fechner.networks.zoo import check_name
 from fechner.outputs import expanded
@@ -37,6 +39,7 @@ from fechner.training.view import refine
 _DEGREES = 2.24
 # Cycles/degree that are averaged over, the highest at last.
 _FREQUENCIES = [1.0, 1.5, 2.0, 3.0, 4.0]
+Size = Annotated[int, Whole(8)]
 
 
 def probes(size: int) -> dict[str, tuple[Stimulus, dict[str, Any]]]:
@@ -58,25 +61,26 @@ def probes(size: int) -> dict[str, tuple[Stimulus, dict[str, Any]]]:
     }
 
 
+@checked
 def train(
     images: str | Path,
     arch: str = "resnet18",
     condition: Condition | None = None,
     *,
     out: str | Path = "training",
-    size: int | None = None,
+    size: Size | None = None,
     weights: str | Path = "init",
-    seed: int = 0,
+    seed: Seed = 0,
     recipe: Mapping[str, Any] | None = None,
     record: str = "orientation",
-    per_epoch: int = 2,
+    per_epoch: Count = 2,
     layers: str = "blocks",
     resample: Mapping[str, xr.Dataset | str] | None = None,
     precision: str = "32-true",
     accelerator: str = "auto",
-    devices: int | str = "auto",
-    nodes: int = 1,
-    workers: int | None = None,
+    devices: Annotated[int, Whole(1, MOST_PROCESSES)] | str = "auto",
+    nodes: Count = 1,
+    workers: Processes | None = None,
     resume: bool = False,
     evaluate: bool = False,
     progress: bool = True,
@@ -125,7 +129,6 @@ def train(
     out = expanded(out)
     processes.check()
     check_name(arch)
-    check_seed(seed)
     found = labelled(images)
     if processes.is_first():
         counts = f"{len(found.train.labels)} training and {len(found.validation.labels)} validation images"
@@ -186,7 +189,8 @@ def train(
     )
 
 
-def preview(images: str | Path, condition: Condition, size: int | None = None) -> tuple[Tensor, Tensor]:
+@checked
+def preview(images: str | Path, condition: Condition, size: Size | None = None) -> tuple[Tensor, Tensor]:
     """An image of each of the first eight classes, upright and under the condition: twice (n, 3, S, S), in [0, 1]."""
     found = labelled(images)
     return _views(found, condition, _size(found) if size is None else size)
@@ -218,8 +222,8 @@ def _size(found: Labelled) -> int:
 
 def _network(arch: str, weights: str | Path, classes: int, seed: int, size: int, layers: str) -> Network:
     """The network to train, once it is known that it takes such images and tells so many classes."""
-    if size < 8:
-        raise FechnerError(f"size must be at least 8 pixels, got {size}")
+    # Two images, refined, and what a network makes of them, which is more.
+    check_memory(2 * 3 * 4.0 * (2 * size) ** 2 * 2, f"images of {size} × {size} pixels", "choose a smaller size")
     if str(weights) == "init":
         network = untrained(arch, classes, seed)
     else:

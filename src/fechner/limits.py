@@ -1,0 +1,48 @@
+"""What cannot fit into memory or end in good time is refused by arithmetic, before anything is allocated."""
+
+from __future__ import annotations
+
+import math
+
+import psutil
+
+from fechner.errors import FechnerError
+
+# Half of what is free is left to everything else.
+_SHARE = 0.5
+_DAY = 86_400.0
+_LONGEST = 30 * _DAY
+
+
+def check_memory(needed: float, what: str, remedy: str) -> None:
+    """Raise `FechnerError` if so many bytes are more than half of the memory that is free.
+
+    >>> check_memory(8e15, "10^15 values", "take fewer")
+    Traceback (most recent call last):
+    fechner.errors.FechnerError: 10^15 values need 7.1 PiB of memory, more than is free: take fewer
+    """
+    # What is small fits, and asking the system takes time.
+    if needed > 2**26 and needed > _SHARE * psutil.virtual_memory().available:
+        raise FechnerError(f"{what} need {size(needed)} of memory, more than is free: {remedy}")
+
+
+def check_time(seconds: float, what: str, remedy: str) -> None:
+    """Raise `FechnerError` for work that cannot end within thirty days, whatever the machine.
+
+    >>> check_time(1e12, "10^15 steps", "take fewer")
+    Traceback (most recent call last):
+    fechner.errors.FechnerError: 10^15 steps would take at least 1.2e+07 days: take fewer
+    """
+    if seconds > _LONGEST:
+        raise FechnerError(f"{what} would take at least {seconds / _DAY:.2g} days: {remedy}")
+
+
+def size(number: float) -> str:
+    """Bytes in words.
+
+    >>> size(3 * 2**30)
+    '3 GiB'
+    """
+    power = min(int(math.log2(max(number, 1)) // 10), 8)
+    value, unit = number / 2 ** (10 * power), ("bytes", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB", "ZiB", "YiB")[power]
+    return f"{value:.2g} {unit}" if value < 10 else f"{value:.0f} {unit}"
