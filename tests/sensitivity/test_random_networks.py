@@ -91,7 +91,6 @@ def network(seed: int) -> tuple[nn.Module, set[str]]:
         lambda: nn.LogSigmoid(),
         lambda: nn.MaxPool2d(3, 1, 1),
         lambda: nn.AvgPool2d(3, 1, 1),
-        lambda: nn.LPPool2d(2, 1),
         lambda: nn.Dropout2d(0.5),
         lambda: nn.AlphaDropout(0.3),
         lambda: nn.Sequential(nn.PixelUnshuffle(2), nn.PixelShuffle(2)),
