@@ -11,9 +11,11 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import psutil
 import pytest
 import torch
+from PIL import Image
 
 from fechner import read
 
@@ -96,8 +98,24 @@ def test_report(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_train(tmp_path: Path, tiles: Path) -> None:
-    words = ["train", str(tiles), "--arch", "resnet18_small", "--epochs", "6", "--batch", "20", "--accelerator", "cpu"]
+def test_train(tmp_path: Path) -> None:
+    random_numbers = np.random.default_rng(0)
+    for i in range(120):
+        path = tmp_path / "images" / "abc"[i % 3] / f"{i}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(random_numbers.integers(0, 80 * (i % 3 + 1), (32, 32, 3), np.uint8)).save(path)
+    words = [
+        "train",
+        str(tmp_path / "images"),
+        "--arch",
+        "resnet18_small",
+        "--epochs",
+        "6",
+        "--batch",
+        "20",
+        "--accelerator",
+        "cpu",
+    ]
     words += ["--record", "hue", "--layers", "layer?", "--resume", "--out", "out"]
     (tmp_path / "whole").mkdir()
     seconds = finished(words, tmp_path / "whole")
