@@ -43,9 +43,10 @@ def number(name: str, otherwise: int) -> int:
 
 
 def check() -> None:
-    """Raise `FechnerError` if a variable that launchers set, and Lightning reads, is no number."""
+    """Raise `FechnerError` if variables that launchers set, and Lightning reads, make no sense."""
     for name in _NUMBERS:
         number(name, 0)
+    told()
 
 
 def told() -> tuple[int, int]:
