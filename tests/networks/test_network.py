@@ -7,8 +7,7 @@ import torch
 from torch import nn
 
 from fechner import FechnerError, Gabor, sensitivity
-from fechner.networks import Network
-from fechner.networks.network import in_dtype
+from fechner.networks import Network, in_dtype
 
 
 def test_every_layer_stays_in_its_mode() -> None:

@@ -218,6 +218,43 @@ def test_normalisation_of_images(tmp_path: Path) -> None:
     assert not np.allclose(found.sensitivity, without.sensitivity, rtol=0.1)
 
 
+class Normed(lightning.LightningModule):
+    """A network with old-fashioned weight normalisation, which deepcopy does not copy."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body = self.made()
+
+    @staticmethod
+    def made() -> nn.Module:
+        torch.manual_seed(0)
+        return nn.Sequential(nn.utils.weight_norm(nn.Conv2d(3, 4, 5)), nn.ReLU(), nn.Flatten(), nn.Linear(576, 3))
+
+    def training_step(self, batch: Any, index: int) -> torch.Tensor:
+        return F.cross_entropy(self.body(batch[0]), batch[1])
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        return torch.optim.SGD(self.parameters(), 0.1)
+
+
+@pytest.mark.parametrize("normalisation", [{}, {"mean": 0.485, "std": 0.229}])
+def test_training_in_half_precision(normalisation: dict[str, float], tmp_path: Path) -> None:
+    record = RecordSensitivity(tmp_path / "curves.nc", GABOR, network="body", every=5, **normalisation, **SETTINGS)
+    module = Normed()
+    settings = {"accelerator": "cpu", "logger": False, "enable_progress_bar": False, "enable_model_summary": False}
+    trainer = lightning.Trainer(
+        max_epochs=1, precision="bf16-true", callbacks=[record], enable_checkpointing=False, **settings
+    )
+    trainer.fit(module, loader())
+    found = results.read(tmp_path / "curves.nc")
+    assert found.step.values.tolist() == [0, 5]
+    trained_to = Normed.made()
+    trained_to.load_state_dict({name: tensor.float() for name, tensor in module.body.state_dict().items()})
+    alone = sensitivity(Network(trained_to.eval(), **normalisation), GABOR, **SETTINGS, progress=False)
+    assert found.sensitivity.sel(step=5).values == pytest.approx(alone.sensitivity.values, rel=1e-4)
+    assert module.body[0].bias.dtype == torch.bfloat16  # type: ignore[index]
+
+
 def test_bad_input(tmp_path: Path) -> None:
     with pytest.raises(FechnerError, match="one of every"):
         RecordSensitivity(tmp_path / "x.nc", GABOR)

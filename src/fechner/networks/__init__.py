@@ -12,6 +12,7 @@ from fechner.networks.layers import tap as tap
 from fechner.networks.layers import trace as trace
 from fechner.networks.network import Network as Network
 from fechner.networks.network import as_network as as_network
+from fechner.networks.network import in_dtype as in_dtype
 from fechner.networks.weights import shuffle as shuffle
 from fechner.networks.zoo import list_networks as list_networks
 from fechner.networks.zoo import load as load

@@ -16,7 +16,7 @@ from torch import nn
 from fechner import results
 from fechner.arguments import Count, checked
 from fechner.errors import FechnerError, choices
-from fechner.networks import Network
+from fechner.networks import Network, in_dtype
 from fechner.networks.network import check_normalisation
 from fechner.outputs import expanded
 from fechner.sensitivity import sensitivity
@@ -129,7 +129,11 @@ class RecordSensitivity(lightning.Callback):
         if shared:
             _alike(module)
         try:
-            network = module if isinstance(module, Network) else Network(module, **self.normalisation)
+            network = module if isinstance(module, Network) else Network(module)
+            if self.normalisation:
+                # Half precision would round them.
+                exact = in_dtype(network, self.settings.get("dtype", torch.float32)).model
+                network = Network(exact, **self.normalisation, name=network.name)
             measured = sensitivity(network, self.stimulus, progress=False, shared=shared, **self.settings)
         except FechnerError as e:
             if not trainer.global_step:
