@@ -117,6 +117,6 @@ def test_every_feature_leaves_bars_out() -> None:
 
 @pytest.mark.slow
 def test_of_500_photographs_those_with_bars_are_cut(photographs_tar: Path) -> None:
-    """38 were, when each was looked at: all of them had bars, frames or rims, or a straight edge of a box or page."""
+    """37 were, when each was looked at: all of them had bars, frames or rims, or a straight edge of a box or page."""
     found = [grey(p.pixels()) for p in photographs(photographs_tar)]
-    assert sum(content(g).shape != g.shape for g in found) == pytest.approx(38, abs=2)
+    assert sum(content(g).shape != g.shape for g in found) == pytest.approx(37, abs=2)
