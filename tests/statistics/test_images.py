@@ -116,7 +116,7 @@ def test_links_are_followed_and_loops_found(folder: Path, tmp_path: Path) -> Non
         "hidden": 1,
         "link that leads nowhere": 2,
         "link to a folder that it lies in": 3,
-        "no photograph (.txt)": 1,
+        "of a kind that is not read (.txt)": 1,
         "no regular file": 1,
     }
     assert [p.pixels().shape for p in found] == [(6, 9, 3)] * 4
@@ -132,7 +132,7 @@ def test_hidden_and_system_folders_are_left_out_of_folders_and_archives(folder: 
     for source in (folder, tmp_path / "i.tar", tmp_path / "i.zip"):
         found, left_out = find(source)
         assert len(found) == 3
-        assert left_out == {"hidden": 1, "no photograph (.txt)": 1} | {f"in {name}": 1 for name in junk}
+        assert left_out == {"hidden": 1, "of a kind that is not read (.txt)": 1} | {f"in {name}": 1 for name in junk}
     # A folder that is named on purpose may be hidden.
     assert len(photographs(folder / "a" / ".thumbnails")) == 1
     shutil.rmtree(folder / "b")
