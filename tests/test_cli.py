@@ -6,8 +6,10 @@ import json
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from fechner import cli, load, results
 from fechner.stimuli import STIMULI
@@ -170,6 +172,23 @@ def test_interruption_keeps_finished_parts(
     monkeypatch.setattr("fechner.reproduce", stop)
     assert run(monkeypatch, "reproduce", "--out", tmp_path) == 130
     assert "run again with --resume" in capsys.readouterr().err
+
+
+def test_statistics_says_what_was_left_out_and_what_is_too_small(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "images"
+    (folder / ".thumbnails").mkdir(parents=True)
+    for name in ("one.png", ".thumbnails/one.png"):
+        Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)).save(folder / name)
+    (folder / "notes.txt").touch()
+    words = ["statistics", folder, "--feature", "spatial-frequency", "--bootstraps", "0", "--out", tmp_path / "p.nc"]
+    assert run(monkeypatch, *words) == 0
+    out, err = capsys.readouterr()
+    assert "in 1 photographs" in out
+    assert "left out 2 files: 1 in .thumbnails, 1 of a kind that is not read (.txt)" in err
+    assert "1 photograph is under 96 pixels" in err
+    assert results.read(tmp_path / "p.nc").attrs["left_out"].startswith("{")
 
 
 def test_statistics_and_compare(

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
+from PIL import Image
 
 from fechner import FechnerError, image_statistics
 from fechner.statistics.spatial_frequency import SpatialFrequency
@@ -48,6 +51,17 @@ def test_photographs_fall_as_the_inverse_square() -> None:
     found = image_statistics(feature="spatial-frequency", bootstraps=100)
     assert 1.5 < float(found.exponent_low) < float(found.exponent) < float(found.exponent_high) < 3.5
     assert found.spatial_frequency.attrs["units"] == "cycle/degree"
+
+
+def test_small_photographs_are_counted_in_a_warning(tmp_path: Path) -> None:
+    for name, size in (("small", 80), ("tiny", 64), ("large", 96)):
+        Image.fromarray(noise(2, size, 0)).save(tmp_path / f"{name}.png")
+    with pytest.warns(UserWarning, match="2 photographs are under 96 pixels: .* off by up to 0.6") as said:
+        found = image_statistics(tmp_path, "spatial-frequency", bootstraps=0)
+    assert found.attrs["warning"] == str(said[0].message)
+    (tmp_path / "small.png").unlink()
+    (tmp_path / "tiny.png").unlink()
+    assert "warning" not in image_statistics(tmp_path, "spatial-frequency", bootstraps=0).attrs
 
 
 def test_bad_settings() -> None:

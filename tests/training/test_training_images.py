@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import pickle
 import shutil
 import tarfile
@@ -110,3 +111,27 @@ def test_bad_input(tiles: Path, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(FechnerError, match="no images in"):
         labelled(tmp_path / "empty")
+
+
+def test_links_are_classes_and_junk_is_none(tiles: Path, tmp_path: Path) -> None:
+    for part in ("train", "val"):
+        (tmp_path / "set" / part).mkdir(parents=True)
+        for name in ("brick", "coffee", "grass"):
+            (tmp_path / "set" / part / name).symlink_to(tiles / part / name)
+        shutil.copytree(tiles / part / "brick", tmp_path / "set" / part / ".ipynb_checkpoints")
+    shutil.copytree(tiles / "val" / "brick", tmp_path / "set" / "test" / "brick")
+    found = labelled(tmp_path / "set")
+    assert found.classes == ("brick", "coffee", "grass")
+    assert (len(found.train.labels), len(found.validation.labels)) == (120, 36)
+    assert found.left_out == {"in .ipynb_checkpoints": 52, "in test/, as there is val/": 12}
+
+
+def test_class_names_that_are_not_utf_8_can_be_saved(tiles: Path, tmp_path: Path) -> None:
+    try:
+        shutil.copytree(tiles / "train" / "brick", tmp_path / os.fsdecode(b"mu\xf1eca"))
+    except (OSError, UnicodeError):
+        pytest.skip("the file system takes no such names")
+    shutil.copytree(tiles / "train" / "grass", tmp_path / "grass")
+    found = labelled(tmp_path)
+    assert found.classes == ("grass", r"mu\xf1eca")
+    assert found.train.pictures[-1].pixels().shape == (32, 32, 3)

@@ -20,7 +20,8 @@ from fechner.errors import FechnerError
 from fechner.networks import load
 from fechner.outputs import expanded
 from fechner.sensitivity import sensitivity
-from fechner.statistics import image_statistics, make
+from fechner.statistics import image_statistics, make, photographs
+from fechner.statistics.images import named
 from fechner.stimuli import parameters, settings, stimulus
 
 MAIN = ("efficientnet_lite0", "resnet18", "vgg16_bn", "vit_b_16")
@@ -195,9 +196,9 @@ def source(run: Run) -> dict[str, str]:
     if run.images is None:
         return {"images": "scikit-image", "images_stamp": ""}
     path = expanded(run.images)
-    held = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
+    held = sorted(path / p.entry for p in photographs(path)) if path.is_dir() else [path]
     stamps = [(str(p.relative_to(path)), p.stat().st_size, p.stat().st_mtime_ns) for p in held]
-    return {"images": str(run.images), "images_stamp": hashlib.sha256(repr(stamps).encode()).hexdigest()}
+    return {"images": named(path), "images_stamp": hashlib.sha256(repr(stamps).encode()).hexdigest()}
 
 
 def density(feature: str, run: Run, again: bool = False) -> xr.Dataset:

@@ -10,6 +10,7 @@ Grey = npt.NDArray[np.uint8]
 Box = tuple[slice, slice]
 
 _LEVELS = 10  # what noise and compression do to a uniform bar, to either side
+_DRIFT = 8  # of the level up to the edge of a bar; a sky that grows brighter goes on to where it leaves the level
 _STRAYS = 0.02  # the share of a line that may lie outside of that
 _INSET = 8  # JPEG blocks smear the edge of a bar over so many pixels
 _EDGE = 12  # within so many pixels after a bar, a picture begins, because compression may stray into the bar
@@ -25,9 +26,9 @@ def content(grey: Grey) -> Grey:
 def box(grey: Grey) -> Box:
     """The rows and columns of the picture without uniform bars along its sides.
 
-    A margin is a run of rows or columns at the border that all have one level, but for noise. It is a bar if the picture
-    begins all along it at once: the edge of a bar is straight, that of an object before a plain background is not, and
-    where one margin of a level has no straight edge, none of that level is cut off. Nor is any that would leave less
+    A margin is a run of rows or columns at the border that all have one level, but for noise. It is a bar if it keeps
+    that level and the picture then begins all along it at once: the edge of a bar is straight, that of an object before a
+    plain background is not, and where one margin of a level has no straight edge, none of that level is cut off. Nor is any that would leave less
     than a third of width or height between four bars, or a fifth between two: a small object may be a rectangle. Where
     a bar is cut off, 8 more pixels go with it.
     """
@@ -56,15 +57,17 @@ def _cut(grey: Grey) -> Box | None:
     levels = {int(np.median(line)) for line in borders if _off(line, int(np.median(line))).mean() <= _STRAYS}
     for level in sorted(levels):
         rows = _margins(_off(grey, level).mean(1))
-        across = grey[rows[0] : len(grey) - rows[1]]
-        if not len(across):
+        high = slice(rows[0], len(grey) - rows[1])
+        if high.start >= high.stop:
             return None  # uniform all through
-        columns = _margins(_off(across, level).mean(0))
-        picture = across[:, columns[0] : across.shape[1] - columns[1]]
-        straight = [_begins(lines, level) for lines in (picture, picture[::-1], picture.T, picture.T[::-1])]
-        if any(margin > _INSET and not s for margin, s in zip(rows + columns, straight, strict=True)):
+        columns = _margins(_off(grey[high], level).mean(0))
+        wide = slice(columns[0], grey.shape[1] - columns[1])
+        sides = (grey[:, wide], grey[::-1, wide], grey[high].T, grey[high].T[::-1])
+        margins = rows + columns
+        bars = [_is_bar(lines, margin, level) for lines, margin in zip(sides, margins, strict=True)]
+        if any(margin > _INSET and not bar for margin, bar in zip(margins, bars, strict=True)):
             continue
-        cut = [margin + _INSET if margin and s else 0 for margin, s in zip(rows + columns, straight, strict=True)]
+        cut = [bar * (margin + _INSET) for margin, bar in zip(margins, bars, strict=True)]
         inner = slice(cut[0], len(grey) - cut[1]), slice(cut[2], grey.shape[1] - cut[3])
         least = _LEAST if any(cut[:2]) and any(cut[2:]) else _LEAST_BETWEEN
         if any(cut) and all(n >= least * whole for n, whole in zip(grey[inner].shape, grey.shape, strict=True)):
@@ -83,8 +86,10 @@ def _margins(off: npt.NDArray[np.floating]) -> tuple[int, int]:
     return (int(begun[0]), len(off) - 1 - int(begun[-1])) if len(begun) else (len(off), 0)
 
 
-def _begins(lines: Grey, level: int) -> bool:
-    """Whether a picture begins all along its first line: where it leaves the level of the bar, counted line by line."""
-    off = _off(lines[:_EDGE], level)
+def _is_bar(lines: Grey, margin: int, level: int) -> bool:
+    """Whether a margin, the first of these lines, keeps its level to its end, and a picture begins all along it then."""
+    if not margin or abs(float(np.median(lines[margin - 1])) - level) > _DRIFT:
+        return False
+    off = _off(lines[margin : margin + _EDGE], level)
     begun = np.bincount(off.argmax(0)[off.any(0)], minlength=3)
     return bool(np.convolve(begun, np.ones(3)).max() >= _STRAIGHT * lines.shape[1])

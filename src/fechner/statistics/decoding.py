@@ -9,7 +9,7 @@ from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageCms, ImageOps
+from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -36,7 +36,11 @@ def _formats() -> list[str]:
 
 def rgb(encoded: bytes) -> Pixels:
     """sRGB (height, width, 3); raises what Pillow raises, and ValueError for what would be misread."""
-    with Image.open(io.BytesIO(encoded), formats=_formats()) as opened:
+    try:
+        opened = Image.open(io.BytesIO(encoded), formats=_formats())
+    except UnidentifiedImageError:
+        raise ValueError("these bytes are no image that Pillow can read") from None
+    with opened:
         profile = opened.info.get("icc_profile")
         if not profile:
             _check_coding(encoded, opened)

@@ -146,8 +146,8 @@ def find(source: str | Path | None = None) -> tuple[list[Photograph], dict[str, 
 def in_words(left_out: Mapping[str, int], most: int = 5) -> str:
     """What was left out in one line, the most frequent reasons first; nothing if nothing was.
 
-    >>> in_words({"in .thumbnails": 40, "no photograph (.txt)": 1})
-    'left out 41 files: 40 in .thumbnails, 1 no photograph (.txt)'
+    >>> in_words({"in .thumbnails": 40, "of a kind that is not read (.txt)": 1})
+    'left out 41 files: 40 in .thumbnails, 1 of a kind that is not read (.txt)'
     """
     if not left_out:
         return ""
@@ -172,7 +172,7 @@ def _why_not(entry: str, endings: frozenset[str]) -> str | None:
     if name.startswith("."):
         return "hidden"
     ending = PurePosixPath(name).suffix.lower()
-    return None if ending in endings else f"no photograph ({printable(ending) or 'no ending'})"
+    return None if ending in endings else f"of a kind that is not read ({printable(ending) or 'no ending'})"
 
 
 def _in_folder(root: Path, left_out: Counter[str]) -> list[Photograph]:

@@ -188,6 +188,6 @@ def _holds_cifar10(archive: Path) -> bool:
                 names = packed.namelist()[:9]
         else:
             return False
-    except (tarfile.TarError, zipfile.BadZipFile, OSError):
+    except (tarfile.TarError, zipfile.BadZipFile, OSError, ValueError, EOFError):
         return False
     return any(_UNPACKED in PurePosixPath(name).parts for name in names)
