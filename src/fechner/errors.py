@@ -15,6 +15,15 @@ def first_line(error: BaseException) -> str:
     return next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
 
 
+def printable(text: str) -> str:
+    """Text from a file or a name in one line: what would move a terminal's cursor, or cannot be shown, is spelled out.
+
+    >>> print(printable("a\x1b[2Jb\n"))
+    a\\x1b[2Jb\\n
+    """
+    return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in text)
+
+
 def check_seed(seed: int) -> int:
     """The seed, or `FechnerError` if random generators cannot take it."""
     if not 0 <= seed < 2**63:

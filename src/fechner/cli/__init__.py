@@ -10,6 +10,7 @@ import typer
 
 import fechner
 from fechner.cli import listing, measuring, publishing, training
+from fechner.cli.terminal import say
 from fechner.errors import FechnerError
 
 app = typer.Typer(
@@ -55,5 +56,5 @@ def main() -> None:
     try:
         app()
     except FechnerError as e:
-        typer.echo(f"fechner: {e}", err=True)
+        say(f"fechner: {e}", err=True)
         sys.exit(2)

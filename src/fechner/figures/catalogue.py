@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from pathlib import Path
@@ -11,7 +12,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from fechner import results
-from fechner.errors import FechnerError
+from fechner.errors import FechnerError, choices, first_line, printable
 from fechner.figures import claims as claims_file
 from fechner.figures import (
     fig1,
@@ -166,14 +167,47 @@ FIGURES = {
 }
 
 
+def drawn(dataset: xr.Dataset) -> dict[str, Figure]:
+    """The figures of a figure's Dataset, by file name; `FechnerError` if it lacks what they show."""
+    recipe = _recipe(dataset)
+    with _complete(dataset):
+        return recipe.draw(style.literally(dataset))
+
+
+def judged(dataset: xr.Dataset) -> list[Claim]:
+    """The claims of a figure's Dataset; `FechnerError` if it lacks what they are judged by."""
+    recipe = _recipe(dataset)
+    with _complete(dataset):
+        return recipe.claims(dataset)
+
+
+def _recipe(dataset: xr.Dataset) -> Recipe:
+    name = str(dataset.attrs.get("figure", ""))
+    if name not in FIGURES:
+        raise choices("figure", printable(name), FIGURES)
+    return FIGURES[name]
+
+
+@contextmanager
+def _complete(dataset: xr.Dataset) -> Iterator[None]:
+    """Whatever a damaged Dataset makes fail is an error of one line."""
+    try:
+        yield
+    except FechnerError:
+        raise
+    except Exception as e:
+        again = f": {printable(str(dataset.attrs['command']))}" if dataset.attrs.get("command") else ""
+        raise FechnerError(
+            f"the data of {dataset.attrs['figure']} are incomplete or damaged ({type(e).__name__}: "
+            f"{printable(first_line(e))}); make them again{again}"
+        ) from e
+
+
 def redraw(folder: Path) -> list[Claim]:
     """Draw a figure and judge its claims anew from its saved data.nc, in seconds."""
     dataset = results.read(folder / "data.nc")
-    name = str(dataset.attrs.get("figure"))
-    if name not in FIGURES:
-        raise FechnerError(f"'{folder / 'data.nc'}' holds no figure that can be drawn here")
-    for file, figure in FIGURES[name].draw(dataset).items():
+    for file, figure in drawn(dataset).items():
         style.write(figure, folder / file)
-    found = FIGURES[name].claims(dataset)
+    found = judged(dataset)
     claims_file.write(found, folder / "claims.json")
     return found

@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 from plotly.offline import get_plotlyjs
 
 from fechner import results
-from fechner.errors import FechnerError, first_line
+from fechner.errors import FechnerError
 from fechner.figures import claims as claims_file
 from fechner.figures import style
 from fechner.figures.catalogue import FIGURES
@@ -141,7 +141,7 @@ def _section(path: Path, dataset: xr.Dataset, densities: Sequence[xr.Dataset], b
         judged = recipe.claims(dataset)
     else:
         drawn = {n: base64.b64encode((folder / f"{n}.png").read_bytes()).decode() for n in names}
-        judged = _judged(folder / "claims.json")
+        judged = claims_file.read(folder / "claims.json")
         links += [(p.name, _link(p, base)) for n in names if (p := folder / f"{n}.svg").is_file()]
         links.append(("claims.json", _link(folder / "claims.json", base)))
     return Section(
@@ -154,13 +154,6 @@ def _section(path: Path, dataset: xr.Dataset, densities: Sequence[xr.Dataset], b
         record,
         tuple((c, "" if c.holds else recipe.reason(c)) for c in judged),
     )
-
-
-def _judged(path: Path) -> list[Claim]:
-    try:
-        return claims_file.read(path)
-    except (ValueError, TypeError, KeyError) as e:
-        raise FechnerError(f"'{path}' is damaged ({first_line(e)}); delete it, and claims are judged anew") from None
 
 
 def _words(dataset: xr.Dataset) -> str:

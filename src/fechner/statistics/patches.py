@@ -82,6 +82,7 @@ def principal_components(
         "photographs": _number_of_photographs(images),
         "patches": int(moments.counts.sum()),
         "size": size,
+        "shape": moments.shape,
         "colour": int(colour),
         "skipped": json.dumps(skipped),
         "seed": seed,
@@ -117,6 +118,8 @@ class Moments:
     sums: Array
     products: Array
     unit: float
+    # Channels, height and width of a patch; nothing where that is not known.
+    shape: tuple[int, ...] = ()
 
     def covariance(self, without: int | None = None) -> tuple[Array, Array]:
         """Mean and covariance of all patches, or of those of all groups but one."""
