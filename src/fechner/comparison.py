@@ -94,9 +94,7 @@ def compare(curves: xr.Dataset, prior: xr.Dataset, *, bootstraps: int = 1000, se
     kept = [str(c) for c in curves.coords if set(curves[c].dims) <= {"layer", along}]
     coordinates = {name: curves[name] for name in kept} | {"reference": list(references)}
     flat = ("layer", np.ptp(np.sqrt(plain), -1) <= FLAT * np.sqrt(plain).mean(-1))
-    out = xr.Dataset(
-        variables | dims | {"relative_sensitivity": _relative(curves, along), "flat": flat}, coordinates
-    )
+    out = xr.Dataset(variables | dims | {"relative_sensitivity": _relative(curves, along), "flat": flat}, coordinates)
     out["ratio"].attrs["long_name"] = "√D cardinal / oblique" if along == "orientation" else "√D peak / trough"
     attributes = {
         "along": along,

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
 from fechner import circular
-from fechner.errors import FechnerError, printable
+from fechner.errors import FechnerError, first_line, printable
 
 # Raised whenever a file of before could be misread.
 LAYOUT = 1
@@ -126,7 +128,9 @@ def values(dataset: xr.Dataset, along: str = "", *names: str) -> None:
         outside = (found.values < low - 1e-6) | (found.values > high + 1e-6)
         if outside.any():
             allowed = f"at least {low:g}" if high == np.inf else f"from {low:g} to {high:g}"
-            raise FechnerError(f"'{name}' must be {allowed}, or NaN where it is not known, got {_first(found, outside)}")
+            raise FechnerError(
+                f"'{name}' must be {allowed}, or NaN where it is not known, got {_first(found, outside)}"
+            )
     if "layer" in dataset.dims:
         labels = dataset["layer"].values if "layer" in dataset.coords else np.zeros(1)
         if not all(isinstance(label, str) for label in labels.tolist()):
@@ -197,11 +201,11 @@ def unknown(dataset: xr.Dataset, along: str) -> dict[str, str]:
     found: dict[str, str] = {}
     for name in ("sensitivity", "sensitivity_samples"):
         if name in dataset:
-            bad = ~np.isfinite(dataset[name].transpose("layer", ...))
-            for layer in np.flatnonzero(bad.values.reshape(len(bad), -1).any(-1)):
-                one = dataset[name].transpose("layer", ...)[layer]
-                label = str(dataset.layer.values[layer])
-                found.setdefault(label, f"its {name.replace('_', ' ')} is {_first(one, bad.values[layer])}")
+            by_layer = dataset[name].transpose("layer", ...)
+            for label, one in zip(dataset.layer.values, by_layer, strict=True):
+                bad = ~np.isfinite(one.values)
+                if bad.any():
+                    found.setdefault(str(label), f"its {name.replace('_', ' ')} is {_first(one, bad)}")
     return found
 
 
@@ -211,7 +215,7 @@ def alone(dataset: xr.Dataset, name: str, *dimensions: str) -> None:
     for d in dimensions:
         if d not in given:
             raise FechnerError(f"'{name}' has no dimension '{d}'; where one was chosen, keep it, as in .isel({d}=[0])")
-    for d in given:
+    for d in map(str, given):
         if d not in dimensions:
             raise FechnerError(
                 f"'{name}' has the dimension '{d}' too: choose one of {dataset.sizes[d]}, as in .isel({d}=-1), or average, as "
@@ -236,6 +240,22 @@ def fields(attributes: dict[Any, Any], name: str) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise FechnerError(f"its attribute {name} is damaged: it must hold names and values as JSON")
     return found
+
+
+@contextmanager
+def complete(dataset: xr.Dataset) -> Iterator[None]:
+    """Whatever a Dataset makes fail that lacks what no kind is bound to hold is an error of one line."""
+    try:
+        yield
+    except FechnerError:
+        raise
+    except Exception as e:
+        again = f": {printable(text(dataset, 'command'))}" if text(dataset, "command") else ""
+        what = text(dataset, "figure") or text(dataset, "kind")
+        reason = f"{type(e).__name__}: {printable(first_line(e))}"
+        raise FechnerError(
+            f"data of kind '{printable(what)}' are incomplete or damaged ({reason}); make them again{again}"
+        ) from e
 
 
 def _first(array: xr.DataArray, where: np.ndarray) -> str:

@@ -16,11 +16,13 @@ def first_line(error: BaseException) -> str:
 
 
 def printable(text: str) -> str:
-    """Text from a file or a name in one line: what would move a terminal's cursor, or cannot be shown, is spelled out.
+    r"""Text from a file or a name in one line: what would move a terminal's cursor, or cannot be shown, is spelled out.
 
-    >>> print(printable("a\x1b[2Jb\n"))
-    a\\x1b[2Jb\\n
+    >>> print(printable("a\nb"))
+    a\nb
     """
+    if text.isprintable():
+        return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in text)
 
 

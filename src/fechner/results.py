@@ -219,7 +219,9 @@ def read_json(path: Path, expected: type[T], remedy: str) -> T:
     except (ValueError, RecursionError) as e:
         raise FechnerError(f"'{path}' is damaged ({printable(first_line(e))}); {remedy}") from None
     if not isinstance(found, expected):
-        raise FechnerError(f"'{path}' is damaged (a {expected.__name__} was expected, not {type(found).__name__}); {remedy}")
+        raise FechnerError(
+            f"'{path}' is damaged (a {expected.__name__} was expected, not {type(found).__name__}); {remedy}"
+        )
     return found
 
 

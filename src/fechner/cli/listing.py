@@ -41,7 +41,12 @@ def layers(
     marked = {layer.name for layer in blocks(found, loaded)}
     table = Table("layer", "type", "shape", "blocks")
     for layer in found:
-        table.add_row(printable(layer.name), printable(layer.kind), "×".join(map(str, layer.shape)), "●" if layer.name in marked else "")
+        table.add_row(
+            printable(layer.name),
+            printable(layer.kind),
+            "×".join(map(str, layer.shape)),
+            "●" if layer.name in marked else "",
+        )
     show(table, 100)
 
 

@@ -45,7 +45,13 @@ def of_statistics(found: xr.Dataset) -> str:
 def of_comparison(found: xr.Dataset) -> Table:
     """One row a layer: correlation, its null, the exponent and the ratio."""
     prior, *others = (printable(str(r)) for r in found.reference.values)
-    columns = [f"r, {prior}", "p of shifts", "r − r of pixels", "q of J ∝ p^q", str(found.ratio.attrs.get("long_name", "ratio"))]
+    columns = [
+        f"r, {prior}",
+        "p of shifts",
+        "r − r of pixels",
+        "q of J ∝ p^q",
+        str(found.ratio.attrs.get("long_name", "ratio")),
+    ]
     table = Table("layer", *columns, *(f"r, {other}" for other in others))
     for column in table.columns:
         column.no_wrap = True

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from pathlib import Path
@@ -11,8 +10,8 @@ from pathlib import Path
 import xarray as xr
 from matplotlib.figure import Figure
 
-from fechner import results
-from fechner.errors import FechnerError, choices, first_line, printable
+from fechner import contents, results
+from fechner.errors import choices, printable
 from fechner.figures import claims as claims_file
 from fechner.figures import (
     fig1,
@@ -170,14 +169,14 @@ FIGURES = {
 def drawn(dataset: xr.Dataset) -> dict[str, Figure]:
     """The figures of a figure's Dataset, by file name; `FechnerError` if it lacks what they show."""
     recipe = _recipe(dataset)
-    with _complete(dataset):
+    with contents.complete(dataset):
         return recipe.draw(style.literally(dataset))
 
 
 def judged(dataset: xr.Dataset) -> list[Claim]:
     """The claims of a figure's Dataset; `FechnerError` if it lacks what they are judged by."""
     recipe = _recipe(dataset)
-    with _complete(dataset):
+    with contents.complete(dataset):
         return recipe.claims(dataset)
 
 
@@ -186,21 +185,6 @@ def _recipe(dataset: xr.Dataset) -> Recipe:
     if name not in FIGURES:
         raise choices("figure", printable(name), FIGURES)
     return FIGURES[name]
-
-
-@contextmanager
-def _complete(dataset: xr.Dataset) -> Iterator[None]:
-    """Whatever a damaged Dataset makes fail is an error of one line."""
-    try:
-        yield
-    except FechnerError:
-        raise
-    except Exception as e:
-        again = f": {printable(str(dataset.attrs['command']))}" if dataset.attrs.get("command") else ""
-        raise FechnerError(
-            f"the data of {dataset.attrs['figure']} are incomplete or damaged ({type(e).__name__}: "
-            f"{printable(first_line(e))}); make them again{again}"
-        ) from e
 
 
 def redraw(folder: Path) -> list[Claim]:

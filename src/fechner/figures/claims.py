@@ -49,10 +49,10 @@ def read(path: Path) -> list[Claim]:
             claim = Claim(**given)
             low, high = claim.interval
             texts = (claim.id, claim.figure, claim.statement, claim.criterion)
-            numbers = tuple(float(v) for v in (claim.measured, low, high))
+            claim = replace(claim, measured=float(claim.measured), interval=(float(low), float(high)))
             if not all(isinstance(t, str) for t in texts) or not isinstance(claim.holds, bool):
                 raise TypeError("a claim has texts, numbers, and whether it holds")
         except (TypeError, ValueError, OverflowError) as e:
             raise FechnerError(f"'{path}' is damaged ({printable(first_line(e))}); {remedy}") from None
-        found.append(replace(claim, measured=numbers[0], interval=numbers[1:]))
+        found.append(claim)
     return found

@@ -42,7 +42,11 @@ def draw(dataset: xr.Dataset, axes: Axes) -> list[Line2D]:
 
 def averaged(dataset: xr.Dataset) -> list[str]:
     """Dimensions that curves have besides layers and the parameter, such as seeds: their mean is drawn."""
-    return [str(d) for d in dataset.sensitivity.dims if d not in ("layer", dataset.attrs["along"])] if "sensitivity" in dataset else []
+    return (
+        [str(d) for d in dataset.sensitivity.dims if d not in ("layer", dataset.attrs["along"])]
+        if "sensitivity" in dataset
+        else []
+    )
 
 
 def draw_range(lines: list[Line2D], values: xr.DataArray, each: np.ndarray, axes: Axes) -> None:

@@ -47,7 +47,7 @@ def draw(dataset: xr.Dataset) -> Figure:
     if kind not in _DRAWN:
         raise FechnerError(f"results of kind '{kind}' have no figure")
     _check_dimensions(dataset, kind)
-    with style():
+    with style(), contents.complete(dataset):
         return _DRAWN[kind](literally(dataset))
 
 
@@ -55,7 +55,7 @@ def _check_dimensions(dataset: xr.Dataset, kind: str) -> None:
     """Raise `FechnerError` for a dimension that the figure does not show; curves are averaged instead."""
     along = str(dataset.attrs.get("along", ""))
     for name, dimensions in results.KINDS[kind].items():
-        if kind != "sensitivity":
+        if kind != "sensitivity" and name in dataset:
             try:
                 contents.alone(dataset, name, *(along if d == contents.ALONG else d for d in dimensions))
             except FechnerError as e:

@@ -46,10 +46,10 @@ def style() -> Iterator[None]:
 
 
 def literal(text: str) -> str:
-    """Text from a file or a name as matplotlib draws it as it is: no formula, nothing that has no glyph.
+    r"""Text from a file or a name as matplotlib draws it as it is: no formula, nothing that moves on to another line.
 
-    >>> literal("$a_b$")
-    '\\\\$a_b\\\\$'
+    >>> print(literal("$a_b$"))
+    \$a_b\$
     """
     return printable(text).replace("$", r"\$")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,16 +78,17 @@ def principal_components(
         [power_law(eigh(moments.covariance(int(g))[1], eigvals_only=True)[::-1]) for g in used] if len(used) > 1 else []
     )
     half = _jackknife(np.array(left_out))
-    attributes = results.provenance("components") | {
+    attributes: dict[str, Any] = results.provenance("components") | {
         "images": "array" if isinstance(images, np.ndarray) else "scikit-image" if images is None else str(images),
         "photographs": _number_of_photographs(images),
         "patches": int(moments.counts.sum()),
         "size": size,
-        "shape": moments.shape,
         "colour": int(colour),
         "skipped": json.dumps(skipped),
         "seed": seed,
     }
+    if moments.shape:
+        attributes["shape"] = list(moments.shape)
     return xr.Dataset(
         {
             "variance": ("component", variance, {"long_name": "variance of the component"}),
@@ -145,11 +147,12 @@ def patch_moments(
     if size < 2:
         raise FechnerError(f"size must be at least 2 pixels, got {size}")
     skipped: dict[str, str] = {}
+    shape: tuple[int, ...] = (3 if colour else 1, size, size)
     if _is_source(images):
         stream = _from_photographs(photographs(images), number, size, colour, seed, workers, skipped)
         dimensions, unit = size * size * (3 if colour else 1), 1 / 255
     else:
-        array = _array(images)  # type: ignore[arg-type]
+        array, shape = _array(images, size)  # type: ignore[arg-type]
         number, dimensions, unit = len(array), array.shape[1], 1.0
         stream = ((i * GROUPS // number, array[i : i + _CHUNK]) for i in range(0, number, _CHUNK))
     if number <= dimensions:
@@ -160,7 +163,7 @@ def patch_moments(
             f"covariances of {dimensions} pixels take {room / 1e9:.0f} GB: choose a smaller size, or grey"
         )
     moments = Moments(
-        np.zeros(GROUPS), np.zeros((GROUPS, dimensions)), np.zeros((GROUPS, dimensions, dimensions)), unit
+        np.zeros(GROUPS), np.zeros((GROUPS, dimensions)), np.zeros((GROUPS, dimensions, dimensions)), unit, shape
     )
     with bar(progress, "patches") as shown:
         task = shown.add_task("patches", total=number)
@@ -260,8 +263,8 @@ def _from_photographs(
             yield group, np.concatenate(rest)
 
 
-def _array(given: str | Path | npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Patches as (n, pixels), checked."""
+def _array(given: str | Path | npt.NDArray[Any], size: int) -> tuple[npt.NDArray[Any], tuple[int, ...]]:
+    """Patches as (n, pixels), checked; and the channels, height and width of one, nothing where that is not known."""
     if isinstance(given, str | Path):
         path = Path(given)
         if not path.is_file():
@@ -283,7 +286,18 @@ def _array(given: str | Path | npt.NDArray[Any]) -> npt.NDArray[Any]:
     flat = array.reshape(len(array), -1)
     if not all(np.isfinite(flat[i : i + _CHUNK]).all() for i in range(0, len(flat), _CHUNK)):
         raise FechnerError("patches hold NaN or infinite pixels: remove them first")
-    return flat
+    return flat, _shape(array.shape[1:], size)
+
+
+def _shape(given: tuple[int, ...], size: int) -> tuple[int, ...]:
+    if len(given) == 2:
+        return (1, *given)
+    if len(given) == 3 and given[0] in (1, 3):
+        return given
+    side = math.isqrt(math.prod(given))
+    if len(given) == 1 and side**2 == given[0]:
+        return (1, side, side)
+    return (3, size, size) if given == (3 * size**2,) else ()
 
 
 def _jackknife(left_out: Array) -> float:
