@@ -31,7 +31,8 @@ def of_statistics(found: xr.Dataset) -> str:
     """The density in one line: its extremes, or the exponent of a power spectrum."""
     if "exponent" in found:
         low, high = float(found.exponent_low), float(found.exponent_high)
-        return f"power falls as 1/frequency^{float(found.exponent):.2f} [{low:.2f}, {high:.2f}]"
+        interval = f" [{low:.2f}, {high:.2f}]" if np.isfinite(low) else ""
+        return f"power falls as 1/frequency^{float(found.exponent):.2f}{interval}"
     along = str(found.attrs["along"])
     period = circular.PERIODS[along]
     parts = []

@@ -53,10 +53,16 @@ def draw_range(lines: list[Line2D], values: xr.DataArray, each: np.ndarray, axes
     """The range of what the lines are the mean of: `each` (…, layer, parameter)."""
     along = str(values.dims[1])
     x, period = values[along].values, circular.PERIODS.get(along)
-    if period is not None:
+    if period is not None and circles(x, period):
         x, each = circular.around(x, each, period)
     for i, line in enumerate(lines):
         axes.fill_between(x, each[:, i].min(0), each[:, i].max(0), color=line.get_color(), alpha=0.15, lw=0)
+
+
+def circles(values: np.ndarray, period: float) -> bool:
+    """Whether values in rising order leave no larger gap at the end of a circle than between them."""
+    steps = np.diff(values)
+    return bool(len(steps) and (steps > 0).all() and values[0] + period - values[-1] < 1.5 * steps.max())
 
 
 def _depth(dataset: xr.Dataset) -> np.ndarray:
@@ -71,14 +77,25 @@ def draw_layers(values: xr.DataArray, axes: Axes) -> list[Line2D]:
     along = str(values.dims[1])
     x, ys, period = values[along].values, values.values, circular.PERIODS.get(along)
     if period is not None:
-        x, ys = circular.around(x, ys, period)
         circular_ticks(axes, along)
+        # A line across what was not measured would be made up.
+        if circles(x, period):
+            x, ys = circular.around(x, ys, period)
     lines = []
     depths = values.depth.values if "depth" in values.coords else np.linspace(0, 1, len(ys))
     for y, name, depth in zip(ys, values.layer.values, depths, strict=True):
         pixels = str(name) == "input"
         colour = "0.5" if pixels else mpl.colormaps[DEPTH](float(depth) * 0.95)
-        lines += axes.plot(x, y, color=colour, ls="--" if pixels else "-", zorder=3 if pixels else 2, lw=1)
+        lines += axes.plot(
+            x,
+            y,
+            color=colour,
+            ls="--" if pixels else "-",
+            zorder=3 if pixels else 2,
+            lw=1,
+            marker="o" if len(x) == 1 else "",
+            ms=3,
+        )
     axes.set_xlabel(f"{along.replace('_', ' ')} ({values[along].attrs['units']})")
     return lines
 

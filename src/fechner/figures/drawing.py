@@ -162,7 +162,8 @@ def _components(dataset: xr.Dataset) -> Figure:
     axes.loglog(number, dataset.variance, color=PRIOR)
     axes.set_xlabel("component")
     axes.set_ylabel("variance")
-    axes.set_title(f"∝ 1 / component$^{{{float(dataset.exponent):.2f}}}$")
+    if np.isfinite(dataset.exponent):
+        axes.set_title(f"∝ 1 / component$^{{{float(dataset.exponent):.2f}}}$")
     shape = _patch(dataset)
     for cell, component in zip(right.subplots(4, 4).flat, dataset.components.values, strict=False):
         most = np.abs(component).max()

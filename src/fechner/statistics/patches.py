@@ -184,8 +184,11 @@ def sample(images: str | Path | None, number: int, size: int = 32, *, seed: int 
 
 
 def power_law(variance: Array) -> float:
-    """Exponent a of variance ∝ 1/rank^a from the fifth component to the middle one, each octave weighing the same."""
-    ranks = np.geomspace(min(5, len(variance) // 4 + 1), len(variance) // 2, 50)
+    """Exponent a of variance ∝ 1/rank^a from the fifth component to the middle one, each octave weighing the same; NaN for fewer than six."""
+    first, last = min(5, len(variance) // 4 + 1), len(variance) // 2
+    if first >= last:
+        return math.nan
+    ranks = np.geomspace(first, last, 50)
     logs = np.interp(np.log(ranks), np.log(np.arange(1, len(variance) + 1)), np.log(np.maximum(variance, 1e-300)))
     return -float(stats.linregress(np.log(ranks), logs).slope)
 
