@@ -137,7 +137,7 @@ def test_layout_is_checked(tmp_path: Path) -> None:
     angle = ("orientation", [0.0, 90.0], {"units": "degree"})
     names = ("density", "density_low", "density_high")
     attributes = results.provenance("density") | {"along": "orientation"}
-    whole = xr.Dataset(dict.fromkeys(names, ("orientation", [1.0, 2.0])), {"orientation": angle}, attributes)
+    whole = xr.Dataset(dict.fromkeys(names, ("orientation", [1 / 180, 1 / 180])), {"orientation": angle}, attributes)
     results.check(whole)
     assert results.read(results.save(whole, tmp_path / "whole.nc")).identical(whole)
     for changed, message in (

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from fechner import circular, human, results
+from fechner import circular, contents, human, results
 from fechner.arguments import Natural, Seed, checked
 from fechner.errors import FechnerError
 from fechner.limits import check_memory
@@ -52,8 +53,12 @@ def compare(curves: xr.Dataset, prior: xr.Dataset, *, bootstraps: Natural = 1000
           quarter of the grid where the reference is highest over that in the quarter where it is lowest,
         - each with `_low` and `_high`, a 95 % percentile interval; and `correlation_samples`, its bootstrap.
 
+        Where the sensitivity of a layer is not known at every value, all of these are NaN, and the attribute `left_out`
+        (JSON) says why.
+
     Raises:
-        FechnerError: if the two are not a curve and a density of the same feature, in the same units and convention.
+        FechnerError: if the two are not a curve and a density of the same feature, in the same units and convention, or
+            hold what curves and densities cannot, such as negative numbers.
     """
     along = _check(curves, prior)
     sampled = f"{bootstraps} bootstraps of {curves.sizes['layer']} layers and {curves.sizes[along]} values"
@@ -62,6 +67,9 @@ def compare(curves: xr.Dataset, prior: xr.Dataset, *, bootstraps: Natural = 1000
     references = {_label(prior): prior, **_formulas(curves[along])}
     rng = np.random.default_rng(seed)
     plain, samples = _curves(curves, along, bootstraps, rng)
+    left_out = contents.unknown(curves, along)
+    bad = np.isin(curves.layer.values, list(left_out))
+    plain, samples = np.where(bad[:, None], np.nan, plain), np.where(bad[:, None], np.nan, samples)
     inputs = _input_of(curves)
     whole = _is_whole(grid, circular.PERIODS.get(along))
     found: dict[str, list[Array]] = {}
@@ -77,9 +85,7 @@ def compare(curves: xr.Dataset, prior: xr.Dataset, *, bootstraps: Natural = 1000
         ):
             again = measure(samples, drawn[:, None])
             found.setdefault(name, []).append(measure(plain, once))
-            low, high = (
-                np.nanquantile(again, [0.025, 0.975], axis=0) if bootstraps else np.full((2, len(plain)), np.nan)
-            )
+            low, high = _interval(again)
             found.setdefault(f"{name}_low", []).append(low)
             found.setdefault(f"{name}_high", []).append(high)
             if name == "correlation":
@@ -93,9 +99,7 @@ def compare(curves: xr.Dataset, prior: xr.Dataset, *, bootstraps: Natural = 1000
     kept = [str(c) for c in curves.coords if set(curves[c].dims) <= {"layer", along}]
     coordinates = {name: curves[name] for name in kept} | {"reference": list(references)}
     flat = ("layer", np.ptp(np.sqrt(plain), -1) <= FLAT * np.sqrt(plain).mean(-1))
-    out = xr.Dataset(
-        variables | dims | {"relative_sensitivity": curves.relative_sensitivity, "flat": flat}, coordinates
-    )
+    out = xr.Dataset(variables | dims | {"relative_sensitivity": _relative(curves, along), "flat": flat}, coordinates)
     out["ratio"].attrs["long_name"] = "√D cardinal / oblique" if along == "orientation" else "√D peak / trough"
     attributes = {
         "along": along,
@@ -106,6 +110,7 @@ def compare(curves: xr.Dataset, prior: xr.Dataset, *, bootstraps: Natural = 1000
         "noise_model": str(curves.attrs.get("noise_model", "")),
         "seed": seed,
         "bootstraps": bootstraps,
+        "left_out": json.dumps(left_out, ensure_ascii=False),
         "interval": "95 %, bootstrap over nuisance values and photographs",
     }
     return out.assign_attrs(results.provenance("comparison") | attributes)
@@ -158,25 +163,64 @@ def _check(curves: xr.Dataset, prior: xr.Dataset) -> str:
         raise FechnerError(f"the first is not a result of `fechner sensitivity`: it has no sensitivity{swapped}")
     if "density" not in prior:
         raise FechnerError("the second is not a result of `fechner statistics`: it has no density")
-    along, other = str(curves.attrs["along"]), str(prior.attrs.get("along", prior.density.dims[0]))
+    along, other = str(curves.attrs["along"]), str(prior.attrs.get("along", next(iter(prior.density.dims), "")))
     if along != other:
         raise FechnerError(
             f"sensitivity was measured along {along}, the density is that of {other}: they cannot be compared"
         )
+    with _named("these curves"):
+        contents.curves(curves, along)
+        stimulus = contents.fields(curves.attrs, "stimulus")
+    with _named("this density"):
+        contents.coordinate(prior, along)
     here, there = curves[along].attrs, prior[along].attrs
     for name, what, remedy in (("units", "units", "convert"), ("convention", "conventions", "measure anew")):
         if name in here and name in there and here[name] != there[name]:
             raise FechnerError(f"{along} in different {what}: '{here[name]}' and '{there[name]}'; {remedy} one of them")
-    stimulus = json.loads(str(curves.attrs.get("stimulus", "{}")))
-    scale, of_prior = stimulus.get("pixels_per_degree"), there.get("pixels_per_degree")
-    if of_prior is not None and scale is not None and float(of_prior) != float(scale):
+    with _named("this density"):
+        contents.density(prior, along)
+    scale, of_prior = (_number(a.get("pixels_per_degree")) for a in (stimulus, there))
+    if of_prior is not None and scale is not None and of_prior != scale:
         raise FechnerError(
-            f"the stimulus had {float(scale):g} pixels/degree, the density {float(of_prior):g}: measure it anew with "
-            f"pixels_per_degree={float(scale):g}"
+            f"the stimulus had {scale:g} pixels/degree, the density {of_prior:g}: measure it anew with "
+            f"pixels_per_degree={scale:g}"
         )
     if curves.sizes[along] < 4:
         raise FechnerError(f"at least 4 values of {along} are needed to compare, got {curves.sizes[along]}")
     return along
+
+
+@contextmanager
+def _named(what: str) -> Iterator[None]:
+    """Errors say which of the two they are about."""
+    try:
+        yield
+    except FechnerError as e:
+        raise FechnerError(f"{what} cannot be compared: {e}") from None
+
+
+def _number(value: object) -> float | None:
+    """A setting as a number; None if it is none."""
+    try:
+        return float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return None
+
+
+def _relative(curves: xr.Dataset, along: str) -> xr.DataArray:
+    if "relative_sensitivity" in curves:
+        return curves.relative_sensitivity
+    root = np.sqrt(curves.sensitivity.transpose("layer", along))
+    return (root / root.mean(along)).assign_attrs(units="1", long_name="relative sensitivity")
+
+
+def _interval(again: Array) -> Array:
+    """95 % over the first axis; NaN where nothing is known."""
+    found = np.full((2, *again.shape[1:]), np.nan)
+    known = np.isfinite(again).any(0)
+    if known.any():
+        found[:, known] = np.nanquantile(again[:, known], [0.025, 0.975], axis=0)
+    return found
 
 
 def _label(prior: xr.Dataset) -> str:
@@ -235,6 +279,8 @@ def _reference(
     drawn = on_grid(reference.density_samples.values)
     # Of few photographs a replicate may draw none that has the feature.
     drawn = drawn[np.isfinite(drawn).all(-1)]
+    if not len(drawn):
+        raise FechnerError("this density cannot be compared: no replicate of its bootstrap is finite; measure it anew")
     return once, drawn[rng.integers(0, len(drawn), bootstraps)]
 
 
@@ -268,7 +314,8 @@ def _null(root: Array, reference: Array) -> Array:
     """The share of rotations, none included, at which the correlation is at least as large."""
     n = len(reference)
     shifted = np.stack([_correlation(root, np.roll(reference, k)) for k in range(n)])
-    return np.where(np.ptp(root, -1) <= FLAT * root.mean(-1), 1.0, (shifted >= shifted[0] - 1e-12).mean(0))
+    p = np.where(np.isfinite(shifted[0]), (shifted >= shifted[0] - 1e-12).mean(0), np.nan)
+    return np.where(np.ptp(root, -1) <= FLAT * root.mean(-1), 1.0, p)
 
 
 def _input_of(curves: xr.Dataset) -> npt.NDArray[np.intp]:

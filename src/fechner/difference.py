@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from fechner import circular, results
+from fechner import circular, contents, results
 from fechner.arguments import Natural, Seed, checked
 from fechner.errors import FechnerError
 from fechner.interval import over_seeds, t_half_width
@@ -53,7 +54,8 @@ def difference(
           manipulated one (the expected value is the rotation of the images), mean over pairs; and `aligned`, the highest
           correlation of the mean curves. `shift_low` and `shift_high` bound the shift with 95 % by Student's t over pairs,
           or for a single pair by the bootstrap, which leaves out how trainings differ; they may reach beyond half a
-          period. NaN where one of the curves varies by less than 1 %.
+          period. NaN where one of the curves varies by less than 1 %, or is not known at every value; the attribute
+          `left_out` (JSON) names those.
 
     Raises:
         FechnerError: if the curves differ in layers, parameter, grid or nuisance values, or do not cover the circle.
@@ -66,6 +68,7 @@ def difference(
     drawn = bootstraps if len(one) == 1 else 0
     check_memory(8.0 * drawn * layers, f"{bootstraps} bootstraps of {layers} layers", "take fewer")
     check_time(1e-4 * drawn, f"{bootstraps} bootstraps", "take fewer")
+    left_out = {layer: why for curves in (*one, *other) for layer, why in contents.unknown(curves, along).items()}
     sampled = [np.stack([_samples(c, along) for c in curves]) for curves in (one, other)]
     plain = [relative_to_mean(np.sqrt(s.mean(-1))) for s in sampled]
     by_seed = plain[0] - plain[1]
@@ -97,6 +100,7 @@ def difference(
         "noise_model": str(one[0].attrs.get("noise_model", "")),
         "pairs": count,
         "bootstraps": bootstraps,
+        "left_out": json.dumps(left_out, ensure_ascii=False),
         "seed": seed,
         "interval": "95 %: Student's t over seeds; shift of a single pair, bootstrap over nuisance values",
     }
@@ -119,7 +123,8 @@ def _shift(manipulated: Array, upright: Array, period: float) -> tuple[Array, Ar
     with np.errstate(invalid="ignore", divide="ignore"):
         correlation /= np.sqrt((x**2).sum(-1) * (y**2).sum(-1))[..., None]
     best = np.argmax(correlation, -1)
-    flat = (np.ptp(manipulated, -1) <= FLAT) | (np.ptp(upright, -1) <= FLAT)
+    # Not known, or flat.
+    flat = ~((np.ptp(manipulated, -1) > FLAT) & (np.ptp(upright, -1) > FLAT))
     shift = np.where(flat, np.nan, _wrapped(best * (period / _FINE), period))
     return shift, np.where(flat, np.nan, np.take_along_axis(correlation, best[..., None], -1)[..., 0])
 
@@ -145,11 +150,12 @@ def _check(one: Sequence[xr.Dataset], other: Sequence[xr.Dataset]) -> tuple[str,
             raise FechnerError(
                 "these are no curves of `fechner.sensitivity`: sensitivity or the attribute along is missing"
             )
-        if "step" in curves.dims:
-            raise FechnerError(
-                "curves recorded along training have many steps: choose one, such as curves.isel(step=-1)"
-            )
     along = str(one[0].attrs["along"])
+    for curves in (*one, *other):
+        try:
+            contents.curves(curves, str(curves.attrs["along"]))
+        except FechnerError as e:
+            raise FechnerError(f"these curves cannot be compared: {e}") from None
     period = circular.PERIODS.get(along)
     grid = one[0][along].values
     if period is None or len(grid) < 4 or not np.allclose(np.diff(grid), period / len(grid)):

@@ -20,6 +20,8 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from fechner.errors import printable
+
 _whole: ContextVar[Progress | None] = ContextVar("whole", default=None)
 
 
@@ -32,7 +34,7 @@ class Bars:
 
     def add_task(self, description: str, total: float) -> TaskID:
         """A bar at its beginning."""
-        self.own.append(self.progress.add_task(description, total=total, unit=self.unit))
+        self.own.append(self.progress.add_task(printable(description), total=total, unit=self.unit))
         return self.own[-1]
 
     def update(self, task: TaskID, advance: float) -> None:
@@ -88,7 +90,7 @@ def silent() -> Iterator[None]:
 def _progress(show: bool) -> Progress:
     console = Console(stderr=True)
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         _Count(),
         TimeElapsedColumn(),

@@ -3,37 +3,38 @@
 from __future__ import annotations
 
 import datetime
+import hashlib
+import json
+import os
 import shlex
 import sys
+from collections.abc import Mapping
 from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any, Literal, TypeVar
 
+import h5py
+import numpy as np
+import psutil
 import torch
 import xarray as xr
 
 from fechner import outputs
 from fechner.arguments import checked
+from fechner.contents import KINDS as KINDS
+from fechner.contents import LAYOUT as LAYOUT
+from fechner.contents import check as check
 from fechner.errors import FechnerError, first_line, printable
 from fechner.outputs import expanded, whole
 
-# Raised whenever a file of before could be misread.
-LAYOUT = 1
-# Stands for the parameter that a result names in its attribute `along`.
-ALONG = "along"
-# What a result of each kind holds at least, and the dimensions of it; there may be more of both.
-KINDS: dict[str, dict[str, tuple[str, ...]]] = {
-    "sensitivity": {"sensitivity": ("layer", ALONG)},
-    "density": dict.fromkeys(("density", "density_low", "density_high"), (ALONG,)),
-    "comparison": {"correlation": ("reference", "layer"), "relative_sensitivity": ("layer", ALONG)},
-    "difference": {"difference": ("layer", ALONG), "shift": ("layer",)},
-    "training": {"validation_accuracy": ("epoch_end",)},
-    "components": {"variance": ("component",), "components": ("component", "pixel")},
-    "linear learning": {"end_to_end": ("step", "output", "component")},
-    "label learning": {"sensitivity": ("seed", "step", "layer", ALONG), "accuracy": ("seed", "step", ALONG)},
-    "figure": {},
-    "part": {},
-}
+T = TypeVar("T")
+
+# A file ends in this and the SHA-256 of all before it. HDF5 looks no further than its own end, and drops what follows when
+# a file is changed.
+_SEAL = b"fechner sha256 "
+# Attributes of variables by which numbers are changed when a file is read.
+_MEANT = frozenset({"_FillValue", "missing_value", "scale_factor", "add_offset", "coordinates", "_Unsigned"})
 
 
 def provenance(kind: str) -> dict[str, str | int]:
@@ -57,16 +58,83 @@ def _program() -> str:
 def save(dataset: xr.Dataset, path: str | Path) -> Path:
     """Write a Dataset to a NetCDF file; the file appears whole or not at all.
 
-    Raises `FechnerError` if it cannot be written, on a full disk for instance; what was there before is kept.
+    Attributes that NetCDF does not know are written as text: None as nothing, dictionaries as JSON, dates in ISO format.
+    Raises `FechnerError` for what cannot be written so, or if the disk is full, for instance; what was there before is kept.
     """
     path = expanded(path)
+    if not isinstance(dataset, xr.Dataset):
+        raise FechnerError(f"what is saved must be an xarray.Dataset, got a {type(dataset).__name__}")
     writable(path)
     # To memory first: HDF5 on a full disk brings the whole process down. The encoding of a file that was read would cut
     # longer names, joined to it since, to the length of its own.
-    made = dataset.drop_encoding().to_netcdf(engine="h5netcdf")
+    try:
+        made = bytes(_storable(dataset.drop_encoding()).to_netcdf(engine="h5netcdf"))
+    except Exception as e:
+        raise FechnerError(f"this Dataset cannot be saved as NetCDF: {first_line(e)}") from e
     with whole(path) as part:
-        part.write_bytes(made)
+        part.write_bytes(made + _SEAL + hashlib.sha256(made).digest())
     return path
+
+
+def _storable(dataset: xr.Dataset) -> xr.Dataset:
+    """The same with attributes that NetCDF knows."""
+    made = dataset.copy()
+    made.attrs = _attributes(made.attrs)
+    for name in made.variables:
+        if meant := _MEANT.intersection(made[name].attrs):
+            raise ValueError(f"NetCDF gives the attribute '{min(meant)}' of '{name}' a meaning of its own; rename it")
+        made[name].attrs = _attributes(made[name].attrs)
+    return made
+
+
+def _attributes(given: Mapping[Any, Any]) -> dict[str, Any]:
+    made = {}
+    for name, value in given.items():
+        try:
+            made[str(name)] = _plain(value)
+        except (TypeError, ValueError, RecursionError):
+            raise TypeError(
+                f"its attribute '{name}' holds a {type(value).__name__}; give it as numbers or text, or leave it out"
+            ) from None
+    return made
+
+
+def _plain(value: Any) -> Any:
+    """An attribute as a number, as text, or as numbers or texts alike."""
+    if value is None:
+        return ""
+    if isinstance(value, bytes):
+        return _plain(value.decode())
+    if isinstance(value, str):
+        # Names of files may hold bytes that are no text.
+        return value.encode("utf-8", "backslashreplace").decode().replace("\0", "\\0")
+    if isinstance(value, bool | np.bool_):
+        return int(value)
+    if isinstance(value, float | np.floating | np.integer) or (isinstance(value, int) and abs(value) < 2**63):
+        return value
+    if isinstance(value, int | Path | datetime.date | np.datetime64 | np.timedelta64 | torch.dtype | torch.device):
+        return str(value)
+    if isinstance(value, torch.Tensor):
+        value = value.detach().cpu().numpy()
+    if isinstance(value, np.ndarray) and value.ndim < 2 and value.dtype.kind in "fiu" and value.size:
+        return value
+    given = value.tolist() if isinstance(value, np.ndarray) else value
+    if isinstance(given, list | tuple) and given:
+        made = [_plain(v) if isinstance(v, str | bool | int | float) else v for v in given]
+        if {type(v) for v in made} <= {int, float} or {type(v) for v in made} == {str}:
+            return made
+    return json.dumps(value, default=_as_json, ensure_ascii=False)
+
+
+def _as_json(value: Any) -> Any:
+    """What JSON does not know, inside an attribute."""
+    if isinstance(value, np.ndarray | np.generic | torch.Tensor):
+        return value.tolist()
+    if isinstance(value, set | frozenset):
+        return sorted(value)
+    if isinstance(value, Path | datetime.date | torch.dtype | torch.device):
+        return str(value)
+    raise TypeError(type(value).__name__)
 
 
 def writable(path: str | Path) -> None:
@@ -90,17 +158,24 @@ def read(path: str | Path) -> xr.Dataset:
     """Read a Dataset that `save` wrote.
 
     Raises `FechnerError` if the file is missing, damaged, not one of ours, in the layout of another version, or if
-    variables that results of its kind hold are missing.
+    what results of its kind hold is missing or cannot be.
     """
     path = expanded(path)
     if not path.is_file():
         raise FechnerError(f"no result file '{path}'")
+    engine: Literal["scipy", "h5netcdf"] = "scipy" if _classic(path) else "h5netcdf"
     try:
-        with xr.open_dataset(path, engine="h5netcdf") as found:
+        if engine == "h5netcdf":
+            # h5netcdf leaves a traceback on the terminal where HDF5 itself cannot open a file.
+            with h5py.File(path, "r") as file:
+                list(file.attrs.items())
+        units = xr.coders.CFTimedeltaCoder(decode_via_units=False)
+        with xr.open_dataset(path, engine=engine, decode_timedelta=units) as found:
+            if found.nbytes > psutil.virtual_memory().available:
+                raise ValueError(f"it says that it holds {found.nbytes / 1e9:.0f} GB, more than fit into memory")
             dataset = found.load()
     except Exception as e:
-        reason = first_line(e)
-        raise FechnerError(f"'{path}' is damaged or not a NetCDF file ({reason})") from None
+        raise FechnerError(f"'{path}' is damaged or not a NetCDF file ({printable(first_line(e))})") from None
     if "fechner_version" not in dataset.attrs:
         raise FechnerError(f"'{path}' was not written by fechner: it has no attribute fechner_version")
     try:
@@ -110,24 +185,41 @@ def read(path: str | Path) -> xr.Dataset:
     return dataset
 
 
-def check(dataset: xr.Dataset) -> None:
-    """Raise `FechnerError` if a Dataset does not hold what results of its kind hold."""
-    layout, kind = int(dataset.attrs.get("layout", 0)), str(dataset.attrs.get("kind", ""))
-    if layout != LAYOUT or kind not in KINDS:
-        writer = f"was written by fechner {dataset.attrs.get('fechner_version', '?')}"
-        if layout > LAYOUT or kind not in ("", *KINDS):
-            raise FechnerError(f"{writer}, which is newer than this one; upgrade fechner to read it")
-        command = f": {dataset.attrs['command']}" if dataset.attrs.get("command") else ""
-        raise FechnerError(f"{writer} in an older layout, which this version cannot read; make it again{command}")
-    along = str(dataset.attrs.get("along", ""))
-    for name, dimensions in KINDS[kind].items():
-        needed = tuple(along if d == ALONG else d for d in dimensions)
-        if ALONG in dimensions and not along:
-            raise FechnerError("is incomplete: it has no attribute along, which names the parameter")
-        if name not in dataset:
-            raise FechnerError(f"is incomplete: a result of kind '{kind}' holds '{name}', and this one does not")
-        absent = [d for d in needed if not dataset[name].sizes.get(d)]
-        if absent:
-            raise FechnerError(f"is incomplete: its '{name}' has no values along {', '.join(map(repr, absent))}")
-    if along in dataset.coords and "units" not in dataset[along].attrs:
-        raise FechnerError(f"is incomplete: its coordinate '{along}' has no units")
+def _classic(path: Path) -> bool:
+    """Whether a file is NetCDF 3; `FechnerError` if it cannot be read, or has changed since `save` wrote it."""
+    try:
+        with path.open("rb") as file:
+            first = file.read(4)
+            if first[:3] == b"CDF":
+                if first[3:] not in (b"\1", b"\2"):
+                    raise FechnerError(f"'{path}' is in the CDF-5 format; convert it with nccopy -k nc4")
+                return True
+            size = os.path.getsize(path) - len(_SEAL) - hashlib.sha256().digest_size
+            file.seek(max(size, 0))
+            seal = file.read()
+            if size > 0 and seal.startswith(_SEAL):
+                file.seek(0)
+                digest = hashlib.sha256()
+                while size and (block := file.read(min(size, 1 << 20))):
+                    digest.update(block)
+                    size -= len(block)
+                if digest.digest() != seal[len(_SEAL) :]:
+                    raise FechnerError(f"'{path}' is damaged: it has changed since it was written; make it again")
+    except OSError as e:
+        raise FechnerError(f"cannot read '{path}' ({e.strerror})") from None
+    return False
+
+
+def read_json(path: Path, expected: type[T], remedy: str) -> T:
+    """What a JSON file holds; `FechnerError` with a remedy if it cannot be read or is damaged."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as e:
+        raise FechnerError(f"cannot read '{path}' ({e.strerror}); {remedy}") from None
+    except (ValueError, RecursionError) as e:
+        raise FechnerError(f"'{path}' is damaged ({printable(first_line(e))}); {remedy}") from None
+    if not isinstance(found, expected):
+        raise FechnerError(
+            f"'{path}' is damaged (a {expected.__name__} was expected, not {type(found).__name__}); {remedy}"
+        )
+    return found

@@ -65,7 +65,7 @@ def test_sensitivity_recorded_while_learning_is_an_image(made: dict[str, xr.Data
 
 
 def test_what_is_no_result(made: dict[str, xr.Dataset]) -> None:
-    with pytest.raises(FechnerError, match="older layout"):
+    with pytest.raises(FechnerError, match="no result of fechner: it has no attribute .kind."):
         fechner.draw(xr.Dataset({"a": 1}))
     with pytest.raises(FechnerError, match="this Dataset is incomplete.*'density_low'"):
         fechner.draw(made["density"].drop_vars("density_low"))

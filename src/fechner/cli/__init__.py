@@ -13,6 +13,7 @@ import typer
 import fechner
 from fechner.cli import listing, measuring, publishing, training
 from fechner.cli.command import Command
+from fechner.cli.terminal import say
 from fechner.errors import FechnerError, FechnerWarning
 
 app = typer.Typer(
@@ -62,7 +63,7 @@ _show = warnings.showwarning
 def _warn(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
     """What a user has to know is one line too; other warnings stay as they are."""
     if issubclass(category, FechnerWarning):
-        typer.echo(f"fechner: {message}", err=True)
+        say(f"fechner: {message}", err=True)
     else:
         _show(message, category, *where, **more)
 
@@ -82,7 +83,7 @@ def main() -> None:
     try:
         sys.exit(app(standalone_mode=False) or 0)
     except FechnerError as e:
-        typer.echo(f"fechner: {e}", err=True)
+        say(f"fechner: {e}", err=True)
         sys.exit(2)
     except Exception as e:
         # Of an unknown command or option, and of a missing argument: typer has its errors in a module of its own.

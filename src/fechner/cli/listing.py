@@ -7,13 +7,13 @@ from typing import Annotated
 
 import torch
 import typer
-from rich.console import Console
 from rich.table import Table
 
 import fechner
 from fechner.cli import arguments
-from fechner.cli.options import Settings, console, writable
-from fechner.errors import FechnerError, first_line
+from fechner.cli.options import Settings, writable
+from fechner.cli.terminal import say, show
+from fechner.errors import FechnerError, first_line, printable
 from fechner.figures import contact_sheet, style
 from fechner.limits import check_memory
 from fechner.networks import blocks, trace
@@ -26,7 +26,7 @@ def networks(pattern: Annotated[str, typer.Argument(help="A glob, such as 'resne
     if not names:
         raise FechnerError(f"no network matches '{pattern}'; `fechner networks` lists all")
     for name in names:
-        typer.echo(name)
+        say(name)
 
 
 def layers(
@@ -45,8 +45,13 @@ def layers(
     marked = {layer.name for layer in blocks(found, loaded)}
     table = Table("layer", "type", "shape", "blocks")
     for layer in found:
-        table.add_row(layer.name, layer.kind, "×".join(map(str, layer.shape)), "●" if layer.name in marked else "")
-    Console(width=max(console.width, 100)).print(table)
+        table.add_row(
+            printable(layer.name),
+            printable(layer.kind),
+            "×".join(map(str, layer.shape)),
+            "●" if layer.name in marked else "",
+        )
+    show(table, 100)
 
 
 def stimuli(
@@ -60,4 +65,4 @@ def stimuli(
         raise FechnerError(f"--set changes one stimulus: name it, as in 'fechner stimuli gabor --set {settings[0]}'")
     sheet = contact_sheet.of_one(stimulus(name, **arguments.fields(settings)), name) if name else contact_sheet.of_all()
     style.write(sheet, out, (out.suffix[1:],))
-    console.print(f"drew {out}")
+    say(f"drew {out}")

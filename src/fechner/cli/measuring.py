@@ -10,13 +10,13 @@ from typing import Annotated, Any, Literal
 
 import torch
 import typer
-from rich.console import Console
 
 import fechner
 from fechner import comparison, processes, results
 from fechner.cli import arguments, tables
 from fechner.cli.command import refuse
-from fechner.cli.options import BootstrapSeed, Device, Seed, Settings, Weights, console, draw, say_skipped, writable
+from fechner.cli.options import BootstrapSeed, Device, Seed, Settings, Weights, draw, say_skipped, writable
+from fechner.cli.terminal import say, show
 from fechner.errors import FechnerError
 from fechner.networks.variants import VARIANTS
 from fechner.statistics import FEATURES
@@ -89,8 +89,8 @@ def sensitivity(
         return
     measured.attrs["seed"] = seed
     results.save(measured, out)
-    console.print(tables.of_sensitivity(measured))
-    console.print(f"saved {out}")
+    show(tables.of_sensitivity(measured))
+    say(f"saved {out}")
     draw(figure, measured)
 
 
@@ -166,9 +166,9 @@ def statistics(
             typer.echo(line, err=True)
     count = found.attrs["photographs"]
     note = ": a first look, too few for an estimate of natural statistics" if images is None else ""
-    console.print(f"{feature} in {count} photographs from {found.attrs['images']}{note}")
-    console.print(tables.of_statistics(found))
-    console.print(f"saved {out}")
+    say(f"{feature} in {count} photographs from {found.attrs['images']}{note}")
+    say(tables.of_statistics(found))
+    say(f"saved {out}")
     draw(figure, found)
 
 
@@ -203,6 +203,8 @@ def compare(
     )
     if out is not None:
         results.save(found, out)
+    for layer, why in json.loads(found.attrs["left_out"]).items():
+        say(f"left out {layer}: {why}", err=True)
     if as_json:
         typer.echo(
             json.dumps(
@@ -210,7 +212,7 @@ def compare(
             )
         )
     else:
-        Console(width=max(console.width, 130)).print(tables.of_comparison(found))
+        show(tables.of_comparison(found), 130)
     if out is not None:
-        typer.echo(f"saved {out}", err=as_json)
+        say(f"saved {out}", err=as_json)
     draw(figure, found, err=as_json)

@@ -7,15 +7,13 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from xarray import Dataset
 
 import fechner
 from fechner import outputs, results
+from fechner.cli.terminal import say
 from fechner.errors import FechnerError, check_seed
 from fechner.figures import style
-
-console = Console()
 
 Device = Annotated[str, typer.Option(help="cpu, cuda, mps, …; auto takes an accelerator if there is one.")]
 Settings = Annotated[
@@ -35,9 +33,9 @@ BootstrapSeed = Annotated[int, typer.Option("--seed", help="Seed of the bootstra
 def say_skipped(skipped: dict[str, str], out: Path) -> None:
     """Which images could not be used."""
     for name, why in list(skipped.items())[:5]:
-        typer.echo(f"skipped {name}: {why}", err=True)
+        say(f"skipped {name}: {why}", err=True)
     if len(skipped) > 5:
-        typer.echo(f"… and {len(skipped) - 5} more, named in {out}", err=True)
+        say(f"… and {len(skipped) - 5} more, named in {out}", err=True)
 
 
 def writable(
@@ -55,4 +53,4 @@ def draw(path: Path | None, found: Dataset, err: bool = False) -> None:
     """The figure of a result, if one is asked for."""
     if path is not None:
         style.write(fechner.draw(found), path, (path.suffix[1:],))
-        typer.echo(f"drew {path}", err=err)
+        say(f"drew {path}", err=err)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -12,6 +11,7 @@ import fechner
 from fechner.cli import arguments
 from fechner.cli.command import refuse
 from fechner.cli.options import Device
+from fechner.cli.terminal import say
 from fechner.figures.catalogue import FIGURES
 
 
@@ -66,12 +66,12 @@ def reproduce(
             resume=resume,
             device=str(arguments.device(device)),
             jobs=jobs,
-            say=partial(print, flush=True),
+            say=say,
         )
     except KeyboardInterrupt:
-        typer.echo(f"\ninterrupted; finished parts are kept in {out}: run again with --resume", err=True)
+        say(f"interrupted; finished parts are kept in {out}: run again with --resume", err=True)
         raise typer.Exit(130) from None
-    typer.echo(f"see {out / 'index.html'}")
+    say(f"see {out / 'index.html'}")
 
 
 def report(
@@ -89,4 +89,4 @@ def report(
 
       fechner report rotated/training.nc upright/training.nc --title "Trained upright and rotated"
     """
-    typer.echo(f"wrote {fechner.report(found, out, title=title)}")
+    say(f"wrote {fechner.report(found, out, title=title)}")

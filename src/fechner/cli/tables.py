@@ -7,6 +7,7 @@ import xarray as xr
 from rich.table import Table
 
 from fechner import circular
+from fechner.errors import printable
 
 
 def of_sensitivity(measured: xr.Dataset) -> Table:
@@ -20,7 +21,7 @@ def of_sensitivity(measured: xr.Dataset) -> Table:
         with np.errstate(divide="ignore", invalid="ignore"):
             spread = root.max() / root.min()
         threshold = float(np.median(layer.threshold))
-        cells = [str(layer.layer.values), str(layer.layer_type.values), f"{int(layer.units)}"]
+        cells = [printable(str(layer.layer.values)), printable(str(layer.layer_type.values)), f"{int(layer.units)}"]
         table.add_row(*cells, f"{threshold:.3g}", f"{most:g}", f"{spread:.2f}")
     table.caption = f"sensitivity along {along}; threshold: median, under independent unit-variance Gaussian noise"
     return table
@@ -30,7 +31,8 @@ def of_statistics(found: xr.Dataset) -> str:
     """The density in one line: its extremes, or the exponent of a power spectrum."""
     if "exponent" in found:
         low, high = float(found.exponent_low), float(found.exponent_high)
-        return f"power falls as 1/frequency^{float(found.exponent):.2f} [{low:.2f}, {high:.2f}]"
+        interval = f" [{low:.2f}, {high:.2f}]" if np.isfinite(low) else ""
+        return f"power falls as 1/frequency^{float(found.exponent):.2f}{interval}"
     along = str(found.attrs["along"])
     period = circular.PERIODS[along]
     parts = []
@@ -43,12 +45,18 @@ def of_statistics(found: xr.Dataset) -> str:
 
 def of_comparison(found: xr.Dataset) -> Table:
     """One row a layer: correlation, its null, the exponent and the ratio."""
-    prior, *others = (str(r) for r in found.reference.values)
-    columns = [f"r, {prior}", "p of shifts", "r − r of pixels", "q of J ∝ p^q", str(found.ratio.attrs["long_name"])]
+    prior, *others = (printable(str(r)) for r in found.reference.values)
+    columns = [
+        f"r, {prior}",
+        "p of shifts",
+        "r − r of pixels",
+        "q of J ∝ p^q",
+        str(found.ratio.attrs.get("long_name", "ratio")),
+    ]
     table = Table("layer", *columns, *(f"r, {other}" for other in others))
     for column in table.columns:
         column.no_wrap = True
-    one = found.sel(reference=prior)
+    one = found.isel(reference=0)
     for i in range(found.sizes["layer"]):
 
         def cell(name: str, interval: bool = True, of: xr.Dataset = one, i: int = i) -> str:
@@ -57,9 +65,9 @@ def of_comparison(found: xr.Dataset) -> Table:
 
         flat = bool(found.flat[i])
         p = float(one.null_p[i])
-        rest = ["–" if flat else cell("correlation", False, found.sel(reference=other)) for other in others]
+        rest = ["–" if flat else cell("correlation", False, found.isel(reference=1 + k)) for k in range(len(others))]
         table.add_row(
-            str(found.layer.values[i]),
+            printable(str(found.layer.values[i])),
             "flat" if flat else cell("correlation"),
             "–" if flat or not np.isfinite(p) else f"{p:.3f}",
             "–" if str(found.layer.values[i]) == "input" else cell("correlation_over_input", False),

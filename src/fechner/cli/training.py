@@ -14,7 +14,8 @@ from xarray import Dataset
 from fechner import processes, results
 from fechner.cli import arguments
 from fechner.cli.command import refuse
-from fechner.cli.options import console, say_skipped
+from fechner.cli.options import say_skipped
+from fechner.cli.terminal import say
 from fechner.figures import contact_sheet, style
 from fechner.outputs import expanded
 
@@ -119,7 +120,7 @@ def train(
     def show(upright: torch.Tensor, seen: torch.Tensor) -> None:
         sheet = contact_sheet.of_conditions(upright, seen, str(condition))
         style.write(sheet, out / "images.png", ("png",))
-        typer.echo(f"drew {out / 'images.png'}: what the network sees")
+        say(f"drew {out / 'images.png'}: what the network sees")
 
     try:
         found = training.train(
@@ -148,18 +149,18 @@ def train(
             workers=workers,
             resume=resume,
             evaluate=evaluate,
-            say=typer.echo,
+            say=say,
             show=show,
         )
     except KeyboardInterrupt:
-        typer.echo(f"\ninterrupted; the last checkpoint is kept in {out}: run again with --resume", err=True)
+        say(f"interrupted; the last checkpoint is kept in {out}: run again with --resume", err=True)
         raise typer.Exit(130) from None
     if not processes.is_first():
         return
     skipped = json.loads(found.attrs["skipped"])
     say_skipped(skipped, out / "training.nc")
     accuracy = float(found.validation_accuracy[-1])
-    console.print(
+    say(
         f"accuracy {accuracy:.1%} of {len(found.attrs['classes'].split(', '))} classes"
         + ("" if evaluate else f"; see {out}")
     )

@@ -10,8 +10,8 @@ from pathlib import Path
 import xarray as xr
 from matplotlib.figure import Figure
 
-from fechner import results
-from fechner.errors import FechnerError
+from fechner import contents, results
+from fechner.errors import choices, printable
 from fechner.figures import claims as claims_file
 from fechner.figures import (
     fig1,
@@ -166,14 +166,32 @@ FIGURES = {
 }
 
 
+def drawn(dataset: xr.Dataset) -> dict[str, Figure]:
+    """The figures of a figure's Dataset, by file name; `FechnerError` if it lacks what they show."""
+    recipe = _recipe(dataset)
+    with contents.complete(dataset):
+        return recipe.draw(style.literally(dataset))
+
+
+def judged(dataset: xr.Dataset) -> list[Claim]:
+    """The claims of a figure's Dataset; `FechnerError` if it lacks what they are judged by."""
+    recipe = _recipe(dataset)
+    with contents.complete(dataset):
+        return recipe.claims(dataset)
+
+
+def _recipe(dataset: xr.Dataset) -> Recipe:
+    name = str(dataset.attrs.get("figure", ""))
+    if name not in FIGURES:
+        raise choices("figure", printable(name), FIGURES)
+    return FIGURES[name]
+
+
 def redraw(folder: Path) -> list[Claim]:
     """Draw a figure and judge its claims anew from its saved data.nc, in seconds."""
     dataset = results.read(folder / "data.nc")
-    name = str(dataset.attrs.get("figure"))
-    if name not in FIGURES:
-        raise FechnerError(f"'{folder / 'data.nc'}' holds no figure that can be drawn here")
-    for file, figure in FIGURES[name].draw(dataset).items():
+    for file, figure in drawn(dataset).items():
         style.write(figure, folder / file)
-    found = FIGURES[name].claims(dataset)
+    found = judged(dataset)
     claims_file.write(found, folder / "claims.json")
     return found

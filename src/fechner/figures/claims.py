@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from fechner.errors import FechnerError, first_line, printable
 from fechner.interval import t_half_width
 from fechner.outputs import whole
+from fechner.results import read_json
 
 
 @dataclass(frozen=True)
@@ -40,5 +42,18 @@ def write(claims: Sequence[Claim], path: Path) -> None:
 
 
 def read(path: Path) -> list[Claim]:
-    """Read claims.json."""
-    return [Claim(**c | {"interval": tuple(c["interval"])}) for c in json.loads(path.read_text(encoding="utf-8"))]
+    """Read claims.json; `FechnerError` if it is damaged."""
+    remedy = "delete it, and claims are judged anew"
+    found = []
+    for given in read_json(path, list, remedy):
+        try:
+            claim = Claim(**given)
+            low, high = claim.interval
+            texts = (claim.id, claim.figure, claim.statement, claim.criterion)
+            claim = replace(claim, measured=float(claim.measured), interval=(float(low), float(high)))
+            if not all(isinstance(t, str) for t in texts) or not isinstance(claim.holds, bool):
+                raise TypeError("a claim has texts, numbers, and whether it holds")
+        except (TypeError, ValueError, OverflowError) as e:
+            raise FechnerError(f"'{path}' is damaged ({printable(first_line(e))}); {remedy}") from None
+        found.append(claim)
+    return found

@@ -23,7 +23,7 @@ def draw(found: xr.Dataset) -> Figure:
             (
                 ("correlation", "correlation with √D"),
                 ("exponent", "exponent q of J ∝ p$^q$"),
-                ("ratio", str(found.ratio.attrs["long_name"])),
+                ("ratio", str(found.ratio.attrs.get("long_name", "ratio"))),
             ),
             strict=True,
         ):
@@ -50,7 +50,7 @@ def draw_curves(found: xr.Dataset, axes: Axes) -> None:
     axes.plot(x, y, color=PRIOR, lw=0.8, zorder=1)
     curves.draw(found, axes)
     axes.set_ylabel("√D, and density (green), / mean")
-    axes.set_title(f"{found.attrs['network']}, {found.attrs['weights']}")
+    axes.set_title(", ".join(str(found.attrs[n]) for n in ("network", "weights") if found.attrs.get(n)))
 
 
 def draw_measure(found: xr.Dataset, axes: Axes, name: str, label: str) -> None:

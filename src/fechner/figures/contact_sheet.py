@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from fechner.errors import FechnerError
-from fechner.figures.style import new_figure, style
+from fechner.figures.style import literal, new_figure, style
 from fechner.stimuli import STIMULI, Stimulus, parameters, stimulus
 
 _COLUMNS = 6
@@ -25,11 +25,11 @@ def of_one(shown: Stimulus, name: str) -> Figure:
             rows[parameter] = values, images
     with style():
         figure = new_figure(7.2, 1.25 * len(rows) + 0.3)
-        figure.suptitle(f"{name}: {shown.size} pixels, {shown.pixels_per_degree:g} pixels/degree", fontsize=9)
+        figure.suptitle(f"{literal(name)}: {shown.size} pixels, {shown.pixels_per_degree:g} pixels/degree", fontsize=9)
         grid = figure.subplots(len(rows), _COLUMNS, squeeze=False)
         for line, (parameter, (values, images)) in zip(grid, rows.items(), strict=True):
             units = parameters(shown)[parameter].units
-            _row(line, images, [f"{v:.3g}" for v in values], f"{parameter.replace('_', ' ')}\n({units})")
+            _row(line, images, [f"{v:.3g}" for v in values], f"{parameter.replace('_', ' ')}\n({literal(units)})")
     return figure
 
 
@@ -54,7 +54,7 @@ def of_conditions(upright: torch.Tensor, seen: torch.Tensor, condition: str) -> 
         figure = new_figure(7.2, 2.1)
         grid = figure.subplots(2, len(upright), squeeze=False)
         for line, images, label in zip(grid, (upright, seen), ("upright", condition), strict=True):
-            _row(line, images, [""] * len(images), label.replace(", ", "\n"))
+            _row(line, images, [""] * len(images), literal(label).replace(", ", "\n"))
     return figure
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 
@@ -40,7 +41,7 @@ def draw(dataset: xr.Dataset, axes: Axes) -> None:
         axes.text(
             0.97,
             0.95,
-            f"∝ 1 / frequency$^{{{exponent:.2f}}}$ [{low:.2f}, {high:.2f}]",
+            f"∝ 1 / frequency$^{{{exponent:.2f}}}$" + (f" [{low:.2f}, {high:.2f}]" if np.isfinite(low) else ""),
             transform=axes.transAxes,
             ha="right",
             va="top",

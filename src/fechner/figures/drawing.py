@@ -11,12 +11,12 @@ from matplotlib.axes import Axes
 from matplotlib.collections import QuadMesh
 from matplotlib.figure import Figure
 
-from fechner import circular, results
+from fechner import circular, contents, results
 from fechner.arguments import checked
 from fechner.errors import FechnerError
 from fechner.figures import comparison, curves, density
-from fechner.figures.catalogue import FIGURES
-from fechner.figures.style import DEPTH, HUMAN, PRIOR, new_figure, style
+from fechner.figures.catalogue import drawn
+from fechner.figures.style import DEPTH, HUMAN, PRIOR, literally, new_figure, style
 from fechner.sensitivity.curves import evenly, relative_to_mean
 
 
@@ -43,21 +43,33 @@ def draw(dataset: xr.Dataset) -> Figure:
         raise FechnerError(f"this Dataset {e}") from None
     kind = str(dataset.attrs["kind"])
     if kind == "figure":
-        return next(iter(FIGURES[str(dataset.attrs["figure"])].draw(dataset).values()))
+        return next(iter(drawn(dataset).values()))
     if kind == "sensitivity" and "step" in dataset.dims:
         kind = "training"
     if kind not in _DRAWN:
         raise FechnerError(f"results of kind '{kind}' have no figure")
-    with style():
-        return _DRAWN[kind](dataset)
+    _check_dimensions(dataset, kind)
+    with style(), contents.complete(dataset):
+        return _DRAWN[kind](literally(dataset))
 
 
-def _one(drawn: Callable[[xr.Dataset, Axes], object]) -> Callable[[xr.Dataset], Figure]:
+def _check_dimensions(dataset: xr.Dataset, kind: str) -> None:
+    """Raise `FechnerError` for a dimension that the figure does not show; curves are averaged instead."""
+    along = str(dataset.attrs.get("along", ""))
+    for name, dimensions in results.KINDS[kind].items():
+        if kind != "sensitivity" and name in dataset:
+            try:
+                contents.alone(dataset, name, *(along if d == contents.ALONG else d for d in dimensions))
+            except FechnerError as e:
+                raise FechnerError(f"this Dataset cannot be drawn: {e}") from None
+
+
+def _one(panel: Callable[[xr.Dataset, Axes], object]) -> Callable[[xr.Dataset], Figure]:
     """A figure of one panel."""
 
     def figure_of(dataset: xr.Dataset) -> Figure:
         figure = new_figure(3.5, 2.6)
-        drawn(dataset, figure.subplots())
+        panel(dataset, figure.subplots())
         return figure
 
     return figure_of
@@ -65,7 +77,9 @@ def _one(drawn: Callable[[xr.Dataset, Axes], object]) -> Callable[[xr.Dataset], 
 
 def _sensitivity(dataset: xr.Dataset, axes: Axes) -> None:
     curves.draw(dataset, axes)
-    axes.set_title(f"{dataset.attrs['network']}, {dataset.attrs['weights']}")
+    title = ", ".join(str(dataset.attrs[n]) for n in ("network", "weights") if dataset.attrs.get(n))
+    averaged = [f"{dataset.sizes[d]} × {d}" for d in curves.averaged(dataset)]
+    axes.set_title(title + (f"\nmean and range over {', '.join(averaged)}" if averaged else ""))
     curves.depth_bar(axes)
 
 
@@ -150,15 +164,30 @@ def _components(dataset: xr.Dataset) -> Figure:
     axes.loglog(number, dataset.variance, color=PRIOR)
     axes.set_xlabel("component")
     axes.set_ylabel("variance")
-    axes.set_title(f"∝ 1 / component$^{{{float(dataset.exponent):.2f}}}$")
-    size = int(dataset.attrs["size"])
+    if np.isfinite(dataset.exponent):
+        axes.set_title(f"∝ 1 / component$^{{{float(dataset.exponent):.2f}}}$")
+    shape = _patch(dataset)
     for cell, component in zip(right.subplots(4, 4).flat, dataset.components.values, strict=False):
-        patch = component.reshape(-1, size, size).mean(0)
-        most = np.abs(patch).max()
-        cell.imshow(patch, cmap="gray", vmin=-most, vmax=most)
+        most = np.abs(component).max()
+        if shape is None:
+            cell.plot(component, color=PRIOR, lw=0.6)
+            cell.set_ylim(-most, most)
+        else:
+            cell.imshow(component.reshape(shape).mean(0), cmap="gray", vmin=-most, vmax=most)
         cell.set_axis_off()
     right.suptitle("first sixteen, in the order of their variance", fontsize=8)
     return figure
+
+
+def _patch(dataset: xr.Dataset) -> tuple[int, int, int] | None:
+    """Channels, height and width of a patch; None where its pixels are in no known order."""
+    pixels = dataset.sizes["pixel"]
+    if "shape" in dataset.attrs:
+        shape = tuple(int(n) for n in np.atleast_1d(dataset.attrs["shape"]))
+    else:
+        size, channels = int(dataset.attrs.get("size", 0)), 3 if dataset.attrs.get("colour") else 1
+        shape = (channels, size, size)
+    return shape if len(shape) == 3 and int(np.prod(shape)) == pixels else None
 
 
 def _linear(dataset: xr.Dataset, axes: Axes) -> None:

@@ -98,13 +98,19 @@ def draw_checkpoints(dataset: xr.Dataset, files: Sequence[str], axes: Axes) -> N
         if part.sizes["layer"]:
             part = select(part, network=str(part.network.values[0]))
             late = third(layers_only(part), "late").relative_sensitivity.mean("layer")
-            axes.plot(*circular.around(part.hue.values, late.values, 360.0), color=colour, label=Path(name).stem)
+            axes.plot(*circular.around(part.hue.values, late.values, 360.0), color=colour, label=_stem(name))
     curves.circular_ticks(axes, "hue")
     axes.set_ylim(bottom=0)
     axes.set_xlabel("hue (degree)")
     axes.set_ylabel("late layers, √D / mean\n(green: density)")
     axes.set_title("checkpoints")
     axes.legend(loc="upper left", bbox_to_anchor=(1, 1), handlelength=1.5, borderpad=0)
+
+
+def _stem(file: str) -> str:
+    """A file's name in a legend, which leaves out what begins with an underscore."""
+    stem = Path(file).stem
+    return f" {stem}" if stem.startswith("_") else stem
 
 
 def draw_correlation(part: xr.Dataset, axes: Axes) -> None:

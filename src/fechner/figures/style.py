@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
+import numpy as np
+import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from fechner.errors import printable
 from fechner.outputs import whole
 
 # Okabe & Ito's colours, by state of the weights.
@@ -40,6 +43,38 @@ def style() -> Iterator[None]:
     """Matplotlib settings for everything drawn inside."""
     with mpl.rc_context(_RC):
         yield
+
+
+def literal(text: str) -> str:
+    r"""Text from a file or a name as matplotlib draws it as it is: no formula, nothing that moves on to another line.
+
+    >>> print(literal("$a_b$"))
+    \$a_b\$
+    """
+    return printable(text).replace("$", r"\$")
+
+
+def literally(dataset: xr.Dataset) -> xr.Dataset:
+    """The same with all its text so: names of networks and layers, units, attributes."""
+
+    def attributes(given: Mapping[Any, Any]) -> dict[Any, Any]:
+        # JSON stays JSON, which knows no backslash before a dollar.
+        return {
+            k: (v.replace("$", r"\\$") if v[:1] in ("{", "[") else literal(v)) if isinstance(v, str) else v
+            for k, v in given.items()
+        }
+
+    made = dataset.copy()
+    made.attrs = attributes(made.attrs)
+    for name, variable in dataset.variables.items():
+        if variable.dtype.kind in "OUT":
+            # A figure finds what it draws by these names, so that all of them change.
+            texts = [literal(v) if isinstance(v, str) else v for v in variable.values.ravel().tolist()]
+            changed = np.array(texts, dtype=object).reshape(variable.shape)
+            made = made.assign({name: (variable.dims, changed, variable.attrs)})
+    for name in made.variables:
+        made[name].attrs = attributes(made[name].attrs)
+    return made
 
 
 def new_figure(width: float, height: float) -> Figure:

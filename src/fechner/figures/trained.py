@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from fechner import circular, results
+from fechner import circular, contents, results
 from fechner.comparison import contrast
 from fechner.difference import difference
 from fechner.errors import FechnerError
@@ -29,7 +29,15 @@ _DENSITY = ("density", "density_low", "density_high")
 
 def compute(run: Run) -> xr.Dataset:
     """All trainings in a folder: orientation curves one after another along `layer`, hue curves along `hue_layer`."""
-    read = {name: reduced(results.read(path)) for name, path in files(run.trainings).items()}
+    read = {}
+    for name, path in files(run.trainings).items():
+        recorded = results.read(path)
+        try:
+            with contents.complete(recorded):
+                read[name] = reduced(recorded)
+                label(recorded.attrs)
+        except FechnerError as e:
+            raise FechnerError(f"'{path}' cannot be shown: {e}") from None
     found = {name: d for name, d in read.items() if "sensitivity" in d}
     distinct(found)
     run.say(f"{len(found)} trainings in {run.trainings}")

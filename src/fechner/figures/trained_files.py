@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from fechner import contents
 from fechner.errors import FechnerError
 
 UNMIRRORED = ", not mirrored"
@@ -66,7 +66,7 @@ def label(attributes: Mapping[str, Any]) -> str:
     >>> label({"network": "resnet18_small", "size": 64, "recipe": '{"mirror": false, "epochs": 12}'})
     'resnet18_small, not mirrored, 64 pixels'
     """
-    recipe = json.loads(str(attributes.get("recipe", "{}")))
+    recipe = contents.fields(dict(attributes), "recipe")
     size, epochs = int(attributes.get("size", _SIZE)), int(recipe.get("epochs", _EPOCHS))
     return "".join(
         [

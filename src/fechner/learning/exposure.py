@@ -13,7 +13,7 @@ import torch
 import xarray as xr
 from torch import Tensor
 
-from fechner import circular
+from fechner import circular, contents
 from fechner.arguments import AboveZero, Count, check_fields, checked
 from fechner.errors import FechnerError
 from fechner.learning.labels import Channel
@@ -58,6 +58,10 @@ class Exposure:
                     f"a Dataset of `image_statistics` has a density along {along}, this one has "
                     f"{', '.join(map(str, self.density.data_vars)) or 'nothing'}"
                 )
+            try:
+                contents.density(self.density, along)
+            except FechnerError as e:
+                raise FechnerError(f"stimuli cannot be shown with this density: {e}") from None
             at, curve = circular.around(self.density[along].values, self.density.density.values, period)
             return np.interp(values, at, curve)
         return np.broadcast_to(np.asarray(self.density(values), dtype=float), values.shape).copy()

@@ -71,5 +71,5 @@ def _digits(values: Array) -> list[Any]:
 
 
 def as_json(found: Sequence[Chart]) -> str:
-    """All charts of a page, safe inside a script element."""
-    return json.dumps([c.record() for c in found], ensure_ascii=False).replace("</", "<\\/")
+    """All charts of a page, safe inside a script element: nothing in it begins a tag or a comment."""
+    return json.dumps([c.record() for c in found], ensure_ascii=True).replace("<", "\\u003c")

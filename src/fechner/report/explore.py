@@ -50,30 +50,36 @@ def charts(dataset: xr.Dataset, densities: Sequence[xr.Dataset] = ()) -> list[Ch
 def _layers(dataset: xr.Dataset, references: tuple[Any, ...], notes: tuple[str, ...]) -> Chart:
     """Every layer of every network, state and seed; of a training, at every step."""
     along = str(dataset.attrs["along"])
-    controls = [c for c in ("network", "weights", "stimulus", "seed") if c in dataset.coords]
+    controls = [
+        c for c in ("network", "weights", "stimulus", "seed") if c in dataset.coords and dataset[c].dims == ("layer",)
+    ]
     stepped = "step" in dataset.sensitivity.dims
-    root = np.sqrt(dataset.sensitivity.transpose(*(["step"] if stepped else []), "layer", along).values.astype(float))
-    relative = relative_to_mean(np.where(root.sum(-1, keepdims=True) > 0, root, np.nan))
-    spread = None
-    if not stepped and "relative_sensitivity_se" in dataset:
-        spread = 1.96 * dataset.relative_sensitivity_se.transpose("layer", along).values
+    # What was measured several times, for seeds say, is chosen as layers are.
+    several = [str(d) for d in dataset.sensitivity.dims if d not in ("step", "layer", along)]
+    steps = dataset.step.values.astype(float) if stepped else None
+    dims = (*(["step"] if stepped else []), along)
+    errors = None if stepped else dataset.get("relative_sensitivity_se")
+    if errors is not None and set(errors.dims) != set(dataset.sensitivity.dims):
+        errors = None
     curves = []
-    for i, layer in enumerate(dataset.layer.values):
-        key = (*(_label(dataset[c].values[i]) for c in controls), str(layer))
-        y = relative[..., i, :]
-        band = (
-            {} if spread is None or not np.isfinite(spread[i]).all() else {"low": y - spread[i], "high": y + spread[i]}
-        )
-        steps = dataset.step.values.astype(float) if stepped else None
-        curves.append(Curve(key, y, steps=steps, **band))
+    for place in itertools.product(*(range(dataset.sizes[d]) for d in several)):
+        chosen = dict(zip(several, place, strict=True))
+        which = tuple(str(dataset[d].values[i] if d in dataset.coords else i) for d, i in chosen.items())
+        for i, layer in enumerate(dataset.layer.values):
+            key = (*which, *(_label(dataset[c].values[i]) for c in controls), str(layer))
+            root = np.sqrt(dataset.sensitivity.isel(chosen).isel(layer=i).transpose(*dims).values.astype(float))
+            y = relative_to_mean(np.where(root.sum(-1, keepdims=True) > 0, root, np.nan))
+            spread = None if errors is None else 1.96 * errors.isel(chosen).isel(layer=i).values
+            band = {} if spread is None or not np.isfinite(spread).all() else {"low": y - spread, "high": y + spread}
+            curves.append(Curve(key, y, steps=steps, **band))
     network = dataset.attrs.get("network", "")
     return Chart(
         f"Layers of {network}" if network else "Networks, their states and layers",
         *_axis(dataset),
-        (*controls, "layer"),
+        (*several, *controls, "layer"),
         tuple(curves),
         references,
-        interval="" if spread is None else "±1.96 standard errors over nuisance values",
+        interval="" if errors is None else "±1.96 standard errors over nuisance values",
         notes=notes,
     )
 
@@ -199,7 +205,7 @@ def _recorded(dataset: xr.Dataset, references: tuple[Any, ...]) -> Chart:
 def _axis(dataset: xr.Dataset) -> tuple[str, str, Array]:
     """The parameter of a result, its units and its values."""
     along = str(dataset.attrs["along"])
-    return along, dataset[along].attrs["units"], dataset[along].values
+    return along, str(dataset[along].attrs.get("units", "")), dataset[along].values
 
 
 _REFERENCE = "density in {}"
@@ -210,7 +216,9 @@ def _references(along: str, densities: Sequence[xr.Dataset]) -> tuple[tuple[Any,
     found = []
     for prior in densities:
         if prior.attrs["along"] == along:
-            found.append((_REFERENCE.format(f"{prior.attrs['photographs']} photographs"), *_relative(prior)))
+            found.append(
+                (_REFERENCE.format(f"{prior.attrs.get('photographs', 'some')} photographs"), *_relative(prior))
+            )
     if along in circular.PERIODS:
         found += [(f"{name} (formula)", *_relative(c)) for name, c in human.curves(along).items()]
     return tuple(found), tuple(_human(along))

@@ -3,6 +3,9 @@ const charts = JSON.parse(document.getElementById("charts").textContent);
 const dark = matchMedia("(prefers-color-scheme: dark)");
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 
+/** Text as Plotly shows it as it is, without taking parts of it for tags, links or entities. */
+const literal = (text) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
+
 /** A circle's curve goes on to its first value. */
 function around(x, y, period) {
   return period ? [[...x, x[0] + period], [...y, y[0]]] : [x, y];
@@ -74,7 +77,7 @@ class Explorer {
     references.forEach((r, i) => {
       const [rx, ry] = around(r.x, r.y, period);
       const formula = r.name.endsWith("(formula)");
-      traces.push({ x: rx, y: ry, name: r.name, mode: "lines", hoverinfo: "name+y",
+      traces.push({ x: rx, y: ry, name: literal(r.name), mode: "lines", hoverinfo: "name+y",
         line: { color: colour(formula ? "formula" : "prior"), width: 1.5, dash: formula ? "dash" : "solid" },
         fill: i || formula ? "none" : "tozeroy", fillcolor: `${colour("prior")}33` });
     });
@@ -84,7 +87,7 @@ class Explorer {
       traces.push({ ...band, y: bl }, { ...band, y: bh, fill: "tonexty", fillcolor: `${colour("curve")}40` });
     }
     const [cx, cy] = around(x, y, period);
-    traces.push({ x: cx, y: cy, name: this.curve.key.join(", "), mode: "lines", line: { color: colour("curve"), width: 2.5 } });
+    traces.push({ x: cx, y: cy, name: literal(this.curve.key.join(", ")), mode: "lines", line: { color: colour("curve"), width: 2.5 } });
     const every = [...this.chart.curves.filter((c) => c === this.curve).flatMap((c) => c.y.flat()), ...references.flatMap((r) => r.y), ...(high || [])];
     const axis = { gridcolor: colour("line"), zerolinecolor: colour("line"), linecolor: colour("soft"), automargin: true };
     const scale = this.chart.logarithmic ? { type: "log" } : period ? { range: [0, period], tickvals: [0, 1, 2, 3, 4].map((i) => (i * period) / 4) } : {};
@@ -92,8 +95,8 @@ class Explorer {
       paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
       font: { color: colour("ink"), family: "system-ui, sans-serif", size: 13 },
       margin: { l: 55, r: 24, t: 10, b: 45 },
-      xaxis: { ...axis, ...scale, title: { text: this.chart.xLabel } },
-      yaxis: { ...axis, range: [0, 1.05 * Math.max(...every.filter(Number.isFinite))], title: { text: this.chart.yLabel } },
+      xaxis: { ...axis, ...scale, title: { text: literal(this.chart.xLabel) } },
+      yaxis: { ...axis, range: [0, 1.05 * Math.max(...every.filter(Number.isFinite))], title: { text: literal(this.chart.yLabel) } },
       legend: { orientation: "h", y: 1.02, yanchor: "bottom", x: 0 }, showlegend: true,
       hovermode: "x",
     }, { displayModeBar: false, responsive: true, scrollZoom: false });
@@ -132,7 +135,7 @@ class Explorer {
     const columns = [this.chart.x, this.at("y"), this.at("low"), this.at("high")].filter(Boolean);
     const names = [this.chart.xLabel, this.chart.yLabel, "low", "high"].slice(0, columns.length);
     const rows = [names, ...columns[0].map((_, i) => columns.map((c) => c[i] ?? ""))];
-    const text = rows.map((r) => r.map((v) => (typeof v === "string" ? `"${v}"` : v)).join(",")).join("\n");
+    const text = rows.map((r) => r.map((v) => (typeof v === "string" ? `"${v.replaceAll('"', '""')}"` : v)).join(",")).join("\n");
     const link = element("a", { href: URL.createObjectURL(new Blob([text], { type: "text/csv" })), download: `${this.curve.key.join("-")}.csv` });
     link.click();
     URL.revokeObjectURL(link.href);

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import io
+import itertools
 import json
+import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -18,12 +20,12 @@ import xarray as xr
 from matplotlib.figure import Figure
 from plotly.offline import get_plotlyjs
 
-from fechner import outputs, results
+from fechner import contents, outputs, results
 from fechner.arguments import checked
-from fechner.errors import FechnerError, first_line
+from fechner.errors import FechnerError, printable
 from fechner.figures import claims as claims_file
 from fechner.figures import style
-from fechner.figures.catalogue import FIGURES
+from fechner.figures.catalogue import FIGURES, drawn, judged
 from fechner.figures.claims import Claim
 from fechner.figures.drawing import draw
 from fechner.outputs import expanded
@@ -71,6 +73,15 @@ class Section:
     claims: tuple[tuple[Claim, str], ...] = ()
     first: int = 0
 
+    @property
+    def seconds(self) -> float:
+        """What it took, where that is known."""
+        try:
+            taken = float(self.record.get("seconds", 0))
+        except ValueError:
+            return 0
+        return taken if 0 <= taken < math.inf else 0
+
 
 @checked
 def report(found: Sequence[str | Path], out: str | Path = "report.html", *, title: str = "") -> Path:
@@ -108,10 +119,14 @@ def report(found: Sequence[str | Path], out: str | Path = "report.html", *, titl
     densities = [d for d in read.values() if d.attrs["kind"] == "density"]
     sections: list[Section] = []
     for path, dataset in read.items():
-        section = _section(path, dataset, densities, out.parent)
-        number = sum(s.id.split("--")[0] == section.id for s in sections)
-        first = sum(len(s.charts) for s in sections)
-        sections.append(replace(section, id=f"{section.id}--{number + 1}" if number else section.id, first=first))
+        try:
+            section = _section(path, dataset, densities, out.parent)
+        except FechnerError as e:
+            raise FechnerError(f"'{path}': {e}") from None
+        taken, first = {s.id for s in sections}, sum(len(s.charts) for s in sections)
+        names = itertools.chain([section.id], (f"{section.id}--{n}" for n in itertools.count(2)))
+        name = next(n for n in names if n not in taken)
+        sections.append(replace(section, id=name, first=first))
     with outputs.whole(out) as part:
         part.write_text(_page(sections, title or "fechner: results"), encoding="utf-8")
     return out
@@ -130,7 +145,8 @@ def _files(given: Path) -> list[Path]:
 
 def _section(path: Path, dataset: xr.Dataset, densities: Sequence[xr.Dataset], base: Path) -> Section:
     figure = str(dataset.attrs.get("figure", ""))
-    explored = tuple(charts(dataset, densities))
+    with contents.complete(dataset):
+        explored = tuple(charts(dataset, densities))
     record = {name: _told(dataset.attrs[name]) for name in RECORD if str(dataset.attrs.get(name, "")) != ""}
     links = [(path.name, _link(path, base))]
     if figure not in FIGURES:
@@ -140,30 +156,23 @@ def _section(path: Path, dataset: xr.Dataset, densities: Sequence[xr.Dataset], b
     folder = path.parent
     names = (figure, *sorted(p.stem for p in folder.glob("*.png") if p.stem != figure))
     if path.name != "data.nc" or not (folder / "claims.json").is_file() or not (folder / f"{figure}.png").is_file():
-        drawn = {name: _png(f) for name, f in recipe.draw(dataset).items()}
-        judged = recipe.claims(dataset)
+        pictures = {name: _png(f) for name, f in drawn(dataset).items()}
+        claims = judged(dataset)
     else:
-        drawn = {n: base64.b64encode((folder / f"{n}.png").read_bytes()).decode() for n in names}
-        judged = _judged(folder / "claims.json")
+        pictures = {n: base64.b64encode((folder / f"{n}.png").read_bytes()).decode() for n in names}
+        claims = claims_file.read(folder / "claims.json")
         links += [(p.name, _link(p, base)) for n in names if (p := folder / f"{n}.svg").is_file()]
         links.append(("claims.json", _link(folder / "claims.json", base)))
     return Section(
-        figure,
+        _id(figure),
         recipe.title,
         recipe.caption,
-        tuple(Picture(png, f"{recipe.title}{'' if n == figure else ', supplement'}") for n, png in drawn.items()),
+        tuple(Picture(png, f"{recipe.title}{'' if n == figure else ', supplement'}") for n, png in pictures.items()),
         explored,
         tuple(links),
         record,
-        tuple((c, "" if c.holds else recipe.reason(c)) for c in judged),
+        tuple((c, "" if c.holds else recipe.reason(c)) for c in claims),
     )
-
-
-def _judged(path: Path) -> list[Claim]:
-    try:
-        return claims_file.read(path)
-    except (ValueError, TypeError, KeyError) as e:
-        raise FechnerError(f"'{path}' is damaged ({first_line(e)}); delete it, and claims are judged anew") from None
 
 
 def _words(dataset: xr.Dataset) -> str:
@@ -193,7 +202,7 @@ def _png(figure: Figure) -> str:
 
 
 def _link(path: Path, base: Path) -> str:
-    return quote(Path(os.path.relpath(path, base)).as_posix())
+    return quote(Path(os.path.relpath(path, base)).as_posix(), errors="surrogateescape")
 
 
 def _id(text: str) -> str:
@@ -202,8 +211,13 @@ def _id(text: str) -> str:
 
 def _page(sections: Sequence[Section], title: str) -> str:
     here = files("fechner.report")
+    # Text is escaped by jinja, and what cannot be shown is spelled out; only our own style and scripts are as they are.
     environment = jinja2.Environment(
-        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
+        finalize=lambda shown: printable(shown) if type(shown) is str else shown,
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
     )
     template = environment.from_string(here.joinpath("page.html").read_text(encoding="utf-8"))
     shown = [chart for section in sections for chart in section.charts]
@@ -214,7 +228,7 @@ def _page(sections: Sequence[Section], title: str) -> str:
         version=version("fechner"),
         holding=sum(c.holds for c in judged),
         judged=len(judged),
-        seconds=round(sum(float(s.record.get("seconds", 0)) for s in sections)),
+        seconds=round(sum(s.seconds for s in sections)),
         charts=as_json(shown),
         style=here.joinpath("page.css").read_text(encoding="utf-8"),
         script=here.joinpath("page.js").read_text(encoding="utf-8"),

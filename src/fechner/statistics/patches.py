@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,7 +84,7 @@ def principal_components(
         [power_law(eigh(moments.covariance(int(g))[1], eigvals_only=True)[::-1]) for g in used] if len(used) > 1 else []
     )
     half = _jackknife(np.array(without))
-    attributes = results.provenance("components") | {
+    attributes: dict[str, Any] = results.provenance("components") | {
         "images": "array" if isinstance(images, np.ndarray) else named(images),
         "photographs": len(found) - len(skipped),
         "left_out": json.dumps(left_out),
@@ -93,6 +94,8 @@ def principal_components(
         "skipped": json.dumps(skipped),
         "seed": seed,
     }
+    if moments.shape:
+        attributes["shape"] = list(moments.shape)
     return xr.Dataset(
         {
             "variance": ("component", variance, {"long_name": "variance of the component"}),
@@ -120,6 +123,8 @@ class Moments:
     sums: Array
     products: Array
     unit: float
+    # Channels, height and width of a patch; nothing where that is not known.
+    shape: tuple[int, ...] = ()
 
     def covariance(self, without: int | None = None) -> tuple[Array, Array]:
         """Mean and covariance of all patches, or of those of all groups but one."""
@@ -143,6 +148,7 @@ def patch_moments(
 ) -> tuple[Moments, dict[str, str]]:
     """The pass over the patches that `principal_components` makes; and why photographs were skipped."""
     skipped: dict[str, str] = {}
+    shape: tuple[int, ...] = (3 if colour else 1, size, size)
     if _is_source(images):
         found, dimensions, unit = photographs(images), size * size * (3 if colour else 1), 1 / 255
         check_memory(
@@ -152,7 +158,7 @@ def patch_moments(
         )
         stream = _from_photographs(found, number, size, colour, seed, workers, skipped)
     else:
-        array = _array(images)  # type: ignore[arg-type]
+        array, shape = _array(images, size)  # type: ignore[arg-type]
         number, dimensions, unit = len(array), array.shape[1], 1.0
         stream = ((i * GROUPS // number, array[i : i + _CHUNK]) for i in range(0, number, _CHUNK))
     if number <= dimensions:
@@ -163,7 +169,7 @@ def patch_moments(
             f"covariances of {dimensions} pixels take {room / 1e9:.0f} GB: choose a smaller size, or grey"
         )
     moments = Moments(
-        np.zeros(GROUPS), np.zeros((GROUPS, dimensions)), np.zeros((GROUPS, dimensions, dimensions)), unit
+        np.zeros(GROUPS), np.zeros((GROUPS, dimensions)), np.zeros((GROUPS, dimensions, dimensions)), unit, shape
     )
     with bar(progress, "patches") as shown:
         task = shown.add_task("patches", total=number)
@@ -184,8 +190,11 @@ def sample(images: str | Path | None, number: int, size: int = 32, *, seed: int 
 
 
 def power_law(variance: Array) -> float:
-    """Exponent a of variance ∝ 1/rank^a from the fifth component to the middle one, each octave weighing the same."""
-    ranks = np.geomspace(min(5, len(variance) // 4 + 1), len(variance) // 2, 50)
+    """Exponent a of variance ∝ 1/rank^a from the fifth component to the middle one, each octave weighing the same; NaN for fewer than six."""
+    first, last = min(5, len(variance) // 4 + 1), len(variance) // 2
+    if first >= last:
+        return math.nan
+    ranks = np.geomspace(first, last, 50)
     logs = np.interp(np.log(ranks), np.log(np.arange(1, len(variance) + 1)), np.log(np.maximum(variance, 1e-300)))
     return -float(stats.linregress(np.log(ranks), logs).slope)
 
@@ -274,8 +283,8 @@ def _from_photographs(
             yield group, np.concatenate(rest)
 
 
-def _array(given: str | Path | npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Patches as (n, pixels), checked."""
+def _array(given: str | Path | npt.NDArray[Any], size: int) -> tuple[npt.NDArray[Any], tuple[int, ...]]:
+    """Patches as (n, pixels), checked; and the channels, height and width of one, nothing where that is not known."""
     if isinstance(given, str | Path):
         path = expanded(given)
         if not path.is_file():
@@ -299,7 +308,18 @@ def _array(given: str | Path | npt.NDArray[Any]) -> npt.NDArray[Any]:
     flat = array.reshape(len(array), -1)
     if not all(np.isfinite(flat[i : i + _CHUNK]).all() for i in range(0, len(flat), _CHUNK)):
         raise FechnerError("patches hold NaN or infinite pixels: remove them first")
-    return flat
+    return flat, _shape(array.shape[1:], size)
+
+
+def _shape(given: tuple[int, ...], size: int) -> tuple[int, ...]:
+    if len(given) == 2:
+        return (1, *given)
+    if len(given) == 3 and given[0] in (1, 3):
+        return given
+    side = math.isqrt(math.prod(given))
+    if len(given) == 1 and side**2 == given[0]:
+        return (1, side, side)
+    return (3, size, size) if given == (3 * size**2,) else ()
 
 
 def _jackknife(left_out: Array) -> float:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from fechner import circular
+from fechner import circular, contents
 from fechner.errors import FechnerError, choices
 from fechner.progress import bar
 from fechner.statistics import make
@@ -93,5 +93,9 @@ def target(density: xr.Dataset | str, feature: str) -> Array:
         return np.full(bins, 1 / bins)
     if "density" not in density or feature not in density.dims:
         raise FechnerError(f"this is no density of {feature}: it has {', '.join(map(str, density.dims)) or 'nothing'}")
+    try:
+        contents.density(density, feature)
+    except FechnerError as e:
+        raise FechnerError(f"images cannot be resampled to this density: {e}") from None
     period = circular.PERIODS[feature]
     return circular.rebin(density.density.values, circular.grid(bins, period), period)

@@ -246,7 +246,7 @@ def _prepare(out: Path, plan: Plan, resume: bool, say: Callable[[str], None], fi
     if (out / CHECKPOINT).exists():
         if not resume:
             raise FechnerError(f"'{out}' holds a training already; resume it, or choose another folder")
-        before = json.loads((out / SETTINGS).read_text(encoding="utf-8"))
+        before = results.read_json(out / SETTINGS, dict, "choose another folder")
         for name, value in plan.attributes().items():
             # What older versions did not write down cannot be compared.
             if before.get(name, value) != value:

@@ -1,0 +1,21 @@
+"""What commands print. Names of files and layers are data: nothing in them is markup, and nothing moves the cursor."""
+
+from __future__ import annotations
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from fechner.errors import printable
+
+
+def say(text: str, err: bool = False) -> None:
+    """One line."""
+    typer.echo(printable(text), err=err)
+
+
+def show(table: Table, least: int = 0) -> None:
+    """A table, as wide as the terminal and at least so many columns."""
+    console = Console(markup=False, emoji=False, highlight=False)
+    console.width = max(console.width, least)
+    console.print(table)
