@@ -157,8 +157,6 @@ def _outcome(
     here: Tensor, tangent: Tensor, moved: list[Tensor], step: float, far: float, double: bool, last: bool
 ) -> Outcome:
     before, after, jump = (here - moved[0]) / step, (moved[1] - here) / step, moved[2] - here
-    if here.is_complex():
-        before, after, jump, tangent, here = (torch.view_as_real(t) for t in (before, after, jump, tangent, here))
     low, high = torch.minimum(before, after), torch.maximum(before, after)
     unit = here.abs() / step
     size = float(torch.linalg.vector_norm(tangent))

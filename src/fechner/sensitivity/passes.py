@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
 
-from fechner.errors import FechnerError, first_line
+from fechner.errors import FechnerError, FechnerWarning, first_line
 from fechner.networks import Layer, Network, tap, trace
 
 Run = Callable[[Tensor], object]
@@ -35,8 +36,8 @@ def explained(network: Network, explain: Callable[[str, str], str]) -> Iterator[
             handle.remove()
 
 
-def traced(network: Network, images: Tensor) -> list[Layer]:
-    """The layers that the images pass through; `FechnerError` if the network does not take them."""
+def traced(network: Network, images: Tensor) -> tuple[list[Layer], list[str]]:
+    """The layers that the images pass through, and which are left out; `FechnerError` if the network does not take them."""
     shape = "×".join(map(str, images.shape[1:]))
 
     def explain(where: str, reason: str) -> str:
@@ -45,8 +46,14 @@ def traced(network: Network, images: Tensor) -> list[Layer]:
             "check the stimulus' size and number of channels, and the network's dtype and device"
         )
 
-    with explained(network, explain):
-        return trace(network, images)
+    with warnings.catch_warnings(record=True) as caught, explained(network, explain):
+        warnings.simplefilter("always", FechnerWarning)
+        layers = trace(network, images)
+    notes = [str(w.message).removeprefix(f"{network.name}: ") for w in caught if issubclass(w.category, FechnerWarning)]
+    for w in caught:
+        if not issubclass(w.category, FechnerWarning):
+            warnings.warn_explicit(w.message, w.category, w.filename, w.lineno)
+    return layers, notes
 
 
 def returned(network: Network, images: Tensor) -> dict[str, Tensor]:
@@ -54,13 +61,14 @@ def returned(network: Network, images: Tensor) -> dict[str, Tensor]:
     heard: dict[str, Tensor] = {}
 
     def visit(name: str, module_name: str, module: nn.Module, tensor: Tensor) -> None:
-        if tensor.is_floating_point() and tensor.dtype != images.dtype:
+        if not (tensor.is_floating_point() or tensor.is_complex()):
+            return
+        if tensor.real.dtype != images.dtype:
             raise FechnerError(
                 f"{network.name}: layer '{name}' returns {tensor.dtype} although the stimuli are {images.dtype}; "
                 f"make the whole network one dtype, for example network.to({images.dtype})"
             )
-        if tensor.is_floating_point() or tensor.is_complex():
-            heard[name] = tensor.clone()
+        heard[name] = tensor.clone()
 
     with torch.no_grad(), tap(network, visit):
         network(images)
@@ -86,5 +94,5 @@ def per_image(layer: Layer, tensor: Tensor, images: int) -> Tensor:
     """As `Layer.per_stimulus`; a tensor of another shape, as of networks that squeeze, is taken as it lies."""
     try:
         return layer.per_stimulus(tensor, images)
-    except (IndexError, RuntimeError):
+    except (FechnerError, IndexError, RuntimeError):
         return tensor.reshape(images, -1) if tensor.numel() % images == 0 else tensor.reshape(1, -1)

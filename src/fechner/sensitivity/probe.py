@@ -104,9 +104,8 @@ class Probe:
                 images = render(self.stimulus, self.values)
         if not images.isfinite().all():
             raise FechnerError(f"the stimulus contains NaN or Inf at {listed_values(self.values)}")
-        listed = traced(network, images)
+        listed, left_out = traced(network, images)
         as_they_lie = returned(network, images)
-        listed, unsteady = _of_one_shape(listed, as_they_lie)
         if not listed:
             raise FechnerError(f"{network.name}: no layer returns a floating-point tensor with one entry per image")
         chosen = select(listed, self.wanted, network)
@@ -132,9 +131,7 @@ class Probe:
                 network, self.stimulus, self.values, self.along, self.scale, self.together, layers, names
             )
             check, notes = derivatives.checked(images, slope, repetition)
-        if unsteady:
-            notes.append(f"layers whose shape depends on the image are left out: {', '.join(unsteady)}")
-        return Verdict(listed, chosen, images[0].clone(), check, tuple(notes))
+        return Verdict(listed, chosen, images[0].clone(), check, (*left_out, *notes))
 
     def _why_not_alone(self, name: str, scattered: bool) -> str:
         if scattered:
@@ -167,16 +164,6 @@ def _check_mode(network: Network) -> None:
     if training is not None:
         where = f"its layer '{training}'" if training else "it"
         raise FechnerError(f"{network.name}: {where} is in training mode, so responses are random; call network.eval()")
-
-
-def _of_one_shape(layers: Sequence[Layer], responses: Mapping[str, Tensor]) -> tuple[list[Layer], list[str]]:
-    """The layers whose responses to two different images have the shape that was traced, and the names of the others."""
-    steady: list[Layer] = []
-    unsteady: list[Layer] = []
-    for layer in layers:
-        response = responses.get(layer.name)
-        (unsteady if response is None or response.numel() != 2 * layer.units else steady).append(layer)
-    return steady, [layer.name for layer in unsteady]
 
 
 def _not_finite(found: Mapping[str, Tensor]) -> dict[str, str]:
