@@ -12,7 +12,7 @@ SOURCE = Path(fechner.__file__).parent
 # All of the package at once is for what stands above it.
 WHOLE = "__init__"
 LAYER = {
-    "errors": -1, "progress": -1, "circular": 0, "interval": 0, "processes": 0, "results": 0, "stimuli": 1, "networks": 1, "statistics": 1, "human": 1, "sensitivity": 2, "comparison": 3, "difference": 3, "learning": 3, "training": 3, "figures": 4, "report": 5, WHOLE: 5, "cli": 6, "__main__": 7,
+    "errors": -2, "progress": -1, "circular": -1, "interval": 0, "processes": 0, "results": 0, "stimuli": 1, "networks": 1, "statistics": 1, "human": 1, "sensitivity": 2, "comparison": 3, "difference": 3, "learning": 3, "training": 3, "figures": 4, "report": 5, WHOLE: 5, "cli": 6, "__main__": 7,
 }  # fmt: skip
 
 

@@ -58,7 +58,7 @@ def compare(curves: xr.Dataset, prior: xr.Dataset, *, bootstraps: int = 1000, se
     rng = np.random.default_rng(seed)
     plain, samples = _curves(curves, along, bootstraps, rng)
     inputs = _input_of(curves)
-    whole = _is_whole(grid, circular.PERIODS.get(along))
+    whole = _is_whole(grid, circular.period_of(curves[along]))
     found: dict[str, list[Array]] = {}
     shown = []
     for reference in references.values():
@@ -159,7 +159,8 @@ def _check(curves: xr.Dataset, prior: xr.Dataset) -> str:
             f"sensitivity was measured along {along}, the density is that of {other}: they cannot be compared"
         )
     here, there = curves[along].attrs, prior[along].attrs
-    for name, what, remedy in (("units", "units", "convert"), ("convention", "conventions", "measure anew")):
+    kinds = (("units", "units", "convert"), ("period", "periods", "measure anew"))
+    for name, what, remedy in (*kinds, ("convention", "conventions", "measure anew")):
         if name in here and name in there and here[name] != there[name]:
             raise FechnerError(f"{along} in different {what}: '{here[name]}' and '{there[name]}'; {remedy} one of them")
     stimulus = json.loads(str(curves.attrs.get("stimulus", "{}")))
@@ -204,7 +205,7 @@ def _reference(
 ) -> tuple[Array, Array]:
     """The reference on the grid of the curves, and its bootstrap over photographs (bootstrap, value)."""
     along, grid = str(coordinate.name), coordinate.values
-    period = circular.PERIODS.get(along)
+    period = circular.period_of(coordinate)
     at = reference[along].values
 
     def on_grid(density: Array) -> Array:

@@ -82,7 +82,6 @@ def sensitivity(
     )
     if not processes.is_first():
         return
-    measured.attrs["seed"] = seed
     results.save(measured, out)
     console.print(tables.of_sensitivity(measured))
     console.print(f"saved {out}")

@@ -29,10 +29,10 @@ def draw(dataset: xr.Dataset, axes: Axes) -> list[Line2D]:
 def draw_layers(values: xr.DataArray, axes: Axes) -> list[Line2D]:
     """Values (layer, parameter) against the parameter, one line a layer; the pixels are dashed. Returns the lines."""
     along = str(values.dims[1])
-    x, ys, period = values[along].values, values.values, circular.PERIODS.get(along)
+    x, ys, period = values[along].values, values.values, circular.period_of(values[along])
     if period is not None:
         x, ys = circular.around(x, ys, period)
-        circular_ticks(axes, along)
+        circular_ticks(axes, period)
     lines = []
     for y, name, depth in zip(ys, values.layer.values, values.depth.values, strict=True):
         pixels = str(name) == "input"
@@ -48,9 +48,10 @@ def draw_difference(dataset: xr.Dataset, axes: Axes) -> list[Line2D]:
     axes.axhline(0, color="0.6", lw=0.6, zorder=1)
     if dataset.sizes["pair"] > 1:
         along = str(dataset.attrs["along"])
+        period = circular.circle_of(dataset[along])
         by_seed = dataset.difference_by_seed.transpose("layer", "pair", along).values
         for line, seeds in zip(lines, by_seed, strict=True):
-            x, ys = circular.around(dataset[along].values, seeds, circular.PERIODS[along])
+            x, ys = circular.around(dataset[along].values, seeds, period)
             axes.fill_between(x, ys.min(0), ys.max(0), color=line.get_color(), alpha=0.15, lw=0)
     return lines
 
@@ -65,17 +66,16 @@ def ratio_bar(drawn: ScalarMappable, label: str, axes: Any = None, cax: Axes | N
     bar.outline.set_visible(False)
 
 
-def circular_ticks(axes: Axes, along: str) -> None:
-    """All of the circle, with ticks at its quarters (orientation) or thirds (hue and phase)."""
-    period = circular.PERIODS[along]
+def circular_ticks(axes: Axes, period: float) -> None:
+    """All of the circle, with ticks as in `ticks`."""
     axes.set_xlim(0, period)
-    axes.set_xticks(quarters(along))
+    axes.set_xticks(ticks(period))
     axes.set_xticks(np.linspace(0, period, 13), minor=True)
 
 
-def quarters(along: str) -> np.ndarray:
-    """Quarters of the circle of orientation, thirds of others, both ends included."""
-    return np.linspace(0, circular.PERIODS[along], 5 if along == "orientation" else 4)
+def ticks(period: float) -> np.ndarray:
+    """Thirds of a whole turn, as for hue and phase; quarters of other circles, as of orientation; both ends included."""
+    return np.linspace(0, period, 4 if period == 360 else 5)
 
 
 def depth_bar(axes: Axes, *others: Axes) -> None:

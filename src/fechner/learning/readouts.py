@@ -79,7 +79,8 @@ def sensitivity_of_maps(
     maps = torch.as_tensor(learned["end_to_end"].values)
     squared = torch.matmul(maps, directions.to(maps.dtype)).double().square().sum(1).numpy()
     shape = (len(maps), len(grid), *map(len, nuisance.values()))
-    coordinates = {"step": learned.step.values, along: grid, **nuisance}
+    grids = {name: (name, v, known[name].attributes) for name, v in ({along: grid} | nuisance).items()}
+    coordinates = {"step": learned.step.values, **grids}
     units = {"units": f"1/({known[along].units})^2"}
     return xr.DataArray(squared.reshape(shape), coordinates, ("step", along, *nuisance), attrs=units)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -48,10 +48,10 @@ class Hue(Feature):
             raise FechnerError(f"rotate must be a number of degrees, got {self.rotate}")
 
     @property
-    def coordinate(self) -> tuple[Array, dict[str, str]]:
+    def coordinate(self) -> tuple[Array, dict[str, Any]]:
         """The hues on which bins are centred, and what they mean."""
         convention = circular.HSV if self.space == "hsv" else circular.CIELCH
-        return circular.grid(self.values, 360.0), {"units": "degree", "convention": convention}
+        return circular.grid(self.values, 360.0), {"units": "degree", "period": 360.0, "convention": convention}
 
     def measure(self, pixels: Pixels) -> Array:
         """Share of the pixels (1, hue) of one RGB photograph (height, width, 3)."""

@@ -42,7 +42,7 @@ class SpatialFrequency(Feature):
             raise FechnerError(f"pixels_per_degree must be greater than 0, got {self.pixels_per_degree}")
 
     @property
-    def coordinate(self) -> tuple[Array, dict[str, str]]:
+    def coordinate(self) -> tuple[Array, dict[str, Any]]:
         """The geometric middles of the bins, which are even in octaves."""
         edges = self._edges() * self.pixels_per_degree
         return np.sqrt(edges[1:] * edges[:-1]), {

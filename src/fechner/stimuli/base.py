@@ -55,6 +55,12 @@ class Parameter:
     kinked: bool = False
     convention: str = ""
 
+    @property
+    def attributes(self) -> dict[str, Any]:
+        """What a coordinate of results states of the parameter: units, period and convention, as far as it has them."""
+        stated = {"units": self.units, "period": self.period, "convention": self.convention or None}
+        return {name: value for name, value in stated.items() if value is not None}
+
     def check(self, name: str, values: np.ndarray) -> None:
         """Raise `FechnerError` unless all values are finite and within range."""
         low, high = float(np.min(values, initial=math.inf)), float(np.max(values, initial=-math.inf))
@@ -270,5 +276,8 @@ def _annotation(hint: Any) -> Parameter | None:
 
 def _plain(value: Any) -> Any:
     if isinstance(value, Tensor):
+        # Inside torch.vmap a tensor stands for one of a batch; all of them are checked.
+        while torch._C._functorch.is_functorch_wrapped_tensor(value):
+            value = torch._C._functorch.get_unwrapped(value)
         return value.detach().tolist()
     return value

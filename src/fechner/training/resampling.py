@@ -93,5 +93,5 @@ def target(density: xr.Dataset | str, feature: str) -> Array:
         return np.full(bins, 1 / bins)
     if "density" not in density or feature not in density.dims:
         raise FechnerError(f"this is no density of {feature}: it has {', '.join(map(str, density.dims)) or 'nothing'}")
-    period = circular.PERIODS[feature]
-    return circular.rebin(density.density.values, circular.grid(bins, period), period)
+    grid, meaning = make(feature, {"values": bins}).coordinate
+    return circular.rebin(density.density.values, grid, meaning["period"])
