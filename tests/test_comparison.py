@@ -62,7 +62,7 @@ def lobes(n: int) -> np.ndarray:
     return circular.normalize(np.exp(np.cos(2 * theta) + 0.8 * np.cos(4 * theta)), 180)
 
 
-@settings(max_examples=15)
+@settings(max_examples=settings().max_examples // 7)
 @given(q=st.floats(-1, 3), n=st.sampled_from([12, 36, 45]))
 def test_exponent_and_correlation_of_a_power(q: float, n: int) -> None:
     p = lobes(180)

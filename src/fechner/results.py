@@ -114,9 +114,9 @@ def read(path: str | Path) -> xr.Dataset:
 
 
 def _with_periods(dataset: xr.Dataset) -> xr.Dataset:
-    """Files written before coordinates stated their period get it, from their convention or the two names without one."""
+    """Files written before coordinates stated their period get it, from their convention or from their name."""
     of_convention = {circular.BARS: 180.0, circular.HSV: 360.0, circular.CIELCH: 360.0}
-    of_name = {"phase": 360.0, "hue": 360.0}
+    of_name = {"orientation": 180.0, "phase": 360.0, "hue": 360.0}
     for name, coordinate in dataset.coords.items():
         if coordinate.attrs.get("units") == "degree" and "period" not in coordinate.attrs:
             meaning = str(coordinate.attrs.get("convention", ""))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -92,12 +93,19 @@ def elbow(frequency: Array, threshold: Array) -> float:
     >>> round(elbow(f, 1.0 + np.maximum(f - 8.0, 0)), 1)
     8.0
     """
-    at = np.linspace(frequency[0], frequency[-1], 40 * len(frequency) + 1)[:-1]
+    at, rising, squared = _rising(tuple(frequency.tolist()))
     # Least squares with a constant: what of the threshold each rising line explains.
-    rising = np.maximum(frequency - at[:, None], 0)
-    rising = rising - rising.mean(1, keepdims=True)
-    explained = (rising @ (threshold - threshold.mean())) ** 2 / np.square(rising).sum(1)
+    explained = (rising @ (threshold - threshold.mean())) ** 2 / squared
     return float(at[explained.argmax()])
+
+
+@lru_cache(maxsize=64)
+def _rising(frequency: tuple[float, ...]) -> tuple[Array, Array, Array]:
+    """Where lines begin to rise, these lines without their mean, and their squares summed."""
+    at = np.linspace(frequency[0], frequency[-1], 40 * len(frequency) + 1)[:-1]
+    rising = np.maximum(np.array(frequency) - at[:, None], 0)
+    rising = rising - rising.mean(1, keepdims=True)
+    return at, rising, np.square(rising).sum(1)
 
 
 def acuity(frequency: Array, threshold: Array, criterion: float) -> float:

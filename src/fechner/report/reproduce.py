@@ -21,12 +21,13 @@ import xarray as xr
 
 from fechner import progress, results
 from fechner.errors import FechnerError, choices
-from fechner.figures import trained_files
+from fechner.figures import fig5, trained_files
 from fechner.figures.catalogue import FIGURES, redraw
 from fechner.figures.parts import MAIN, Run, Say, density
 from fechner.networks import load
 from fechner.report.page import report
 from fechner.statistics import photographs
+from fechner.statistics.crops import are_crops
 
 
 def reproduce(
@@ -51,7 +52,8 @@ def reproduce(
         figures: names such as "fig2", or "all".
         profile: "quick" (minutes) or "paper" (hours; every network and value).
         out: the folder to write.
-        images: photographs whose statistics are taken, as for `image_statistics`.
+        images: photographs whose statistics are taken, as for `image_statistics`; for Figure 5 also a file of patches
+            (.pt, .npy, .npz) of 32 × 32 pixels, as for `principal_components`.
         checkpoints: weights files, FILE or NETWORK=FILE, that Figure 3 measures beside.
         trainings: a folder of results of `fechner train`; without it, "all" leaves out the networks trained on manipulated
             images.
@@ -81,7 +83,15 @@ def reproduce(
         raise FechnerError(f"jobs must be at least 1, got {jobs}")
     out = Path(out)
     results.writable(out / "index.html")
-    photographs(images)
+    if are_crops(images):
+        if needing := [name for name in wanted if FIGURES[name].densities]:
+            raise FechnerError(
+                f"'{images}' holds patches, of which only fig5 is made; {', '.join(needing)} need whole photographs: name fig5 "
+                "alone, or give a folder, a .tar or a .zip of photographs"
+            )
+        fig5.check(images)
+    else:
+        photographs(images)
     files = tuple(_checkpoint(c) for c in checkpoints)
     for name in wanted:
         results.writable(out / name / "data.nc")

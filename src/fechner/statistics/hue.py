@@ -60,9 +60,9 @@ class Hue(Feature):
         most, spread = _extremes(red, green, blue)
         darkest = np.uint8(np.ceil(255 * self.value - 1e-9))
         counts = most >= darkest
-        counts &= spread >= most * np.float32(self.saturation - 1e-6)
-        if self.saturation * darkest < 1:
-            counts &= spread > 0
+        # Saturation is spread / most: for each byte, the least spread that reaches it, which no rounding can miss.
+        least = np.ceil(np.arange(256) * self.saturation - 1e-9).clip(1).astype(np.uint8)
+        counts &= spread >= least[most]
         kept = np.flatnonzero(counts)
         convert = self._hsv if self.space == "hsv" else self._cielch
         positions = convert(red[kept], green[kept], blue[kept])

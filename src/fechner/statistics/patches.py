@@ -7,12 +7,11 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeGuard
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import psutil
-import torch
 import xarray as xr
 from PIL import Image
 from scipy import stats
@@ -20,8 +19,9 @@ from scipy.linalg import blas, eigh
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from fechner import results
-from fechner.errors import FechnerError, first_line
+from fechner.errors import FechnerError
 from fechner.progress import bar
+from fechner.statistics.crops import are_crops, crops
 from fechner.statistics.images import Photograph, photographs
 from fechner.statistics.stream import check_skipped, workers_for
 
@@ -48,7 +48,8 @@ def principal_components(
 
     Args:
         images: photographs as for `image_statistics`, from which `number` square patches are cut at random places; or
-            patches themselves, (n, size, size) or (n, pixels), as an array or a .npy, .npz or .pt file.
+            patches themselves, as an array or a .npy, .npz or .pt file, in one of the layouts of `crops`: (n, pixels),
+            (n, size, size), or with channels, which are averaged to grey.
         number: of patches; Benjamin et al. (2022) took 100,352.
         size: side of a patch in pixels.
         colour: RGB patches instead of grey ones.
@@ -56,8 +57,8 @@ def principal_components(
         workers: processes that decode and cut; by default one a core, and none for fifty patches or more a photograph.
 
     Returns:
-        A Dataset: `variance` of each component (eigenvalues of the covariance, largest first; pixels in [0, 1], arrays
-        in their own units), `components` (component, pixel), `mean` (pixel), and `exponent` of variance ∝
+        A Dataset: `variance` of each component (eigenvalues of the covariance, largest first; pixels in [0, 1],
+        arrays in their own units, bytes divided by 255), `components` (component, pixel), `mean` (pixel), and `exponent` of variance ∝
         1/rank^exponent from the fifth component to the middle one, with a 95 % interval by jackknife over ten groups
         of photographs.
 
@@ -101,12 +102,7 @@ def principal_components(
 
 
 def _number_of_photographs(images: Any) -> int:
-    return len(photographs(images)) if _is_source(images) else 0
-
-
-def _is_source(images: Any) -> TypeGuard[str | Path | None]:
-    """Photographs, rather than patches already cut."""
-    return images is None or (isinstance(images, str | Path) and Path(images).suffix not in (".npy", ".npz", ".pt"))
+    return 0 if are_crops(images) else len(photographs(images))
 
 
 @dataclass(frozen=True)
@@ -142,13 +138,15 @@ def patch_moments(
     if size < 2:
         raise FechnerError(f"size must be at least 2 pixels, got {size}")
     skipped: dict[str, str] = {}
-    if _is_source(images):
-        stream = _from_photographs(photographs(images), number, size, colour, seed, workers, skipped)
-        dimensions, unit = size * size * (3 if colour else 1), 1 / 255
-    else:
-        array = _array(images)  # type: ignore[arg-type]
-        number, dimensions, unit = len(array), array.shape[1], 1.0
+    stream: Iterator[tuple[int, npt.NDArray[Any]]]
+    if are_crops(images):
+        array, unit = crops(images, colour)
+        number, dimensions = array.shape
         stream = ((i * GROUPS // number, array[i : i + _CHUNK]) for i in range(0, number, _CHUNK))
+    else:
+        found = photographs(images)  # type: ignore[arg-type]
+        stream = _from_photographs(found, number, size, colour, seed, workers, skipped)
+        dimensions, unit = size * size * (3 if colour else 1), 1 / 255
     if number <= dimensions:
         raise FechnerError(f"{number} patches are too few for {dimensions} pixels: give more patches than pixels")
     room = 8 * GROUPS * dimensions**2
@@ -172,7 +170,10 @@ def patch_moments(
 
 
 def sample(images: str | Path | None, number: int, size: int = 32, *, seed: int = 0) -> Array:
-    """Some grey patches (number, pixel) in [0, 1], cut as `principal_components` cuts them."""
+    """Some grey patches (number, pixel) in [0, 1], cut as `principal_components` cuts them, or taken evenly from a file."""
+    if are_crops(images):
+        array, unit = crops(images)
+        return array[np.linspace(0, len(array) - 1, min(number, len(array))).astype(int)].astype(float) * unit
     cuts = [cut for _, cut, _ in _Cuts(photographs(images), number, size, False, seed) if len(cut)]
     return np.concatenate(cuts) / 255.0
 
@@ -185,14 +186,17 @@ def power_law(variance: Array) -> float:
 
 
 def reconstruct(pca: xr.Dataset, patches: Array, components: int) -> Array:
-    """Patches (n, pixel) from their first so many principal components.
+    """Patches (n, pixel) from their first so many principal components; bytes are divided by 255.
 
-    Raises `FechnerError` for a number of components that there is not.
+    Raises `FechnerError` for a number of components that there is not, and patches of another size.
     """
     if not 0 <= components <= pca.sizes["component"]:
         raise FechnerError(f"components must lie in [0, {pca.sizes['component']}], got {components}")
+    flat, unit = crops(patches, bool(pca.attrs.get("colour", 0)))
+    if flat.shape[1] != pca.sizes["pixel"]:
+        raise FechnerError(f"the patches have {flat.shape[1]} pixels, the components {pca.sizes['pixel']}")
     basis = pca.components.values[:components]
-    centred = patches - pca["mean"].values
+    centred = flat * unit - pca["mean"].values
     return centred @ basis.T @ basis + pca["mean"].values
 
 
@@ -255,32 +259,6 @@ def _from_photographs(
     for group, rest in waiting.items():
         if rest:
             yield group, np.concatenate(rest)
-
-
-def _array(given: str | Path | npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Patches as (n, pixels), checked."""
-    if isinstance(given, str | Path):
-        path = Path(given)
-        if not path.is_file():
-            raise FechnerError(f"no file of patches '{path}'")
-        try:
-            if path.suffix == ".pt":
-                array = torch.load(path, weights_only=True, map_location="cpu").numpy()
-            else:
-                loaded = np.load(path, mmap_mode="r")
-                array = loaded[loaded.files[0]] if path.suffix == ".npz" else loaded
-        except Exception as e:
-            raise FechnerError(f"'{path}' holds no array of patches ({first_line(e)})") from None
-    else:
-        array = given
-    if array.ndim < 2 or not len(array):
-        raise FechnerError(
-            f"patches must be an array (number, pixels) or (number, height, width), got shape {array.shape}"
-        )
-    flat = array.reshape(len(array), -1)
-    if not all(np.isfinite(flat[i : i + _CHUNK]).all() for i in range(0, len(flat), _CHUNK)):
-        raise FechnerError("patches hold NaN or infinite pixels: remove them first")
-    return flat
 
 
 def _jackknife(left_out: Array) -> float:

@@ -11,7 +11,7 @@ A stimulus of your own states its parameters and its luminance:
 >>> @dataclass(frozen=True)
 ... class Rings(Stimulus):
 ...     radius: Length = 0.5
-...     def luminance(self):
+...     def luminance(self) -> Tensor:
 ...         x, y = self.grid()
 ...         return 0.5 + 0.5 * torch.cos(2 * torch.pi * torch.hypot(x, y) / self.radius)
 >>> Rings()(radius=torch.tensor([0.2, 0.4])).shape
