@@ -14,7 +14,7 @@ $(INSTALLED): pyproject.toml
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "Python's venv module is missing: apt-get install python3-venv"; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@echo "Installing fechner and its dependencies into .venv; the first time this takes a few minutes"
-	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --editable '.[dev,docs]'
 	@touch $@
 
 reproduce: $(INSTALLED)
@@ -25,6 +25,7 @@ test: check
 
 test-slow: $(INSTALLED)
 	$(BIN)/python -m pytest -m slow -n 0
+	$(BIN)/python -m pytest -m 'hypothesis and not slow' --hypothesis-profile=random tests
 
 check: $(INSTALLED)
 	$(BIN)/ruff check .
@@ -37,7 +38,6 @@ format: $(INSTALLED)
 
 # Documentation in docs/_build/html; notebooks that changed are run.
 docs: $(INSTALLED)
-	$(BIN)/python -m pip install --quiet --editable '.[docs]'
 	$(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html
 
 benchmark: $(INSTALLED)

@@ -13,8 +13,10 @@ from torch import nn
 from fechner.networks import Network
 
 torch.set_num_threads(1)
-# How long an example takes says more of the machine than of the code.
-settings.register_profile("fechner", deadline=None)
+# How long an example takes says more of the machine than of the code. The default run is the same every time;
+# `make test-slow` draws many new examples. Tests that cost much take a share of `settings().max_examples`.
+settings.register_profile("fechner", deadline=None, derandomize=True)
+settings.register_profile("random", deadline=None, max_examples=1000, print_blob=True)
 settings.load_profile("fechner")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,18 +16,22 @@ from fechner.comparison import contrast, records
 from fechner.figures import comparison as drawing
 from fechner.figures import style
 
+MEANING: dict[str, dict[str, Any]] = {
+    "orientation": {"units": "degree", "period": 180.0, "convention": circular.BARS},
+    "hue": {"units": "degree", "period": 360.0, "convention": circular.HSV},
+}
+
 
 def curves_of(
     roots: np.ndarray, along: str = "orientation", noise: float = 0.0, n: int = 8, **attrs: str
 ) -> xr.Dataset:
     """Curves of √D (layer, value) after flat pixels, with nuisance samples that scatter by `noise`."""
-    period = circular.PERIODS[along]
     roots = np.concatenate([np.ones((1, roots.shape[1])), roots])
     samples = roots[..., None] ** 2 * np.exp(noise * np.random.default_rng(0).standard_normal((*roots.shape, n)))
     samples[0] = 1
     mean = samples.mean(-1)
     names = ["input", *[f"layer{i}" for i in range(1, len(roots))]]
-    meaning = {"units": "degree", "convention": circular.BARS if along == "orientation" else circular.HSV}
+    meaning = MEANING[along]
     return xr.Dataset(
         {
             "sensitivity": (("layer", along), mean),
@@ -34,19 +39,20 @@ def curves_of(
             "relative_sensitivity": (("layer", along), np.sqrt(mean) / np.sqrt(mean).mean(-1, keepdims=True)),
         },
         {"layer": names, "depth": ("layer", np.linspace(0, 1, len(names)))}
-        | {along: (along, circular.grid(roots.shape[1], period), meaning)},
+        | {along: (along, circular.grid(roots.shape[1], meaning["period"]), meaning)},
         {"along": along, "network": "n", "weights": "w", "stimulus": "{}"} | attrs,
     )
 
 
 def prior_of(density: np.ndarray, along: str = "orientation", samples: np.ndarray | None = None) -> xr.Dataset:
-    period = circular.PERIODS[along]
-    meaning = {"units": "degree", "convention": circular.BARS if along == "orientation" else circular.HSV}
+    meaning = MEANING[along]
     data = {"density": (along, density)} | (
         {} if samples is None else {"density_samples": (("bootstrap", along), samples)}
     )
     return xr.Dataset(
-        data, {along: (along, circular.grid(len(density), period), meaning)}, {"along": along, "photographs": 7}
+        data,
+        {along: (along, circular.grid(len(density), meaning["period"]), meaning)},
+        {"along": along, "photographs": 7},
     )
 
 
@@ -56,7 +62,7 @@ def lobes(n: int) -> np.ndarray:
     return circular.normalize(np.exp(np.cos(2 * theta) + 0.8 * np.cos(4 * theta)), 180)
 
 
-@settings(max_examples=15)
+@settings(max_examples=settings().max_examples // 7)
 @given(q=st.floats(-1, 3), n=st.sampled_from([12, 36, 45]))
 def test_exponent_and_correlation_of_a_power(q: float, n: int) -> None:
     p = lobes(180)

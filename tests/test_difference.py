@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Annotated
+
 import numpy as np
 import pytest
+import torch
 import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
+from torch import nn
 
-from fechner import FechnerError, circular
+import fechner
+from fechner import FechnerError, circular, results
 from fechner.difference import difference
+from fechner.report.explore import charts
+from fechner.stimuli import CentreSurround, Family, Parameter
 
 THETA = np.arange(36) * 5.0
 
@@ -24,7 +32,7 @@ def curves(shift: float, noise: float = 0.0, seed: int = 0, along: str = "orient
     both = np.stack([np.ones((36, 4)), samples]) ** 2
     return xr.Dataset(
         {"sensitivity": (("layer", along), both.mean(-1)), "sensitivity_samples": (("layer", along, "phase"), both)},
-        {"layer": ["input", "late"], along: (along, THETA, {"units": "degree"})},
+        {"layer": ["input", "late"], along: (along, THETA, {"units": "degree", "period": 180.0})},
         {"along": along},
     )
 
@@ -66,7 +74,7 @@ def test_correlations_at_shifts_of_the_grid_are_those_of_the_curves(count: int, 
     one, other = (
         xr.Dataset(
             {"sensitivity": (("layer", "orientation"), c[None] ** 2)},
-            {"layer": ["late"], "orientation": grid},
+            {"layer": ["late"], "orientation": ("orientation", grid, {"period": 180.0})},
             {"along": "orientation"},
         )
         for c in (manipulated, upright)
@@ -86,6 +94,45 @@ def test_bands_are_those_of_students_t() -> None:
     assert np.isnan(difference(curves(1.0), curves(0.0), bootstraps=0).difference_low).all()
 
 
+def stated(curves: xr.Dataset, **attributes: object) -> xr.Dataset:
+    """The same curves, whose coordinate states something else."""
+    changed = curves.orientation.assign_attrs(curves.orientation.attrs | attributes)
+    return curves.assign_coords(orientation=changed)
+
+
+def four_spots(rotation: Annotated[float, Parameter("degree", period=90.0)]) -> torch.Tensor:
+    """Four bright spots around the centre, a quarter turn apart, the first at an angle."""
+    x = torch.linspace(-1, 1, 16)
+    seen = torch.deg2rad(4 * rotation)[:, None, None]
+    angle, radius = torch.atan2(-x[:, None], x[None, :]), torch.hypot(x[:, None], x[None, :])
+    spots = 0.5 + 0.5 * torch.exp(-radius) * torch.cos(4 * angle - seen)
+    return spots[:, None].expand(-1, 3, -1, -1)
+
+
+@pytest.mark.parametrize(
+    ("stimulus", "along", "period"),
+    [
+        (CentreSurround(size=16, pixels_per_degree=8.0, spatial_frequency=1.0), "surround_orientation", 180.0),
+        (four_spots, "rotation", 90.0),
+    ],
+)
+def test_any_circular_parameter_has_shifts_and_closed_curves(
+    stimulus: Family, along: str, period: float, tmp_path: Path
+) -> None:
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Conv2d(3, 4, 5), nn.ReLU(), nn.Flatten(), nn.Linear(576, 3), nn.Sigmoid()).eval()
+    measured = fechner.sensitivity(network, stimulus, along, 12, average={}, progress=False)
+    turned = measured.copy(data={n: v.roll({along: 3}) if along in v.dims else v for n, v in measured.items()})
+    found = difference(turned, measured, bootstraps=5)
+    assert found["shift"][-1] == pytest.approx(period / 4, abs=0.01 * period)
+    for shown in (measured, found, results.read(results.save(found, tmp_path / "found.nc"))):
+        assert shown[along].attrs["period"] == period
+        axes = fechner.draw(shown).axes[0]
+        assert axes.get_xlim() == (0, period)
+        assert axes.lines[0].get_xdata()[[0, -1]] == pytest.approx([-period / 12, period])
+        assert [c.record()["period"] for c in charts(shown)] == [period]
+
+
 def test_bad_input() -> None:
     good = curves(0.0)
     half = good.isel(orientation=slice(0, 18))
@@ -97,6 +144,9 @@ def test_bad_input() -> None:
         (good, good.isel(phase=[1]), "different nuisance values"),
         (good, curves(0.0, along="hue"), "not all along orientation"),
         (good, xr.Dataset(), "no curves of"),
+        (good.drop_attrs().assign_attrs(good.attrs), good, "has no attribute period"),
+        (good, stated(good, period=360.0), "differ in the period of orientation, '180.0' and '360.0'"),
+        (stated(good, convention="of the bars"), stated(good, convention="across"), "differ in the convention of"),
         (good.expand_dims(step=3), good, "choose one"),
     ]
     for one, other, message in cases:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
+import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -53,6 +56,31 @@ def test_commands_are_valid(page: Path) -> None:
                 name, *options = words
                 # Parses options and values, and runs nothing.
                 COMMANDS.commands[name].make_context(name, options)  # type: ignore[attr-defined]
+
+
+def test_the_site_is_built_without_a_warning(tmp_path: Path) -> None:
+    """Without running its notebooks, in a copy: building writes beside what it reads."""
+    made = shutil.ignore_patterns("_build", "jupyter_execute", "cli.md", "__pycache__")
+    shutil.copytree(ROOT / "docs", tmp_path / "docs", ignore=made)
+    shutil.rmtree(tmp_path / "docs" / "notebooks", ignore_errors=True)
+    shutil.copytree(ROOT / "notebooks", tmp_path / "notebooks", ignore=made)
+    for page in ROOT.glob("*.*"):
+        if page.is_file():
+            shutil.copy(page, tmp_path)
+    words = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-b", "html", "docs", "site"]
+    done = subprocess.run(
+        words,
+        cwd=tmp_path,
+        env=os.environ | {"FECHNER_DOCS_EXECUTE": "off"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    site = tmp_path / "site"
+    for source in [*(tmp_path / "docs").rglob("*.md"), *(tmp_path / "docs" / "notebooks").glob("*.py")]:
+        assert (site / source.relative_to(tmp_path / "docs")).with_suffix(".html").is_file(), source
+    assert "<math" in (site / "explanation" / "sensitivity.html").read_text(encoding="utf-8")
 
 
 SHORT = [(page, i) for page in PAGES for i, (long, _) in enumerate(blocks(page)) if not long]

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
+import xarray as xr
+
+from fechner.errors import FechnerError
 
 Array = npt.NDArray[np.float64]
 
@@ -11,7 +14,26 @@ Array = npt.NDArray[np.float64]
 BARS = "of the bars, 0 is horizontal, counter-clockwise as seen on screen"
 HSV = "HSV hue of sRGB"
 CIELCH = "CIELAB hue angle, D65, 2° observer"
-PERIODS = {"orientation": 180.0, "hue": 360.0, "phase": 360.0}
+
+
+def period_of(coordinate: xr.DataArray) -> float | None:
+    """The period that a coordinate of a result states in its attributes; None for a parameter that is not circular.
+
+    >>> period_of(xr.DataArray([0.0, 90.0], attrs={"units": "degree", "period": 180.0}))
+    180.0
+    """
+    period = coordinate.attrs.get("period")
+    return None if period is None else float(period)
+
+
+def circle_of(coordinate: xr.DataArray) -> float:
+    """The same, of a coordinate that has to be circular; `FechnerError` if it is not."""
+    period = period_of(coordinate)
+    if period is None:
+        raise FechnerError(
+            f"{coordinate.name} is not circular here: its coordinate has no attribute period, which results of fechner have"
+        )
+    return period
 
 
 def grid(n: int, period: float) -> Array:

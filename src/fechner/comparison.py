@@ -71,7 +71,7 @@ def compare(curves: xr.Dataset, prior: xr.Dataset, *, bootstraps: Natural = 1000
     bad = np.isin(curves.layer.values, list(left_out))
     plain, samples = np.where(bad[:, None], np.nan, plain), np.where(bad[:, None], np.nan, samples)
     inputs = _input_of(curves)
-    whole = _is_whole(grid, circular.PERIODS.get(along))
+    whole = _is_whole(grid, circular.period_of(curves[along]))
     found: dict[str, list[Array]] = {}
     shown = []
     for reference in references.values():
@@ -174,7 +174,8 @@ def _check(curves: xr.Dataset, prior: xr.Dataset) -> str:
     with _named("this density"):
         contents.coordinate(prior, along)
     here, there = curves[along].attrs, prior[along].attrs
-    for name, what, remedy in (("units", "units", "convert"), ("convention", "conventions", "measure anew")):
+    kinds = (("units", "units", "convert"), ("period", "periods", "measure anew"))
+    for name, what, remedy in (*kinds, ("convention", "conventions", "measure anew")):
         if name in here and name in there and here[name] != there[name]:
             raise FechnerError(f"{along} in different {what}: '{here[name]}' and '{there[name]}'; {remedy} one of them")
     with _named("this density"):
@@ -253,7 +254,7 @@ def _reference(
 ) -> tuple[Array, Array]:
     """The reference on the grid of the curves, and its bootstrap over photographs (bootstrap, value)."""
     along, grid = str(coordinate.name), coordinate.values
-    period = circular.PERIODS.get(along)
+    period = circular.period_of(coordinate)
     at = reference[along].values
 
     def on_grid(density: Array) -> Array:

@@ -165,7 +165,7 @@ def density(dataset: xr.Dataset, along: str) -> None:
         raise FechnerError(f"the density of {along} is zero everywhere")
     if (np.diff(at) <= 0).any():
         raise FechnerError(f"values of {along} must increase")
-    period = circular.PERIODS.get(along)
+    period = circular.period_of(dataset[along])
     if period is not None and not np.allclose(at, circular.grid(len(at), period)):
         raise FechnerError(
             f"a density of {along} must be given on an even grid of [0, {period:g}) that starts at 0, got {len(at)} values "
@@ -174,7 +174,7 @@ def density(dataset: xr.Dataset, along: str) -> None:
 
 
 def _check_integral(dataset: xr.Dataset, along: str) -> None:
-    period = circular.PERIODS.get(along)
+    period = circular.period_of(dataset[along])
     if period is not None:
         whole = float(dataset.density.mean()) * period
         if abs(whole - 1) > 0.01:

@@ -156,15 +156,26 @@ def _check(one: Sequence[xr.Dataset], other: Sequence[xr.Dataset]) -> tuple[str,
             contents.curves(curves, str(curves.attrs["along"]))
         except FechnerError as e:
             raise FechnerError(f"these curves cannot be compared: {e}") from None
-    period = circular.PERIODS.get(along)
-    grid = one[0][along].values
-    if period is None or len(grid) < 4 or not np.allclose(np.diff(grid), period / len(grid)):
+    grid, period = one[0][along].values, circular.period_of(one[0][along])
+    if period is None:
         raise FechnerError(
-            f"shifts need an even grid of a whole circle, but {along} has {len(grid)} values of another kind"
+            f"shifts need a circular parameter, and the coordinate {along} has no attribute period; a Parameter of your own "
+            'states it, such as Parameter("degree", period=360)'
+        )
+    if len(grid) < 4 or not np.allclose(np.diff(grid), period / len(grid)):
+        raise FechnerError(
+            f"shifts need an even grid of a whole circle of {period:g}, at least 4 values, and {along} has {len(grid)} from "
+            f"{grid.min():g} to {grid.max():g}: measure it with values=36, for instance"
         )
     for curves in (*one, *other):
         if str(curves.attrs["along"]) != along or not np.array_equal(curves[along].values, grid):
             raise FechnerError(f"the curves are not all along {along} on the same grid: measure them alike")
+        for name in ("units", "period", "convention"):
+            here, there = (c[along].attrs.get(name) for c in (one[0], curves))
+            if here is not None and there is not None and here != there:
+                raise FechnerError(
+                    f"the curves differ in the {name} of {along}, '{here}' and '{there}': measure them alike"
+                )
         if curves.layer.values.tolist() != one[0].layer.values.tolist():
             raise FechnerError("the curves are not of the same layers: measure them alike")
         if _samples(curves, along).shape != _samples(one[0], along).shape:

@@ -6,16 +6,18 @@ import json
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 import torch
 import xarray as xr
 
 import fechner
-from fechner import FechnerError
+from fechner import FechnerError, results
 from fechner.figures import fig5, fig5_claims, fig5_draw
-from fechner.figures.catalogue import redraw
+from fechner.figures.parts import Run, code
 from fechner.learning import LinearNetwork, Phase, learn, readouts
 from fechner.statistics import principal_components
+from fechner.statistics.patches import sample
 
 
 @pytest.fixture(scope="module")
@@ -39,13 +41,61 @@ def test_reproduce_small_and_resume(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert {p.name for p in folder.iterdir()} == {
         "parts", "data.nc", "claims.json", "fig5.svg", "fig5.png", "fig5_supplement.svg", "fig5_supplement.png",
     }  # fmt: skip
-    fechner.reproduce(["fig5"], "quick", tmp_path, resume=True, say=said.append)
+    for part in (folder / "parts").iterdir():
+        assert results.read(part).attrs["code"] == code("fechner.figures.fig5")
+    again = fig5.compute(Run("quick", folder, resume=True, say=said.append))
+    assert again.equals(data)
     assert sum("finished before" in s for s in said) == 4
-    assert len(redraw(folder)) == len(claims)
     # Parts of other settings are made anew.
     monkeypatch.setitem(fig5.PROFILES, "quick", fig5.Profile({"tied": 5000, "2": 6000, "3": 6000}))
-    fechner.reproduce(["fig5"], "quick", tmp_path, resume=True, say=said.append)
+    fig5.compute(Run("quick", folder, resume=True, say=said.append))
     assert sum("finished before" in s for s in said) == 7
+
+
+@pytest.fixture
+def small_patches(monkeypatch: pytest.MonkeyPatch) -> npt.NDArray[np.float64]:
+    """Patches (n, 3, 8, 8) whose channels differ, and a figure 5 of a few steps of them."""
+    for module in (fig5, fig5_draw):
+        monkeypatch.setattr(module, "SIZE", 8)
+    monkeypatch.setitem(fig5.PROFILES, "quick", fig5.Profile({"tied": 50, "2": 50, "3": 50}))
+    rng = np.random.default_rng(0)
+    grey = sample(None, 400, 8).reshape(-1, 1, 8, 8)
+    return (0.1 + 0.8 * grey + rng.uniform(-0.1, 0.1, (400, 3, 8, 8))).clip(0, 1)
+
+
+def test_a_file_of_patches_in_the_published_layout_is_averaged_to_grey(
+    small_patches: npt.NDArray[np.float64], tmp_path: Path
+) -> None:
+    torch.save(torch.as_tensor(small_patches), tmp_path / "crops.pt")
+    run = Run("quick", tmp_path / "fig5", tmp_path / "crops.pt", say=lambda text: None)
+    data = fig5.compute(run)
+    grey = small_patches.mean(1).reshape(400, 64)
+    assert data.variance.values == pytest.approx(np.linalg.eigvalsh(np.cov(grey.T, bias=True))[::-1], abs=1e-9)
+    assert data.attrs["patches"] == 400
+    assert data.attrs["images"] == str(tmp_path / "crops.pt")
+    assert all((np.abs(grey - p).max(1) < 1e-7).any() for p in data.patch.values)
+
+
+def test_files_that_figure_5_cannot_be_made_of_are_refused_at_once(
+    small_patches: npt.NDArray[np.float64], tmp_path: Path
+) -> None:
+    cases = {
+        "large": (small_patches * 255, "run from .* to 2.*; figure 5 needs them in \\[0, 1\\], or as bytes"),
+        "small": (small_patches[..., :4, :4], "have 8 × 8 pixels, those of '.*small.npy' 16 in all"),
+        "few": (small_patches[:64], "holds 64 patches; figure 5 needs more than 64"),
+        "odd": (small_patches[:, :2], "must have the shape .*got \\(400, 2, 8, 8\\)"),
+    }
+    for name, (array, message) in cases.items():
+        np.save(tmp_path / f"{name}.npy", array)
+        with pytest.raises(FechnerError, match=message):
+            fechner.reproduce(["fig5"], out=tmp_path / "out", images=tmp_path / f"{name}.npy")
+    np.save(tmp_path / "bytes.npy", (small_patches * 255).astype(np.uint8))
+    fig5.check(tmp_path / "bytes.npy")
+    with pytest.raises(FechnerError, match="of which only fig5 is made; fig2 need whole photographs: name fig5 alone"):
+        fechner.reproduce(["fig2", "fig5"], out=tmp_path / "out", images=tmp_path / "bytes.npy")
+    with pytest.raises(FechnerError, match="no file of patches '.*gone.pt'"):
+        fechner.reproduce(["fig5"], out=tmp_path / "out", images=tmp_path / "gone.pt")
+    assert not (tmp_path / "out").exists()
 
 
 def test_grating_has_the_published_form() -> None:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import xarray as xr
 
 import fechner
-from fechner import circular
+from fechner import circular, results
 from fechner.figures import fig6, fig6_claims, fig6_draw, fig6_sequels
-from fechner.figures.catalogue import redraw
-from fechner.learning import Flips, sinusoidal
+from fechner.figures.parts import Run, code
+from fechner.learning import Exposure, Flips, Perceptron, Task, learn_labels, sinusoidal
 
 TINY = fig6.Profile((12, 8), 32, 12, 2, 1, 3, fig6_sequels.Sequels(40, 6, (0, 2), 16, (0.8, 1.0), 6))
 
@@ -25,20 +26,22 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, xr.Dataset]:
         out = tmp_path_factory.mktemp("fig6")
         data = fechner.reproduce(["fig6"], "quick", out, say=lambda text: None)
         said: list[str] = []
-        fechner.reproduce(["fig6"], "quick", out, resume=True, say=said.append)
+        fig6.compute(Run("quick", out / "fig6", resume=True, say=said.append))
     assert sum("finished before" in s for s in said) == len(fig6.CONDITIONS) + len(fig6_sequels.MAKERS)
     return out / "fig6", data
 
 
 def test_reproduce_small_and_resume(made: tuple[Path, xr.Dataset]) -> None:
     folder, data = made
+    for part in (folder / "parts").iterdir():
+        assert results.read(part).attrs["code"] == code("fechner.figures.fig6")
     assert data.sizes["condition"] == 7
     assert data.sizes["seed"] == 2
     assert {p.name for p in folder.iterdir()} == {
         "parts", "data.nc", "claims.json", "fig6.svg", "fig6.png", "fig6_supplement.svg", "fig6_supplement.png",
     }  # fmt: skip
     found = json.loads((folder / "claims.json").read_text())
-    assert len(found) == len(redraw(folder)) == 12
+    assert len(found) == 12
 
 
 def test_conditions_differ_only_in_what_they_say(made: tuple[Path, xr.Dataset]) -> None:
@@ -59,6 +62,26 @@ def test_conditions_differ_only_in_what_they_say(made: tuple[Path, xr.Dataset]) 
     # Before learning, all conditions are the same networks.
     first = made[1].sensitivity.isel(step=0)
     assert all(np.array_equal(first.sel(condition=c).values, first[0].values) for c in fig6.CONDITIONS)
+
+
+def test_bursts_come_into_the_published_density() -> None:
+    shown: list[list[Exposure]] = []
+
+    def learner(exposures: list[Exposure], snapshots: list[int], **settings: Any) -> xr.Dataset:
+        shown.append(exposures)
+        task = Task(classes=6, average={"phase": 1})
+        return learn_labels(Perceptron((4,)), exposures, task, snapshots, batch=8, seeds=1, progress=False)
+
+    fig6_sequels.burst(learner, fig6_sequels.Sequels(0, 6, (0, 2, 5), 8, (), 0))
+    assert [[e.steps for e in one] for one in shown] == [[6], [1, 5], [2, 1, 3], [5, 1]]
+    theta = np.arange(180.0)
+    published = (2 - np.cos(2 * np.deg2rad(theta))) / (2 * np.pi) * np.pi / 180
+    for one in shown:
+        for exposure in one:
+            density = exposure.density_at(theta)
+            inside = (theta >= 15) & (theta < 45)
+            expected = np.where(inside, 1 / 30, 0) if exposure.steps == 1 else published
+            assert density == pytest.approx(expected)
 
 
 def test_claims_follow_from_the_numbers(made: tuple[Path, xr.Dataset]) -> None:

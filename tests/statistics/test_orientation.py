@@ -108,7 +108,7 @@ def test_a_known_density_is_recovered() -> None:
     assert coarse * 180 == pytest.approx(blurred * 180, abs=0.12)
 
 
-@settings(max_examples=8)
+@settings(max_examples=settings().max_examples // 12)
 @given(angle=st.integers(5, 85))
 def test_turned_images_move_by_the_angle(angle: int) -> None:
     """Real photographs, turned counter-clockwise about their middle."""

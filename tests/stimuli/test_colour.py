@@ -15,7 +15,7 @@ from fechner.stimuli import HuePatch, LChPatch, SpectralPatch, parameters
 from fechner.stimuli.colour import colour_matching
 
 
-@settings(max_examples=50)
+@settings(max_examples=settings().max_examples // 2)
 @given(st.floats(0, 359.99), st.floats(0, 1), st.floats(0, 1))
 def test_hsv_is_that_of_scikit_image(hue: float, saturation: float, value: float) -> None:
     patch = HuePatch(hue, saturation, value, size=2)(hue=torch.tensor([hue], dtype=torch.float64))
@@ -23,7 +23,7 @@ def test_hsv_is_that_of_scikit_image(hue: float, saturation: float, value: float
     assert np.allclose(patch[0, :, 1, 1], expected, atol=1e-6)
 
 
-@settings(max_examples=50)
+@settings(max_examples=settings().max_examples // 2)
 @given(st.floats(0, 360), st.floats(60, 80), st.floats(0, 25))
 def test_lch_is_that_of_scikit_image(hue: float, lightness: float, chroma: float) -> None:
     patch = LChPatch(hue, lightness, chroma, size=2)(hue=torch.tensor([hue], dtype=torch.float64))

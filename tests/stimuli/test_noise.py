@@ -16,7 +16,7 @@ def spectrum(**fields: object) -> np.ndarray:
     return np.abs(np.fft.fft2(shown().double()[0, 0].numpy() - 0.5))
 
 
-@settings(max_examples=30)
+@settings(max_examples=settings().max_examples // 3)
 @given(st.floats(0, 180), st.floats(6, 16), st.floats(5, 200), st.integers(0, 100))
 def test_band_pass_noise_peaks_at_its_frequency(orientation: float, cycles: float, ppd: float, seed: int) -> None:
     shown = OrientedNoise(

@@ -54,7 +54,7 @@ def grating(name: str, orientation: float, frequency: float, phase: float, degre
 
 
 @pytest.mark.parametrize("name", ["grating", "gabor", "in noise", "centre", "surround"])
-@settings(max_examples=25)
+@settings(max_examples=settings().max_examples // 4)
 @given(st.floats(0, 180), st.floats(8, 24), st.floats(0, 360), st.floats(5, 200))
 @example(30.0, 8.0, 0.0, 100.0)
 def test_spectrum_peaks_at_the_frequency_across_the_bars(
@@ -67,7 +67,7 @@ def test_spectrum_peaks_at_the_frequency_across_the_bars(
     assert min(np.linalg.norm(found - expected), np.linalg.norm(found + expected)) < 0.3
 
 
-@settings(max_examples=50)
+@settings(max_examples=settings().max_examples // 2)
 @given(st.floats(0, 180), st.floats(3, 6), st.floats(0.6, 2), st.floats(5, 200))
 @example(30.0, 4.0, 2.0, 100.0)
 def test_moments_of_the_envelope(orientation: float, sigma: float, aspect: float, ppd: float) -> None:

@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 import torch
 from hypothesis import given
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 from fechner import FechnerError
 from fechner.training import labelled, view
-from fechner.training.batches import Held, Shuffled, Streamed
+from fechner.training.batches import Held, Shuffled, Streamed, decoded
 
 
 @given(st.integers(10, 200), st.integers(1, 4), st.integers(0, 5), st.integers(0, 3))
@@ -61,6 +62,28 @@ def test_large_images_are_cropped_at_random_or_in_the_middle(photographs_tar: Pa
     first, again, later = (crops.__getitems__([n]).images for n in (3, 3, 3 + len(crops)))
     assert torch.equal(first, again)
     assert not torch.equal(first, later)
+
+
+class Stripes:
+    """A wide picture of stripes at 30°, counter-clockwise from horizontal."""
+
+    name = "stripes"
+
+    def pixels(self) -> npt.NDArray[np.uint8]:
+        y, x = np.mgrid[0:300, 0:500]
+        angle = np.deg2rad(30)
+        wave = np.cos(2 * np.pi * (y * np.cos(angle) + x * np.sin(angle)) / 60)
+        return np.repeat((127.5 + 120 * wave).astype(np.uint8)[..., None], 3, 2)
+
+
+def test_crops_of_large_images_keep_their_orientations() -> None:
+    for number in range(20):
+        found = decoded(Stripes(), 96, (0, number))
+        assert isinstance(found, torch.Tensor)
+        gy, gx = np.gradient(found[0].double().numpy()[4:-4, 4:-4])
+        # Bars lie at right angles to the gradient; rows run down.
+        doubled = ((gx**2 + gy**2) * np.exp(2j * (np.arctan2(-gy, gx) + np.pi / 2))).sum()
+        assert np.rad2deg(np.angle(doubled)) / 2 % 180 == pytest.approx(30, abs=1.5)
 
 
 def test_files_that_cannot_be_decoded_are_left_out_and_named(tiles: Path, tmp_path: Path) -> None:

@@ -87,7 +87,6 @@ def sensitivity(
     )
     if not processes.is_first():
         return
-    measured.attrs["seed"] = seed
     results.save(measured, out)
     show(tables.of_sensitivity(measured))
     say(f"saved {out}")

@@ -23,7 +23,10 @@ def reproduce(
     ] = "quick",
     out: Annotated[Path, typer.Option(help="Folder to write.")] = Path("results"),
     images: Annotated[
-        Path | None, typer.Option(help=r"Folder, .tar or .zip of photographs \[default: scikit-image's nine].")
+        Path | None,
+        typer.Option(
+            help=r"Folder, .tar or .zip of photographs \[default: scikit-image's nine]; for fig5 also a .pt, .npy or .npz of patches."
+        ),
     ] = None,
     weights: Annotated[
         list[str] | None,

@@ -34,7 +34,7 @@ def of_statistics(found: xr.Dataset) -> str:
         interval = f" [{low:.2f}, {high:.2f}]" if np.isfinite(low) else ""
         return f"power falls as 1/frequency^{float(found.exponent):.2f}{interval}"
     along = str(found.attrs["along"])
-    period = circular.PERIODS[along]
+    period = circular.circle_of(found[along])
     parts = []
     for word, at in (("most", int(found.density.values.argmax())), ("least", int(found.density.values.argmin()))):
         y, low, high = (float(found[n][at]) * period for n in ("density", "density_low", "density_high"))

@@ -42,8 +42,9 @@ def draw_curves(found: xr.Dataset, axes: Axes) -> None:
     """Relative sensitivity of every layer, over the first reference, divided by its mean."""
     along = str(found.attrs["along"])
     x, y = found[along].values, found.reference_curve[0].values
-    if along in circular.PERIODS:
-        x, y = circular.around(x, y, circular.PERIODS[along])
+    period = circular.period_of(found[along])
+    if period is not None:
+        x, y = circular.around(x, y, period)
     else:
         axes.set_xscale("log")
     axes.fill_between(x, 0, y, color=PRIOR, alpha=0.2, lw=0, zorder=0)

@@ -34,17 +34,18 @@ def of_one(shown: Stimulus, name: str) -> Figure:
 
 
 def of_all() -> Figure:
-    """All stimuli by name at six orientations, hues or wavelengths."""
+    """All stimuli by name at six orientations, hues or wavelengths, or values of their first parameter."""
     with style():
         figure = new_figure(7.2, 1.25 * len(STIMULI))
         grid = figure.subplots(len(STIMULI), _COLUMNS, squeeze=False)
         for line, name in zip(grid, STIMULI, strict=True):
             shown = stimulus(name)
-            turned = next(n for n in ("orientation", "hue", "wavelength") if n in parameters(shown))
+            known = [n for n in parameters(shown) if n != "pixels_per_degree"]
+            turned = next((n for n in ("orientation", "hue", "wavelength") if n in known), known[0])
             mark = "°" if parameters(shown)[turned].period else f" {parameters(shown)[turned].units}"
             values = _values(shown, turned)
             images = shown(**{turned: torch.as_tensor(values, dtype=torch.float32)})
-            _row(line, images, [f"{v:g}{mark}" for v in values], name.replace("-", "\n"))
+            _row(line, images, [f"{v:.3g}{mark}" for v in values], name.replace("-", "\n"))
     return figure
 
 

@@ -52,7 +52,7 @@ def averaged(dataset: xr.Dataset) -> list[str]:
 def draw_range(lines: list[Line2D], values: xr.DataArray, each: np.ndarray, axes: Axes) -> None:
     """The range of what the lines are the mean of: `each` (…, layer, parameter)."""
     along = str(values.dims[1])
-    x, period = values[along].values, circular.PERIODS.get(along)
+    x, period = values[along].values, circular.period_of(values[along])
     if period is not None and circles(x, period):
         x, each = circular.around(x, each, period)
     for i, line in enumerate(lines):
@@ -75,9 +75,9 @@ def _depth(dataset: xr.Dataset) -> np.ndarray:
 def draw_layers(values: xr.DataArray, axes: Axes) -> list[Line2D]:
     """Values (layer, parameter) against the parameter, one line a layer; the pixels are dashed. Returns the lines."""
     along = str(values.dims[1])
-    x, ys, period = values[along].values, values.values, circular.PERIODS.get(along)
+    x, ys, period = values[along].values, values.values, circular.period_of(values[along])
     if period is not None:
-        circular_ticks(axes, along)
+        circular_ticks(axes, period)
         # A line across what was not measured would be made up.
         if circles(x, period):
             x, ys = circular.around(x, ys, period)
@@ -120,17 +120,16 @@ def ratio_bar(drawn: ScalarMappable, label: str, axes: Any = None, cax: Axes | N
     bar.outline.set_visible(False)
 
 
-def circular_ticks(axes: Axes, along: str) -> None:
-    """All of the circle, with ticks at its quarters (orientation) or thirds (hue and phase)."""
-    period = circular.PERIODS[along]
+def circular_ticks(axes: Axes, period: float) -> None:
+    """All of the circle, with ticks as in `ticks`."""
     axes.set_xlim(0, period)
-    axes.set_xticks(quarters(along))
+    axes.set_xticks(ticks(period))
     axes.set_xticks(np.linspace(0, period, 13), minor=True)
 
 
-def quarters(along: str) -> np.ndarray:
-    """Quarters of the circle of orientation, thirds of others, both ends included."""
-    return np.linspace(0, circular.PERIODS[along], 5 if along == "orientation" else 4)
+def ticks(period: float) -> np.ndarray:
+    """Thirds of a whole turn, as for hue and phase; quarters of other circles, as of orientation; both ends included."""
+    return np.linspace(0, period, 4 if period == 360 else 5)
 
 
 def depth_bar(axes: Axes, *others: Axes) -> None:

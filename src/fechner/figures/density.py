@@ -14,10 +14,10 @@ from fechner.figures.style import HUMAN, PRIOR
 def coarse(dataset: xr.Dataset, values: int) -> xr.Dataset:
     """The same density in fewer bins, for drawing."""
     along = str(dataset.attrs["along"])
-    grid = circular.grid(values, circular.PERIODS[along])
+    period = circular.circle_of(dataset[along])
+    grid = circular.grid(values, period)
     kept = {
-        n: (along, circular.rebin(dataset[n].values, grid, circular.PERIODS[along]))
-        for n in ("density", "density_low", "density_high")
+        n: (along, circular.rebin(dataset[n].values, grid, period)) for n in ("density", "density_low", "density_high")
     }
     return xr.Dataset(kept, {along: (along, grid, dataset[along].attrs)}, dataset.attrs)
 
@@ -47,12 +47,12 @@ def draw(dataset: xr.Dataset, axes: Axes) -> None:
             va="top",
         )
         return
-    period = circular.PERIODS[along]
+    period = circular.circle_of(dataset[along])
     area(dataset, axes)
     x, y = circular.around(dataset[along].values, dataset.density.values * period, period)
     axes.plot(x, y, color=PRIOR, lw=0.8, zorder=1)
     axes.axhline(1, color="0.8", lw=0.6, zorder=0)
-    circular_ticks(axes, along)
+    circular_ticks(axes, period)
     axes.set_ylim(bottom=0)
     axes.set_ylabel("density (× uniform)")
 
@@ -60,7 +60,7 @@ def draw(dataset: xr.Dataset, axes: Axes) -> None:
 def area(dataset: xr.Dataset, axes: Axes) -> None:
     """A density on a circle as an area, relative to uniform, and its interval as a darker band."""
     along = str(dataset.attrs["along"])
-    period = circular.PERIODS[along]
+    period = circular.circle_of(dataset[along])
     curves = [dataset[n].values * period for n in ("density", "density_low", "density_high")]
     x, (y, low, high) = circular.around(dataset[along].values, curves, period)
     axes.fill_between(x, 0, y, color=PRIOR, alpha=0.15, lw=0, zorder=0)
@@ -71,7 +71,9 @@ def backdrop(dataset: xr.Dataset, axes: Axes) -> None:
     """The same on a scale of its own, as high as the panel, behind what is drawn there."""
     behind = axes.twinx()
     area(dataset, behind)
-    behind.set_ylim(0, 1.05 * float(dataset.density_high.max()) * circular.PERIODS[str(dataset.attrs["along"])])
+    behind.set_ylim(
+        0, 1.05 * float(dataset.density_high.max()) * circular.circle_of(dataset[str(dataset.attrs["along"])])
+    )
     behind.set_axis_off()
     axes.set_zorder(behind.get_zorder() + 1)
     axes.patch.set_visible(False)

@@ -150,8 +150,9 @@ def _steps(sensitivity: xr.DataArray, along: str, axes: Axes) -> QuadMesh:
     )
     axes.set_xlabel(time)
     axes.set_ylabel(f"{along.replace('_', ' ')} ({x.attrs['units']})")
-    if along in circular.PERIODS:
-        axes.set_yticks(curves.quarters(along))
+    period = circular.period_of(x)
+    if period is not None:
+        axes.set_yticks(curves.ticks(period))
     return drawn
 
 

@@ -62,7 +62,7 @@ def draw(dataset: xr.Dataset) -> dict[str, Figure]:
                 x, y = circular.around(dataset.orientation.values, dataset[name].sel(q=q).values, 180.0)
                 axes.plot(x, y, color=colour, label=label)
             axes.axhline(1, color="0.8", lw=0.6, zorder=0)
-            circular_ticks(axes, "orientation")
+            circular_ticks(axes, 180.0)
             axes.set_ylim(0, 1.1 * float(dataset[name].max()))
             axes.set_xlabel("orientation (degree)")
             axes.set_ylabel("relative to mean")

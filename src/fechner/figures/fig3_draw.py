@@ -99,7 +99,7 @@ def draw_checkpoints(dataset: xr.Dataset, files: Sequence[str], axes: Axes) -> N
             part = select(part, network=str(part.network.values[0]))
             late = third(layers_only(part), "late").relative_sensitivity.mean("layer")
             axes.plot(*circular.around(part.hue.values, late.values, 360.0), color=colour, label=_stem(name))
-    curves.circular_ticks(axes, "hue")
+    curves.circular_ticks(axes, 360.0)
     axes.set_ylim(bottom=0)
     axes.set_xlabel("hue (degree)")
     axes.set_ylabel("late layers, √D / mean\n(green: density)")

@@ -3,7 +3,8 @@
 Benjamin et al. (2022), Fig. 5: grey 32×32 patches, networks of one (tied), two and three 1024×1024 matrices, learning
 rate 1 on the mean squared error, initial weights uniform ±0.005 (±0.01 for three). Gradient flow over the published
 number of steps stands in for minibatches. Sensitivity to the spatial frequency of s(f) = ½ + ½ sin(2πfx + φ), x from the
-left edge of the patch, and frequency in cycles/100 pixels; the acuity criterion is the published one in these units.
+left edge of the patch, and frequency in cycles/100 pixels; the acuity criterion is the published one in these units. Patches in a file of
+their own are all taken; those of colour are averaged to grey, as the published ones are.
 """
 
 from __future__ import annotations
@@ -18,9 +19,11 @@ import xarray as xr
 from torch import Tensor
 
 from fechner import results
+from fechner.errors import FechnerError
 from fechner.figures.parts import Run, kept, source
 from fechner.learning import LinearNetwork, Phase, learn, readouts
 from fechner.statistics import principal_components
+from fechner.statistics.crops import Given, are_crops, crops
 from fechner.statistics.patches import sample
 from fechner.stimuli import Frequency
 from fechner.stimuli import Phase as GratingPhase
@@ -62,13 +65,15 @@ def compute(run: Run) -> xr.Dataset:
     """Principal components of the patches, and what each network has learned of them at some fifty steps."""
     profile = PROFILES[run.profile]
     folder = run.folder / "parts"
-    pca = kept(folder / "components.nc", run, {"patches": PATCHES} | source(run), lambda: _components(run))
-    shown = np.stack([p for p in sample(run.images, 40, SIZE) if p.std() > 0.1][:3])
+    asked = {"patches_asked": PATCHES} | source(run)
+    pca = kept(folder / "components.nc", run, asked, lambda: _components(run), __name__)
+    # The first of good contrast, or of any.
+    shown = np.stack(sorted(sample(run.images, 40, SIZE), key=lambda p: p.std() <= 0.1)[:3])
     parts = []
     for i, (name, network) in enumerate(NETWORKS.items()):
         steps = profile.steps[name]
         expected = {"steps": steps, "variance_sum": _sum(pca)}
-        part = kept(folder / f"{name}.nc", run, expected, partial(_learned, pca, network, steps, shown, run))
+        part = kept(folder / f"{name}.nc", run, expected, partial(_learned, pca, network, steps, shown, run), __name__)
         parts.append(part.drop_vars("step").assign(step=("snapshot", part.step.values)))
         run.done((i + 1) / len(NETWORKS))
     dataset = xr.concat(parts, "network", combine_attrs="drop").assign_coords(network=list(NETWORKS))
@@ -85,8 +90,27 @@ def compute(run: Run) -> xr.Dataset:
     return dataset.assign_attrs(results.provenance("figure") | attributes)
 
 
+def check(images: Given | None) -> None:
+    """`FechnerError` for a file of patches that this figure cannot be made of; photographs are checked elsewhere."""
+    if not are_crops(images):
+        return
+    array, unit = crops(images)
+    if array.shape[1] != SIZE**2:
+        raise FechnerError(
+            f"patches of figure 5 have {SIZE} × {SIZE} pixels, those of '{images}' {array.shape[1]} in all"
+        )
+    low, high = float(array.min()) * unit, float(array.max()) * unit
+    if low < 0 or high > 1:
+        raise FechnerError(
+            f"pixels of '{images}' run from {low:g} to {high:g}; figure 5 needs them in [0, 1], or as bytes (uint8)"
+        )
+    if len(array) <= SIZE**2:
+        raise FechnerError(f"'{images}' holds {len(array)} patches; figure 5 needs more than {SIZE**2}")
+
+
 def _components(run: Run) -> xr.Dataset:
-    run.say(f"principal components of {PATCHES} patches of {run.images or 'scikit-image'}")
+    number = "the" if are_crops(run.images) else PATCHES
+    run.say(f"principal components of {number} patches of {run.images or 'scikit-image'}")
     return principal_components(run.images, PATCHES, SIZE)
 
 

@@ -85,7 +85,9 @@ def compute(run: Run) -> xr.Dataset:
         run.say(
             f"[{i + 1}/{len(CONDITIONS)}] learning, condition {condition}, {profile.seeds} seeds × {profile.steps} steps"
         )
-        parts.append(kept(folder / f"{condition}.nc", run, expected, partial(_learned, condition, profile, run)))
+        parts.append(
+            kept(folder / f"{condition}.nc", run, expected, partial(_learned, condition, profile, run), __name__)
+        )
         run.done((i + 1) / pieces)
     dataset = xr.concat(parts, "condition", combine_attrs="drop", join="exact").assign_coords(
         condition=list(CONDITIONS)
@@ -95,7 +97,7 @@ def compute(run: Run) -> xr.Dataset:
         run.say(f"sequel: {name}")
         settings = {"profile": json.dumps(asdict(profile))}
         dataset = dataset.merge(
-            kept(folder / f"{name}.nc", run, settings, partial(make, learner, profile.sequels)),
+            kept(folder / f"{name}.nc", run, settings, partial(make, learner, profile.sequels), __name__),
             combine_attrs="override",
         )
         run.done((len(CONDITIONS) + i + 1) / pieces)

@@ -287,5 +287,5 @@ def band(axes: Axes, x: np.ndarray, values: np.ndarray, colour: str, label: str)
 
 def orientation_axis(axes: Axes) -> None:
     """The half circle, every 45 degrees."""
-    circular_ticks(axes, "orientation")
+    circular_ticks(axes, 180.0)
     axes.set_xlabel("orientation (degree)")

@@ -49,16 +49,17 @@ def rearing(learn_at: Learner, settings: Sequels) -> xr.Dataset:
 
 
 def burst(learn_at: Learner, settings: Sequels) -> xr.Dataset:
-    """Uniform orientations but for one step between 15° and 45°, at different times, and never (time −1).
+    """Density A but for one step between 15° and 45°, at different times, and never (time −1), as published.
 
-    Initial weights × 0.05, learning rate 1, as published; the same seed sees the same stimuli at all other steps.
+    Initial weights × 0.05, learning rate 1; the same seed sees the same stimuli at all other steps.
     """
     total, found = settings.burst_steps, []
     for at in (-1, *settings.burst_times):
         before = total if at < 0 else at
-        shown = [Exposure(before)] if before else []
+        shown = [Exposure(before, A)] if before else []
         if at >= 0:
-            shown += [Exposure(1, band(*BURST)), Exposure(total - at - 1)]
+            shown += [Exposure(1, band(*BURST))]
+            shown += [Exposure(total - at - 1, A)] if at < total - 1 else []
         found.append(
             learn_at(shown, [total], scale=0.05, learning_rate=1.0, batch=settings.burst_batch)[["sensitivity"]]
         )

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cache
 from importlib.resources import files
@@ -163,9 +164,14 @@ def finished(path: Path, part: Part, sweep: Sweep) -> xr.Dataset | None:
     return curves if same else None
 
 
-def kept(path: Path, run: Run, expected: Mapping[str, Any], make: Callable[[], xr.Dataset]) -> xr.Dataset:
-    """A part as saved, if it was asked for with these attributes and made by the same code; or made, and saved."""
-    wanted = {**expected, "code": code()}
+def kept(
+    path: Path, run: Run, expected: Mapping[str, Any], make: Callable[[], xr.Dataset], module: str = __name__
+) -> xr.Dataset:
+    """A part as saved, if it was asked for with these attributes and made by the same code; or made, and saved.
+
+    `module` is the one that says how it is made.
+    """
+    wanted = {**expected, "code": code(module)}
     if run.resume and path.exists():
         try:
             found = results.read(path)
@@ -181,14 +187,34 @@ def kept(path: Path, run: Run, expected: Mapping[str, Any], make: Callable[[], x
 
 
 @cache
-def code() -> str:
-    """SHA-256 of everything that measures: what other code measured is not taken for finished."""
+def code(module: str = __name__) -> str:
+    """SHA-256 of everything that measures: what other code measured is not taken for finished.
+
+    That is the package below the figures, and of the figures this module and what it imports: how they are drawn and judged
+    may change.
+    """
     package = Path(str(files("fechner")))
+    above = ("figures", "report", "cli")
+    measuring = {path for path in package.rglob("*.py") if path.relative_to(package).parts[0] not in above}
+    waiting = [module]
+    while waiting:
+        path = package.joinpath(*waiting.pop().split(".")[1:]).with_suffix(".py")
+        if path.is_file() and path not in measuring:
+            measuring.add(path)
+            waiting += _imported(path)
     hashed = hashlib.sha256()
-    for path in sorted(package.rglob("*.py")):
-        if path.relative_to(package).parts[0] not in ("figures", "report", "cli"):
-            hashed.update(path.read_bytes())
+    for path in sorted(measuring):
+        hashed.update(path.read_bytes())
     return hashed.hexdigest()
+
+
+def _imported(path: Path) -> Iterator[str]:
+    """Names of modules, and of what is taken from them, that a file imports."""
+    for node in ast.walk(ast.parse(path.read_bytes())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield from (node.module, *(f"{node.module}.{alias.name}" for alias in node.names))
 
 
 def source(run: Run) -> dict[str, str]:

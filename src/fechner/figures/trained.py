@@ -109,7 +109,7 @@ def density(dataset: xr.Dataset, along: str, turned: float = 0.0) -> xr.Dataset 
     if f"{along}_density" not in dataset:
         return None
     grid = dataset[f"{along}_counted"]
-    period = circular.PERIODS[along]
+    period = circular.circle_of(grid)
     kept = {
         n: (along, np.interp((grid.values - turned) % period, *circular.around(grid, dataset[f"{along}_{n}"], period)))
         for n in _DENSITY

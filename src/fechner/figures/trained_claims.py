@@ -110,7 +110,7 @@ def _shift(dataset: xr.Dataset, network: str, condition: str, expected: float, w
         return []
     along = str(one[0].attrs["along"])
     found = difference([late_curve(c) for c in one], [late_curve(c) for c in other]).isel(layer=0)
-    period = 180.0 if along == "orientation" else 360.0
+    period = circular.circle_of(one[0][along])
     shift, low, high = (float(found[n]) for n in ("shift", "shift_low", "shift_high"))
     turn = round((expected - shift) / period) * period if np.isfinite(shift) else 0.0
     shift, low, high = shift + turn, low + turn, high + turn
@@ -137,7 +137,7 @@ def _follows(
     before, after = density(dataset, along), density(dataset, along, angle)
     if not one or before is None or after is None:
         return []
-    grid, period = one[0][along].values, circular.PERIODS[along]
+    grid, period = one[0][along].values, circular.circle_of(one[0][along])
     changed = circular.rebin((after.density - before.density).values, grid, period)
 
     def correlation(manipulated: Array, upright: Array) -> float:

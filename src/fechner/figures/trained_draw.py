@@ -93,7 +93,7 @@ def draw_shifts(dataset: xr.Dataset, network: str, conditions: tuple[str, ...], 
         found = compared(dataset, network, condition)
         if found is None:
             continue
-        period = circular.PERIODS[str(found.attrs["along"])]
+        period = circular.circle_of(found[str(found.attrs["along"])])
         depth = np.linspace(0, 1, found.sizes["layer"])
         shift = found["shift"].values
         # A shift of −45° and one of 135° are the same: draw the one next to what is expected.

@@ -57,7 +57,7 @@ def draw_mirroring(dataset: xr.Dataset, network: str, upright: Axes, rotated: Ax
         for axes, curve in zip((upright, rotated), upright_and_rotated(dataset, name), strict=True):
             axes.plot(*circular.around(orientation, curve, 180.0), color=colour, label=told)
     for axes, title, turned in ((upright, "upright", 0.0), (rotated, "rotated by 45°", 45.0)):
-        curves.circular_ticks(axes, "orientation")
+        curves.circular_ticks(axes, 180.0)
         axes.set_title(f"{short(network)}, {title}")
         axes.set_xlabel("orientation (degree)")
         axes.axhline(1, color="0.8", lw=0.6, zorder=1)

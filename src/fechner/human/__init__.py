@@ -61,17 +61,20 @@ def curves(along: str) -> dict[str, xr.Dataset]:
     ['analytic prior']
     """
     if along == "orientation":
-        grid = circular.grid(360, 180.0)
+        period, grid = 180.0, circular.grid(360, 180.0)
         shape, name, meaning = analytic_orientation_prior(grid), "analytic prior", circular.BARS
     elif along == "hue":
-        grid = circular.grid(720, 360.0)
+        period, grid = 360.0, circular.grid(720, 360.0)
         shape, name, meaning = cielab_hue_distance(grid), "CIELAB distance", circular.HSV
     elif along == "spatial_frequency":
         grid = np.geomspace(0.1, 1000, 200)
-        return {"Weber's law": xr.Dataset({"density": (along, 1 / grid)}, {along: grid})}
+        return {
+            "Weber's law": xr.Dataset({"density": (along, 1 / grid)}, {along: (along, grid, {"units": "cycle/degree"})})
+        }
     else:
         return {}
-    return {name: xr.Dataset({"density": (along, shape)}, {along: (along, grid, {"convention": meaning})})}
+    attributes = {"units": "degree", "period": period, "convention": meaning}
+    return {name: xr.Dataset({"density": (along, shape)}, {along: (along, grid, attributes)})}
 
 
 @checked

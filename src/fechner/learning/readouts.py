@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Annotated, Any
 
 import numpy as np
@@ -86,7 +87,8 @@ def sensitivity_of_maps(
     directions = torch.as_tensor(np.ascontiguousarray(pca.components.values)) @ pixels.T
     squared = torch.matmul(maps, directions.to(maps.dtype)).double().square().sum(1).numpy()
     shape = (len(maps), len(grid), *map(len, nuisance.values()))
-    coordinates = {"step": learned.step.values, along: grid, **nuisance}
+    grids = {name: (name, v, known[name].attributes) for name, v in ({along: grid} | nuisance).items()}
+    coordinates = {"step": learned.step.values, **grids}
     units = {"units": f"1/({known[along].units})^2"}
     return xr.DataArray(squared.reshape(shape), coordinates, ("step", along, *nuisance), attrs=units)
 
@@ -100,12 +102,19 @@ def elbow(frequency: npt.ArrayLike, threshold: npt.ArrayLike) -> float:
     8.0
     """
     frequency, threshold = _curve(frequency, threshold)
-    at = np.linspace(frequency[0], frequency[-1], 40 * len(frequency) + 1)[:-1]
+    at, rising, squared = _rising(tuple(frequency.tolist()))
     # Least squares with a constant: what of the threshold each rising line explains.
-    rising = np.maximum(frequency - at[:, None], 0)
-    rising = rising - rising.mean(1, keepdims=True)
-    explained = (rising @ (threshold - threshold.mean())) ** 2 / np.square(rising).sum(1)
+    explained = (rising @ (threshold - threshold.mean())) ** 2 / squared
     return float(at[explained.argmax()])
+
+
+@lru_cache(maxsize=64)
+def _rising(frequency: tuple[float, ...]) -> tuple[Array, Array, Array]:
+    """Where lines begin to rise, these lines without their mean, and their squares summed."""
+    at = np.linspace(frequency[0], frequency[-1], 40 * len(frequency) + 1)[:-1]
+    rising = np.maximum(np.array(frequency) - at[:, None], 0)
+    rising = rising - rising.mean(1, keepdims=True)
+    return at, rising, np.square(rising).sum(1)
 
 
 @checked

@@ -238,12 +238,11 @@ def _recorded(
     for name, tensor in recorders[0].weights[0].items() if recorders[0].weights else ():
         kept = stacked([[w[name] for w in r.weights] for r in recorders])
         variables[f"weights.{name}"] = (("seed", "step", *(f"{name}_{i}" for i in range(tensor.ndim))), kept)
-    meaning = {"convention": task.parameter.convention} if task.parameter.convention else {}
     coordinates = {
         "seed": list(seeds),
         "step": list(wanted),
         "layer": recorders[0].names,
-        along: (along, grid, {"units": units} | meaning),
+        along: (along, grid, task.parameter.attributes),
     }
     return xr.Dataset(variables, coordinates)
 

@@ -79,7 +79,8 @@ def load(name: str, weights: str | Path = "pretrained", seed: Seed = 0) -> Netwo
     else:
         model, weights = _from_file(name, weights, seed)
     model.eval().requires_grad_(False)
-    random = None if weights == "pretrained" and name not in VARIANTS else seed
+    # Of weights that were all read the seed says nothing.
+    random = seed if weights in ("init", "shuffled") or name in VARIANTS else None
     return Network(model, **_normalisation(name, model), name=name, weights=weights, seed=random)
 
 

@@ -10,8 +10,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fechner import circular
-
 Array = npt.NDArray[np.floating]
 RELATIVE = "√D / mean √D"
 
@@ -35,6 +33,7 @@ class Chart:
     along: str
     units: str
     x: Array
+    period: float | None
     controls: tuple[str, ...]
     curves: tuple[Curve, ...]
     references: tuple[tuple[str, Array, Array], ...] = ()
@@ -50,7 +49,7 @@ class Chart:
             "x": _digits(self.x),
             "xLabel": f"{self.along.replace('_', ' ')}" + (f" ({self.units})" if self.units not in ("", "1") else ""),
             "yLabel": self.y_label,
-            "period": circular.PERIODS.get(self.along),
+            "period": self.period,
             "logarithmic": self.along in ("component", "spatial_frequency"),
             "controls": self.controls,
             "stepName": self.step_name,

@@ -35,7 +35,7 @@ def charts(dataset: xr.Dataset, densities: Sequence[xr.Dataset] = ()) -> list[Ch
     along = str(dataset.attrs.get("along", ""))
     if figure and along + OF_DENSITY in dataset.dims:
         densities = [density_of(dataset)]
-    references, notes = _references(along, densities)
+    references, notes = _references(dataset, along, densities)
     if "sensitivity_recorded" in dataset:
         return [_recorded(dataset, references)]
     if kind == "label learning":
@@ -150,6 +150,7 @@ def _conditions(dataset: xr.Dataset) -> Chart:
         "orientation",
         "degree",
         dataset.orientation.values,
+        circular.period_of(dataset.orientation),
         ("condition", "layer"),
         tuple(curves),
         (("density shown in (c) and (d)", grid, density / density.mean()),),
@@ -174,6 +175,7 @@ def _components(dataset: xr.Dataset) -> Chart:
         "component",
         "in the order of variance",
         shown + 1.0,
+        None,
         ("network",),
         tuple(curves),
         y_label="proportion learned",
@@ -202,25 +204,38 @@ def _recorded(dataset: xr.Dataset, references: tuple[Any, ...]) -> Chart:
     )
 
 
-def _axis(dataset: xr.Dataset) -> tuple[str, str, Array]:
-    """The parameter of a result, its units and its values."""
+def _axis(dataset: xr.Dataset) -> tuple[str, str, Array, float | None]:
+    """The parameter of a result, its units, its values and its period."""
     along = str(dataset.attrs["along"])
-    return along, str(dataset[along].attrs.get("units", "")), dataset[along].values
+    coordinate = dataset[along]
+    return along, str(coordinate.attrs.get("units", "")), coordinate.values, circular.period_of(coordinate)
 
 
 _REFERENCE = "density in {}"
 
 
-def _references(along: str, densities: Sequence[xr.Dataset]) -> tuple[tuple[Any, ...], tuple[str, ...]]:
-    """Densities along the parameter and what stands in for people, relative to their means; measured human data."""
-    found = []
-    for prior in densities:
-        if prior.attrs["along"] == along:
-            found.append(
-                (_REFERENCE.format(f"{prior.attrs.get('photographs', 'some')} photographs"), *_relative(prior))
-            )
-    if along in circular.PERIODS:
-        found += [(f"{name} (formula)", *_relative(c)) for name, c in human.curves(along).items()]
+def _references(
+    dataset: xr.Dataset, along: str, densities: Sequence[xr.Dataset]
+) -> tuple[tuple[Any, ...], tuple[str, ...]]:
+    """Densities along the parameter and what stands in for people, relative to their means; measured human data.
+
+    Formulas of parameters that are not circular have no mean to be relative to.
+    """
+    meaning = dataset[along].attrs.get("convention") if along in dataset.coords else None
+
+    def alike(other: xr.DataArray) -> bool:
+        return meaning is None or other.attrs.get("convention", meaning) == meaning
+
+    found = [
+        (_REFERENCE.format(f"{prior.attrs.get('photographs', 'some')} photographs"), *_relative(prior))
+        for prior in densities
+        if prior.attrs["along"] == along and alike(prior[along])
+    ]
+    found += [
+        (f"{name} (formula)", *_relative(c))
+        for name, c in human.curves(along).items()
+        if circular.period_of(c[along]) and alike(c[along])
+    ]
     return tuple(found), tuple(_human(along))
 
 

@@ -23,12 +23,13 @@ import xarray as xr
 from fechner import outputs, processes, progress, results
 from fechner.arguments import Count, checked
 from fechner.errors import FechnerError, choices
-from fechner.figures import trained_files
+from fechner.figures import fig5, trained_files
 from fechner.figures.catalogue import FIGURES, redraw
 from fechner.figures.parts import MAIN, Run, Say, density
 from fechner.networks import load
 from fechner.outputs import expanded
 from fechner.report.page import report
+from fechner.statistics.crops import are_crops
 from fechner.statistics.images import find, in_words
 from fechner.statistics.workers import Apart
 
@@ -56,7 +57,8 @@ def reproduce(
         figures: names such as "fig2", or "all".
         profile: "quick" (minutes) or "paper" (hours; every network and value).
         out: the folder to write.
-        images: photographs whose statistics are taken, as for `image_statistics`.
+        images: photographs whose statistics are taken, as for `image_statistics`; for Figure 5 also a file of patches
+            (.pt, .npy, .npz) of 32 × 32 pixels, as for `principal_components`.
         checkpoints: weights files, FILE or NETWORK=FILE, that Figure 3 measures beside.
         trainings: a folder of results of `fechner train`; without it, "all" leaves out the networks trained on manipulated
             images.
@@ -91,7 +93,14 @@ def reproduce(
             "reproduce is one process, and takes several figures at once with jobs; start it without torchrun"
         )
     out = expanded(out)
-    if left_out := in_words(find(images)[1]):
+    if are_crops(images):
+        if needing := [name for name in wanted if FIGURES[name].densities]:
+            raise FechnerError(
+                f"'{images}' holds patches, of which only fig5 is made; {', '.join(needing)} need whole photographs: name fig5 "
+                "alone, or give a folder, a .tar or a .zip of photographs"
+            )
+        fig5.check(images)
+    elif left_out := in_words(find(images)[1]):
         say(left_out)
     files = tuple(_checkpoint(c) for c in checkpoints)
     outputs.writable(

@@ -265,10 +265,7 @@ def _dataset(
         "layer_type": ("layer", [layer.kind for layer in layers]),
         "units": ("layer", [layer.units for layer in layers], {"long_name": "activations per stimulus"}),
     }
-    grids = {
-        name: (name, v, {"units": p.units} | ({"convention": p.convention} if p.convention else {}))
-        for name, (p, v) in coordinates.items()
-    }
+    grids = {name: (name, v, p.attributes) for name, (p, v) in coordinates.items()}
     return xr.Dataset(variables, table | grids, dict(attributes))
 
 

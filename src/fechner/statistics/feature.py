@@ -32,7 +32,7 @@ class Feature(ABC):
 
     @property
     @abstractmethod
-    def coordinate(self) -> tuple[Array, dict[str, str]]:
+    def coordinate(self) -> tuple[Array, dict[str, Any]]:
         """The values on which bins are centred, and the attributes that say what they mean."""
 
     @abstractmethod

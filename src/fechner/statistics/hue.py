@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -38,10 +38,10 @@ class Hue(Feature):
     name: ClassVar[str] = "hue"
 
     @property
-    def coordinate(self) -> tuple[Array, dict[str, str]]:
+    def coordinate(self) -> tuple[Array, dict[str, Any]]:
         """The hues on which bins are centred, and what they mean."""
         convention = circular.HSV if self.space == "hsv" else circular.CIELCH
-        return circular.grid(self.values, 360.0), {"units": "degree", "convention": convention}
+        return circular.grid(self.values, 360.0), {"units": "degree", "period": 360.0, "convention": convention}
 
     def measure(self, pixels: Pixels) -> Array:
         """Share of the pixels (1, hue) of one RGB photograph (height, width, 3)."""
@@ -50,9 +50,9 @@ class Hue(Feature):
         most, spread = _extremes(red, green, blue)
         darkest = np.uint8(np.ceil(255 * self.value - 1e-9))
         counts = most >= darkest
-        counts &= spread >= most * np.float32(self.saturation - 1e-6)
-        if self.saturation * darkest < 1:
-            counts &= spread > 0
+        # Saturation is spread / most: for each byte, the least spread that reaches it, which no rounding can miss.
+        least = np.ceil(np.arange(256) * self.saturation - 1e-9).clip(1).astype(np.uint8)
+        counts &= spread >= least[most]
         kept = np.flatnonzero(counts)
         convert = self._hsv if self.space == "hsv" else self._cielch
         positions = convert(red[kept], green[kept], blue[kept])

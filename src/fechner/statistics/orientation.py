@@ -45,9 +45,10 @@ class Orientation(Feature):
             raise FechnerError(f"scales must be different numbers of pixels of at least 1, got {self.scales}")
 
     @property
-    def coordinate(self) -> tuple[Array, dict[str, str]]:
+    def coordinate(self) -> tuple[Array, dict[str, Any]]:
         """The orientations on which bins are centred, and what they mean."""
-        return circular.grid(self.values, 180.0), {"units": "degree", "convention": circular.BARS}
+        meaning = {"units": "degree", "period": 180.0, "convention": circular.BARS}
+        return circular.grid(self.values, 180.0), meaning
 
     def measure(self, pixels: Pixels) -> Array:
         """Energy per pixel (scale, orientation) of one RGB photograph (height, width, 3)."""

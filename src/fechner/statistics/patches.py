@@ -8,12 +8,11 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, TypeGuard
+from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
 import psutil
-import torch
 import xarray as xr
 from PIL import Image
 from scipy import stats
@@ -21,11 +20,11 @@ from scipy.linalg import blas, eigh
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from fechner import results
-from fechner.arguments import Count, Natural, Processes, Seed, Whole, array, checked, numeric, shown
-from fechner.errors import FechnerError, first_line
+from fechner.arguments import Count, Natural, Processes, Seed, Whole, checked
+from fechner.errors import FechnerError
 from fechner.limits import check_memory
-from fechner.outputs import expanded
 from fechner.progress import bar
+from fechner.statistics.crops import are_crops, crops
 from fechner.statistics.images import Photograph, find, named, photographs
 from fechner.statistics.stream import check_skipped
 from fechner.statistics.workers import context, workers_for
@@ -54,7 +53,8 @@ def principal_components(
 
     Args:
         images: photographs as for `image_statistics`, from which `number` square patches are cut at random places; or
-            patches themselves, (n, size, size) or (n, pixels), as an array or a .npy, .npz or .pt file.
+            patches themselves, as an array or a .npy, .npz or .pt file, in one of the layouts of `crops`: (n, pixels),
+            (n, size, size), or with channels, which are averaged to grey.
         number: of patches; Benjamin et al. (2022) took 100,352.
         size: side of a patch in pixels.
         colour: RGB patches instead of grey ones.
@@ -62,8 +62,8 @@ def principal_components(
         workers: processes that decode and cut; by default one a core, and none for fifty patches or more a photograph.
 
     Returns:
-        A Dataset: `variance` of each component (eigenvalues of the covariance, largest first; pixels in [0, 1], arrays
-        in their own units), `components` (component, pixel), `mean` (pixel), and `exponent` of variance ∝
+        A Dataset: `variance` of each component (eigenvalues of the covariance, largest first; pixels in [0, 1],
+        arrays in their own units, bytes divided by 255), `components` (component, pixel), `mean` (pixel), and `exponent` of variance ∝
         1/rank^exponent from the fifth component to the middle one, with a 95 % interval by jackknife over ten groups
         of photographs.
 
@@ -71,7 +71,7 @@ def principal_components(
         FechnerError: for fewer patches than pixels, photographs smaller than a patch (more than a tenth of them),
             constant patches, arrays with NaN or of another shape, and covariances that do not fit into memory.
     """
-    found, left_out = find(images) if _is_source(images) else ([], {})
+    found, left_out = ([], {}) if are_crops(images) else find(images)  # type: ignore[arg-type]
     moments, skipped = patch_moments(images, number, size, colour=colour, seed=seed, workers=workers, progress=progress)
     mean, covariance = moments.covariance()
     variance, components = eigh(covariance, driver="evd")
@@ -110,11 +110,6 @@ def principal_components(
     )
 
 
-def _is_source(images: Any) -> TypeGuard[str | Path | None]:
-    """Photographs, rather than patches already cut."""
-    return images is None or (isinstance(images, str | Path) and Path(images).suffix not in (".npy", ".npz", ".pt"))
-
-
 @dataclass(frozen=True)
 class Moments:
     """Numbers, sums and sums of products of patches, for each group of photographs; float64, in units of `unit`."""
@@ -149,18 +144,20 @@ def patch_moments(
     """The pass over the patches that `principal_components` makes; and why photographs were skipped."""
     skipped: dict[str, str] = {}
     shape: tuple[int, ...] = (3 if colour else 1, size, size)
-    if _is_source(images):
-        found, dimensions, unit = photographs(images), size * size * (3 if colour else 1), 1 / 255
+    stream: Iterator[tuple[int, npt.NDArray[Any]]]
+    if are_crops(images):
+        patches, unit = crops(images, colour)
+        number, dimensions = patches.shape
+        shape = _shape(dimensions, colour)
+        stream = ((i * GROUPS // number, patches[i : i + _CHUNK]) for i in range(0, number, _CHUNK))
+    else:
+        found, dimensions, unit = photographs(images), size * size * (3 if colour else 1), 1 / 255  # type: ignore[arg-type]
         check_memory(
             1.0 * dimensions * number / len(found),
             f"{number} patches of {dimensions} pixels, cut from {len(found)} photographs,",
             "take fewer, or more photographs",
         )
         stream = _from_photographs(found, number, size, colour, seed, workers, skipped)
-    else:
-        array, shape = _array(images, size)  # type: ignore[arg-type]
-        number, dimensions, unit = len(array), array.shape[1], 1.0
-        stream = ((i * GROUPS // number, array[i : i + _CHUNK]) for i in range(0, number, _CHUNK))
     if number <= dimensions:
         raise FechnerError(f"{number} patches are too few for {dimensions} pixels: give more patches than pixels")
     room = 8 * GROUPS * dimensions**2
@@ -184,7 +181,10 @@ def patch_moments(
 
 
 def sample(images: str | Path | None, number: int, size: int = 32, *, seed: int = 0) -> Array:
-    """Some grey patches (number, pixel) in [0, 1], cut as `principal_components` cuts them."""
+    """Some grey patches (number, pixel) in [0, 1], cut as `principal_components` cuts them, or taken evenly from a file."""
+    if are_crops(images):
+        array, unit = crops(images)
+        return array[np.linspace(0, len(array) - 1, min(number, len(array))).astype(int)].astype(float) * unit
     cuts = [cut for _, cut, _ in _Cuts(photographs(images), number, size, False, seed) if len(cut)]
     return np.concatenate(cuts) / 255.0
 
@@ -201,21 +201,19 @@ def power_law(variance: Array) -> float:
 
 @checked
 def reconstruct(pca: xr.Dataset, patches: npt.ArrayLike, components: Natural) -> Array:
-    """Patches (n, pixel) from their first so many principal components.
+    """Patches (n, pixel) from their first so many principal components; bytes are divided by 255.
 
-    Raises `FechnerError` for a number of components that there is not.
+    Raises `FechnerError` for a number of components that there is not, and patches of another size.
     """
     if "components" not in pca or "mean" not in pca:
         raise FechnerError("pca must be a result of principal_components: it has no components")
-    patches = array("patches", patches, 1, 2)
-    if patches.shape[-1] != pca.sizes["pixel"]:
-        raise FechnerError(
-            f"patches must have {pca.sizes['pixel']} pixels as the components do, got {patches.shape[-1]}"
-        )
     if components > pca.sizes["component"]:
         raise FechnerError(f"components must lie in [0, {pca.sizes['component']}], got {components}")
+    flat, unit = crops(np.atleast_2d(np.asarray(patches)), bool(pca.attrs.get("colour", 0)))
+    if flat.shape[1] != pca.sizes["pixel"]:
+        raise FechnerError(f"the patches have {flat.shape[1]} pixels, the components {pca.sizes['pixel']}")
     basis = pca.components.values[:components]
-    centred = patches - pca["mean"].values
+    centred = flat * unit - pca["mean"].values
     return centred @ basis.T @ basis + pca["mean"].values
 
 
@@ -283,43 +281,11 @@ def _from_photographs(
             yield group, np.concatenate(rest)
 
 
-def _array(given: str | Path | npt.NDArray[Any], size: int) -> tuple[npt.NDArray[Any], tuple[int, ...]]:
-    """Patches as (n, pixels), checked; and the channels, height and width of one, nothing where that is not known."""
-    if isinstance(given, str | Path):
-        path = expanded(given)
-        if not path.is_file():
-            raise FechnerError(f"no file of patches '{path}'")
-        try:
-            if path.suffix == ".pt":
-                array = torch.load(path, weights_only=True, map_location="cpu").numpy()
-            else:
-                loaded = np.load(path, mmap_mode="r")
-                array = loaded[loaded.files[0]] if path.suffix == ".npz" else loaded
-        except Exception as e:
-            raise FechnerError(f"'{path}' holds no array of patches ({first_line(e)})") from None
-    else:
-        array = np.asarray(given)
-    if numeric(array) is None:
-        raise FechnerError(f"patches must be numbers, got {shown(given)} of {array.dtype}")
-    if array.ndim < 2 or not array.size:
-        raise FechnerError(
-            f"patches must be an array (number, pixels) or (number, height, width), got shape {array.shape}"
-        )
-    flat = array.reshape(len(array), -1)
-    if not all(np.isfinite(flat[i : i + _CHUNK]).all() for i in range(0, len(flat), _CHUNK)):
-        raise FechnerError("patches hold NaN or infinite pixels: remove them first")
-    return flat, _shape(array.shape[1:], size)
-
-
-def _shape(given: tuple[int, ...], size: int) -> tuple[int, ...]:
-    if len(given) == 2:
-        return (1, *given)
-    if len(given) == 3 and given[0] in (1, 3):
-        return given
-    side = math.isqrt(math.prod(given))
-    if len(given) == 1 and side**2 == given[0]:
-        return (1, side, side)
-    return (3, size, size) if given == (3 * size**2,) else ()
+def _shape(pixels: int, colour: bool) -> tuple[int, ...]:
+    """Channels, height and width of a square patch of so many numbers; nothing if it is none."""
+    channels = 3 if colour and pixels % 3 == 0 else 1
+    side = math.isqrt(pixels // channels)
+    return (channels, side, side) if channels * side**2 == pixels else ()
 
 
 def _jackknife(left_out: Array) -> float:

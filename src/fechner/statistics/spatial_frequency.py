@@ -39,7 +39,7 @@ class SpatialFrequency(Feature):
     name: ClassVar[str] = "spatial_frequency"
 
     @property
-    def coordinate(self) -> tuple[Array, dict[str, str]]:
+    def coordinate(self) -> tuple[Array, dict[str, Any]]:
         """The geometric middles of the bins, which are even in octaves."""
         edges = self._edges() * self.pixels_per_degree
         return np.sqrt(edges[1:] * edges[:-1]), {

@@ -11,7 +11,7 @@ A stimulus of your own states its parameters and its luminance:
 >>> @dataclass(frozen=True)
 ... class Rings(Stimulus):
 ...     radius: Length = 0.5
-...     def luminance(self):
+...     def luminance(self) -> Tensor:
 ...         x, y = self.grid()
 ...         return 0.5 + 0.5 * torch.cos(2 * torch.pi * torch.hypot(x, y) / self.radius)
 >>> Rings()(radius=torch.tensor([0.2, 0.4])).shape
@@ -59,6 +59,12 @@ class Parameter:
     positive: bool = False
     kinked: bool = False
     convention: str = ""
+
+    @property
+    def attributes(self) -> dict[str, Any]:
+        """What a coordinate of results states of the parameter: units, period and convention, as far as it has them."""
+        stated = {"units": self.units, "period": self.period, "convention": self.convention or None}
+        return {name: value for name, value in stated.items() if value is not None}
 
     def check(self, name: str, values: np.ndarray) -> None:
         """Raise `FechnerError` unless all values are finite and within range."""
@@ -335,5 +341,8 @@ def _numbers(value: Any) -> np.ndarray | None:
 
 def _plain(value: Any) -> Any:
     if isinstance(value, Tensor):
+        # Inside torch.vmap a tensor stands for one of a batch; all of them are checked.
+        while torch._C._functorch.is_functorch_wrapped_tensor(value):
+            value = torch._C._functorch.get_unwrapped(value)
         return value.detach().tolist()
     return value

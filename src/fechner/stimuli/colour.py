@@ -75,7 +75,8 @@ class LChPatch(Stimulus):
         names = ("lightness", "chroma", "hue")
         grid = [g.ravel() for g in np.meshgrid(*(np.unique(values[n]) for n in names))]
         linear = torch.stack(_linear_rgb(*(torch.as_tensor(g) for g in grid)))
-        outside = ((linear < -1e-6) | (linear > 1 + 1e-6)).any(0).numpy()
+        # Not .numpy(), which tensors have no storage for inside torch.func.
+        outside = np.array(((linear < -1e-6) | (linear > 1 + 1e-6)).any(0).tolist())
         if outside.any():
             worst = [g[outside][0] for g in grid]
             raise FechnerError(

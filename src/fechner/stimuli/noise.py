@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Annotated, ClassVar, Literal
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from fechner.arguments import Seed
+from fechner.errors import FechnerError
 from fechner.stimuli.apertures import Aperture, aperture, distance
 from fechner.stimuli.base import Frequency, Length, Orientation, Parameter, Phase, Positive, Stimulus
 
@@ -20,6 +24,12 @@ Bandwidth = Annotated[float, Parameter("degree", low=1.0, high=180.0)]
 @lru_cache(maxsize=32)
 def gaussian_field(size: int, seed: int) -> Tensor:
     """White Gaussian noise (size, size), zero mean and unit variance exactly; the same on every device."""
+    # In a thread of its own: what is made inside torch.func or inference mode could not be used outside of it.
+    with ThreadPoolExecutor(1) as outside:
+        return outside.submit(_drawn, size, seed).result()
+
+
+def _drawn(size: int, seed: int) -> Tensor:
     field = torch.randn(size, size, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
     return (field - field.mean()) / field.std(correction=0)
 
@@ -36,7 +46,7 @@ class OrientedNoise(Stimulus):
 
     The amplitude spectrum is a Gaussian of SD `bandwidth` degrees around `orientation`, times a Gaussian of SD
     `octaves` around log2 `spatial_frequency` ("band-pass") or a Gaussian of SD `spatial_frequency` around 0
-    ("low-pass"). The spectrum's phases are random, fixed by the seed; `phase` is added to all of them. `contrast` is
+    ("low-pass", which has no `octaves`: another value than the default is refused). The spectrum's phases are random, fixed by the seed; `phase` is added to all of them. `contrast` is
     the RMS contrast, at most 0.2 so that five standard deviations stay in [0, 1].
 
     >>> OrientedNoise(orientation=30, bandwidth=10, seed=3)().shape
@@ -56,6 +66,15 @@ class OrientedNoise(Stimulus):
     aperture: Aperture = "soft"
     band: Literal["band-pass", "low-pass"] = "band-pass"
     seed: Seed = 0
+
+    def check(self, values: Mapping[str, np.ndarray]) -> None:
+        super().check(values)
+        given = values["octaves"][~np.isclose(values["octaves"], type(self).octaves)]
+        if self.band == "low-pass" and len(given):
+            raise FechnerError(
+                f"octaves is the bandwidth of band-pass noise and does nothing in low-pass noise, got {given[0]:g}: leave it "
+                "out, or choose band-pass"
+            )
 
     def luminance(self) -> Tensor:
         scale = torch.as_tensor(self.pixels_per_degree)

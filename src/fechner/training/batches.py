@@ -126,7 +126,8 @@ def decoded(picture: Picture, size: int, random: tuple[int, int] | None = None) 
         return image
     if random is not None:
         with seeded(int(np.random.default_rng(random).integers(2**63))):
-            part = RandomResizedCrop(size, antialias=True).make_params([image])
+            # Of aspect ratio 1, as published: a stretched crop has other orientations.
+            part = RandomResizedCrop(size, ratio=(1, 1), antialias=True).make_params([image])
         return resized_crop(
             image, part["top"], part["left"], part["height"], part["width"], [size, size], antialias=True
         )

@@ -97,5 +97,5 @@ def target(density: xr.Dataset | str, feature: str) -> Array:
         contents.density(density, feature)
     except FechnerError as e:
         raise FechnerError(f"images cannot be resampled to this density: {e}") from None
-    period = circular.PERIODS[feature]
-    return circular.rebin(density.density.values, circular.grid(bins, period), period)
+    grid, meaning = make(feature, {"values": bins}).coordinate
+    return circular.rebin(density.density.values, grid, meaning["period"])

@@ -1,0 +1,101 @@
+"""Patches that were cut before, as arrays or files of them: which layouts there are, and in what units."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any, TypeGuard
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from fechner.errors import FechnerError, first_line
+
+Given = str | Path | npt.NDArray[Any]
+ENDINGS = (".pt", ".npy", ".npz")
+_AT_ONCE = 4096
+_LAYOUTS = (
+    "(n, pixels), (n, size, size), or with 1 or 3 channels (n, channels, size, size) or (n, size, size, channels)"
+)
+
+
+def are_crops(images: Any) -> TypeGuard[Given]:
+    """Whether images are patches already cut, rather than photographs to cut them from.
+
+    >>> are_crops("crops.pt"), are_crops("photographs/"), are_crops(np.zeros((2, 8, 8)))
+    (True, False, True)
+    """
+    if isinstance(images, str | Path):
+        return Path(images).suffix.lower() in ENDINGS and not Path(images).is_dir()
+    return images is not None
+
+
+def crops(given: Given, colour: bool = False) -> tuple[npt.NDArray[Any], float]:
+    """Patches (n, pixels), grey unless `colour`, and what to multiply them with: 1/255 for bytes, otherwise 1.
+
+    >>> flat, unit = crops(np.full((2, 3, 8, 8), 51, np.uint8))
+    >>> flat.shape, float(flat[0, 0] * unit).__round__(6)
+    ((2, 64), 0.2)
+
+    Channels are averaged to grey, as Benjamin et al. (2022) average theirs; (n, 3, 3, 3) has its channels first. Raises
+    `FechnerError` for a file that holds no such array, another layout, and NaN or infinite pixels.
+    """
+    array = _read(Path(given)) if isinstance(given, str | Path) else given
+    named = f"patches of '{given}'" if isinstance(given, str | Path) else "patches"
+    if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiub":
+        raise FechnerError(
+            f"{named} must be an array of real numbers, got {getattr(array, 'dtype', type(array).__name__)}"
+        )
+    channels = _channels(array, named)
+    unit = 1 / 255 if array.dtype == np.uint8 else 1.0
+    if colour and array.ndim > 2 and (channels is None or array.shape[channels] != 3):
+        raise FechnerError(f"{named} are grey, of shape {array.shape}: colour=True needs three channels")
+    if channels is not None and colour:
+        array = np.moveaxis(array, channels, 1)
+    elif channels is not None:
+        parts = (array[i : i + _AT_ONCE] for i in range(0, len(array), _AT_ONCE))
+        array = np.concatenate([part.mean(channels, dtype=np.result_type(array.dtype, np.float32)) for part in parts])
+    flat = array.reshape(len(array), -1)
+    if not all(np.isfinite(flat[i : i + _AT_ONCE]).all() for i in range(0, len(flat), _AT_ONCE)):
+        raise FechnerError(f"{named} hold NaN or infinite pixels: remove them first")
+    return flat, unit
+
+
+def _channels(array: npt.NDArray[Any], named: str) -> int | None:
+    """Which axis counts channels; None if there is none."""
+    shape = array.shape
+    if shape and shape[0]:
+        if len(shape) == 2 or (len(shape) == 3 and shape[1] == shape[2]):
+            return None
+        if len(shape) == 4 and shape[1] in (1, 3) and shape[2] == shape[3]:
+            return 1
+        if len(shape) == 4 and shape[3] in (1, 3) and shape[1] == shape[2]:
+            return 3
+    raise FechnerError(f"{named} must have the shape {_LAYOUTS}, got {shape}")
+
+
+def _read(path: Path) -> Any:
+    """The one array in a file."""
+    if not path.is_file():
+        raise FechnerError(f"no file of patches '{path}'")
+    try:
+        if path.suffix.lower() == ".pt":
+            found = torch.load(path, weights_only=True, map_location="cpu")
+            if isinstance(found, Tensor):
+                found = found.detach()
+                found = (found.float() if found.dtype == torch.bfloat16 else found).numpy()
+            arrays = {"": found}
+        elif path.suffix.lower() == ".npz":
+            with np.load(path) as loaded:
+                arrays = {name: loaded[name] for name in loaded.files}
+        else:
+            arrays = {"": np.load(path, mmap_mode="r")}
+    except UnpicklingError:
+        raise FechnerError(f"'{path}' holds no array of patches (no tensor that torch.save wrote)") from None
+    except Exception as e:
+        raise FechnerError(f"'{path}' holds no array of patches ({first_line(e)})") from None
+    if len(arrays) != 1:
+        raise FechnerError(f"'{path}' must hold one array of patches, got {len(arrays)}: {', '.join(arrays) or 'none'}")
+    return next(iter(arrays.values()))
