@@ -181,6 +181,8 @@ def _hints(of: Any) -> dict[str, Any]:
 def _fit(value: Any, hint: Any) -> Any:
     """The value as the annotation has it; raises `_MisfitError`."""
     origin, args = get_origin(hint), get_args(hint)
+    if hint is Any:
+        return value
     if origin is Annotated:
         rules = [a for a in args[1:] if isinstance(a, Whole | Real)]
         if not rules:
@@ -272,12 +274,15 @@ def _number(value: Any, kind: type) -> Any:
 def _expected(hint: Any) -> str:
     """An annotation in words."""
     origin, args = get_origin(hint), get_args(hint)
+    if hint is Any:
+        return "anything"
     if hint == npt.ArrayLike:
         return "a number or an array of numbers"
     if origin is Annotated:
         return next((str(a) for a in args[1:] if isinstance(a, Whole | Real)), _expected(args[0]))
     if origin in (Union, types.UnionType):
-        return " or ".join(dict.fromkeys(_expected(a) for a in args))
+        # None stands for leaving it out, which is no advice.
+        return " or ".join(dict.fromkeys(_expected(a) for a in args if a is not type(None)))
     if origin is Literal:
         return " or ".join(map(repr, args))
     if origin is collections.abc.Callable:

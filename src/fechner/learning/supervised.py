@@ -25,7 +25,7 @@ from fechner.errors import FechnerError
 from fechner.learning.exposure import Exposure
 from fechner.learning.labels import Channel, Erasure
 from fechner.learning.perceptron import Perceptron
-from fechner.learning.recording import Recorder
+from fechner.learning.recording import Recorder, check_count
 from fechner.learning.task import Task
 from fechner.limits import check_memory, check_time
 from fechner.networks import Network, as_network
@@ -88,6 +88,7 @@ def learn_labels(
     task = Task() if task is None else task
     exposures = [exposures] if isinstance(exposures, Exposure) else list(exposures)
     wanted, chosen = _check(exposures, task, snapshots, seeds, batch)
+    check_count(task, values)
     grid = task.parameter.values(task.along, values)
     target = torch.device(device)
     total = sum(e.steps for e in exposures)

@@ -22,7 +22,7 @@ from fechner.networks import INPUT, Layer, as_network, select
 from fechner.sensitivity.probe import check_batch, probe
 from fechner.sensitivity.sweep import fitting_batch, sweep
 from fechner.sensitivity.tangent import Central, Chord, Exact, Method, squared_norm
-from fechner.stimuli import Family, Parameter, Stimulus, parameters, render, settings
+from fechner.stimuli import Family, Parameter, Stimulus, how_many, parameters, render, settings
 
 # Checked by the parameter that they are values of.
 Values = Annotated[int | Sequence[float] | np.ndarray, Parameter]
@@ -157,10 +157,9 @@ def sensitivity(
 
 def _check_count(values: Values, average: Mapping[str, Values]) -> None:
     """Raise `FechnerError` for more stimuli than memory has room for what is measured of them."""
-    counts = [spec if isinstance(spec, int | np.integer) else np.size(spec) for spec in (values, *average.values())]
-    total = math.prod(int(n) for n in counts)
+    counts = [how_many(spec) for spec in (values, *average.values())]
     told = " × ".join(map(str, counts))
-    check_memory(8.0 * _COPIES * len(counts) * max(total, 0), f"{told} stimuli", "take fewer values")
+    check_memory(8.0 * _COPIES * len(counts) * math.prod(counts), f"{told} stimuli", "take fewer values")
 
 
 def _check_resolved(along: str, grid: np.ndarray, parameter: Parameter, step: float | None, dtype: torch.dtype) -> None:
