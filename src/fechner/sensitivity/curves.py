@@ -15,7 +15,7 @@ import xarray as xr
 from torch import nn
 
 from fechner import processes, results
-from fechner.arguments import AboveZero, Count, checked
+from fechner.arguments import AboveZero, Count, check_dtype, checked
 from fechner.errors import FechnerError, choices
 from fechner.limits import check_memory
 from fechner.networks import INPUT, Layer, as_network, select
@@ -41,7 +41,7 @@ def sensitivity(
     *,
     method: Literal["exact", "central", "chord"] = "exact",
     step: AboveZero | None = None,
-    dtype: torch.dtype = torch.float32,
+    dtype: Annotated[torch.dtype, check_dtype] = torch.float32,
     batch_size: Count | None = None,
     progress: bool = True,
     shared: bool = False,
@@ -84,8 +84,7 @@ def sensitivity(
         FechnerError: for a parameter that the stimulus does not have, values out of range, a layer that does not
             exist, a dtype that is not floating-point, and whatever a probe of two stimuli finds wrong with the network; before the sweep starts.
     """
-    if not isinstance(dtype, torch.dtype) or not dtype.is_floating_point:
-        raise FechnerError(f"dtype must be a floating-point one such as torch.float32 or torch.float64, got {dtype!r}")
+    check_dtype(dtype)
     wrapped = as_network(network)
     known = parameters(stimulus)
     if along not in known:
