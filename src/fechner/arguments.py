@@ -30,8 +30,9 @@ from typing import Annotated, Any, Literal, ParamSpec, TypeVar, Union, get_args,
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
-from fechner.errors import FechnerError, choices
+from fechner.errors import FechnerError, choices, first_line
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -155,6 +156,24 @@ def numeric(value: Any) -> npt.NDArray[Any] | None:
     return found if found.dtype.kind in "iuf" else None
 
 
+def check_dtype(dtype: Any) -> None:
+    """Raise `FechnerError` unless this is a floating-point dtype of PyTorch."""
+    if not isinstance(dtype, torch.dtype) or not dtype.is_floating_point:
+        raise FechnerError(
+            f"dtype must be a floating-point one such as torch.float32 or torch.float64, got {shown(dtype)}"
+        )
+
+
+def check_device(device: Any) -> torch.device:
+    """The device that is named, or `FechnerError` if it cannot be used here."""
+    try:
+        found = torch.device(device)
+        torch.empty(1, device=found)
+    except Exception as e:
+        raise FechnerError(f"device {shown(device)} cannot be used here ({first_line(e)}); 'cpu' can") from None
+    return found
+
+
 def shown(value: Any) -> str:
     """A value in an error: as Python writes it if that is short and plain, else by its type."""
     if isinstance(value, np.generic):
@@ -163,6 +182,8 @@ def shown(value: Any) -> str:
         return reprlib.repr(str(value) if isinstance(value, Path) else value)
     if isinstance(value, list | tuple | dict | set | frozenset | range):
         return " ".join(reprlib.repr(value).split())[:80]
+    if isinstance(value, torch.dtype | torch.device):
+        return str(value)
     if isinstance(value, type):
         return f"the class {value.__name__}"
     shape = getattr(value, "shape", None)
@@ -181,6 +202,8 @@ def _hints(of: Any) -> dict[str, Any]:
 def _fit(value: Any, hint: Any) -> Any:
     """The value as the annotation has it; raises `_MisfitError`."""
     origin, args = get_origin(hint), get_args(hint)
+    if hint is Any:
+        return value
     if origin is Annotated:
         rules = [a for a in args[1:] if isinstance(a, Whole | Real)]
         if not rules:
@@ -272,12 +295,15 @@ def _number(value: Any, kind: type) -> Any:
 def _expected(hint: Any) -> str:
     """An annotation in words."""
     origin, args = get_origin(hint), get_args(hint)
+    if hint is Any:
+        return "anything"
     if hint == npt.ArrayLike:
         return "a number or an array of numbers"
     if origin is Annotated:
         return next((str(a) for a in args[1:] if isinstance(a, Whole | Real)), _expected(args[0]))
     if origin in (Union, types.UnionType):
-        return " or ".join(dict.fromkeys(_expected(a) for a in args))
+        # None stands for leaving it out, which is no advice.
+        return " or ".join(dict.fromkeys(_expected(a) for a in args if a is not type(None)))
     if origin is Literal:
         return " or ".join(map(repr, args))
     if origin is collections.abc.Callable:

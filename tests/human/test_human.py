@@ -38,5 +38,5 @@ def test_cielab_distance_per_degree_of_hue() -> None:
     assert human.cielab_hue_distance(np.arange(0, 360, 0.5), step=0.5).mean() == pytest.approx(
         distance.mean(), rel=1e-3
     )
-    with pytest.raises(FechnerError, match="saturation must lie in"):
+    with pytest.raises(FechnerError, match="saturation must be"):
         human.cielab_hue_distance(hue, saturation=2)

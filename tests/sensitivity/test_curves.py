@@ -214,9 +214,9 @@ def test_attention_networks_against_central_differences(name: str) -> None:
         ({"along": "contrast", "values": [0.5, 1.5]}, "contrast must lie in"),
         ({"layers": "layer9*"}, "unknown layer"),
         ({"method": "exakt"}, "did you mean: exact"),
-        ({"method": "central", "step": -1.0}, "step must be greater than 0"),
+        ({"method": "central", "step": -1.0}, "step must be a number greater than 0"),
         ({"dtype": "float64"}, "dtype must be a floating-point one"),
-        ({"batch_size": 0}, "batch_size must be at least 1"),
+        ({"batch_size": 0}, "batch_size must be a whole number of at least 1"),
         ({"method": "chord", "values": [3.0, 2.0]}, "increasing"),
     ],
 )

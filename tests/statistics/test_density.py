@@ -99,8 +99,8 @@ def test_what_cannot_be_used_is_skipped_and_named_up_to_a_tenth(folder: Path) ->
     [
         ({"feature": "colour"}, "unknown feature 'colour'"),
         ({"feature": "hue", "saturatoin": 0.3}, "unknown setting of hue 'saturatoin'; did you mean: saturation"),
-        ({"feature": "hue", "saturation": "high"}, "cannot measure hue"),
-        ({"feature": "orientation", "scales": "fine"}, "cannot measure orientation"),
+        ({"feature": "hue", "saturation": "high"}, "saturation must be a number in \\[0, 1\\], got 'high'"),
+        ({"feature": "orientation", "scales": "fine"}, "scales must be a list of numbers, got 'fine'"),
         ({"bootstraps": -1}, "bootstraps must be"),
         ({"workers": -1}, "workers must be"),
         ({"images": "/no/such/folder"}, "no folder or archive"),

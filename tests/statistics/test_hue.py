@@ -69,7 +69,7 @@ def test_grey_and_dark_pixels_have_no_hue() -> None:
 
 @pytest.mark.parametrize(
     ("fields", "message"),
-    [({"saturation": 2}, "saturation must lie"), ({"space": "lab"}, "unknown space"), ({"values": 0}, "at least 4"), ({"rotate": float("nan")}, "rotate")],
+    [({"saturation": 2}, "saturation must be"), ({"space": "lab"}, "unknown space"), ({"values": 0}, "from 4 to 3600"), ({"rotate": float("nan")}, "rotate")],
 )  # fmt: skip
 def test_bad_settings(fields: dict[str, object], message: str) -> None:
     with pytest.raises(FechnerError, match=message):

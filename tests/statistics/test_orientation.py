@@ -153,7 +153,7 @@ def test_small_images_leave_out_coarse_scales() -> None:
 
 @pytest.mark.parametrize(
     ("fields", "message"),
-    [({"values": 2}, "at least 4"), ({"scales": (0.5,)}, "at least 1"), ({"scales": ()}, "scales")],
+    [({"values": 2}, "from 4 to 36000"), ({"scales": (0.5,)}, "at least 1"), ({"scales": ()}, "scales")],
 )
 def test_bad_settings(fields: dict[str, object], message: str) -> None:
     with pytest.raises(FechnerError, match=message):

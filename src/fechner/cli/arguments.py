@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from fechner.arguments import shown
-from fechner.errors import FechnerError, check_seed, first_line
+from fechner.arguments import check_device, shown
+from fechner.errors import FechnerError, check_seed
 from fechner.limits import check_memory
 
 
@@ -88,9 +88,4 @@ def device(name: str) -> torch.device:
     if name == "auto":
         accelerator = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
         return accelerator or torch.device("cpu")
-    try:
-        found = torch.device(name)
-        torch.empty(1, device=found)
-    except Exception as e:
-        raise FechnerError(f"device '{name}' cannot be used here ({first_line(e)})") from None
-    return found
+    return check_device(name)

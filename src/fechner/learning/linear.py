@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +18,7 @@ import xarray as xr
 from torch import Tensor
 
 from fechner import results
-from fechner.arguments import AboveZero, Count, array, check_fields, checked
+from fechner.arguments import AboveZero, Count, array, check_device, check_dtype, check_fields, checked
 from fechner.errors import FechnerError
 from fechner.learning.flow import evaluations, flow
 from fechner.learning.linear_network import LinearNetwork, Weights, times
@@ -96,8 +96,8 @@ def learn(
     engine: Engine = "flow",
     batch: Count = 16384,
     tolerance: AboveZero = 2e-3,
-    dtype: torch.dtype = torch.float32,
-    device: str | torch.device = "cpu",
+    dtype: Annotated[torch.dtype, check_dtype] = torch.float32,
+    device: Annotated[str | torch.device, check_device] = "cpu",
     progress: bool = True,
 ) -> xr.Dataset:
     """The end-to-end map of a linear network at chosen steps of learning.
@@ -125,10 +125,11 @@ def learn(
             data that do not fit, and what cannot fit into memory or end within thirty days.
     """
     phases = [phases] if isinstance(phases, Phase) else list(phases)
+    check_dtype(dtype)
     wanted, limit = _check(network, phases, snapshots, learning_rate, engine)
     _check_limits(network, phases, wanted, learning_rate, engine, batch)
     inputs, outputs = phases[0].inputs, phases[0].outputs
-    target = torch.device(device)
+    target = check_device(device)
     weights = network.weights(inputs, outputs, dtype, target)
     time = 2 * learning_rate / outputs
     maps: dict[int, tuple[npt.NDArray[np.floating], float]] = {}

@@ -6,6 +6,7 @@ import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +23,7 @@ from fechner.sensitivity.probe import Probe
 from fechner.sensitivity.rules import forward_mode
 from fechner.sensitivity.sweep import fitting_batch, sweep
 from fechner.sensitivity.tangent import Exact, at, norm
-from fechner.stimuli import render
+from fechner.stimuli import how_many, render
 
 Array = npt.NDArray[np.float64]
 SOFTMAX = "softmax"
@@ -41,6 +42,13 @@ class _Labelling(nn.Module):
         return self.softmax(self.network(images))
 
 
+def check_count(task: Task, values: Any) -> None:
+    """Raise `FechnerError` for more stimuli than memory has room for: recordings keep them."""
+    count = math.prod(how_many(spec) for spec in (*task.average.values(), values))
+    stimuli = f"{count} stimuli of {task.pixels} pixels, which recordings keep,"
+    check_memory(16.0 * count * task.pixels, stimuli, "take fewer values or a smaller size")
+
+
 class Recorder:
     """Measures one network again and again, on the same stimuli: all values × all nuisances.
 
@@ -53,12 +61,6 @@ class Recorder:
         self.accuracy: list[Array] = []
         self.weights: list[dict[str, npt.NDArray[np.floating]]] = []
         device = next((p.device for p in network.parameters()), torch.device("cpu"))
-        count = math.prod(len(v) for v in (*task.nuisance.values(), values))
-        check_memory(
-            16.0 * count * task.pixels,
-            f"{count} stimuli of {task.pixels} pixels, which recordings keep",
-            "take fewer values or a smaller size",
-        )
         combinations = np.array(list(itertools.product(*task.nuisance.values(), values))).T
         names = [*task.nuisance, task.along]
         shown = {

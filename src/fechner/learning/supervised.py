@@ -20,12 +20,12 @@ import xarray as xr
 from torch import Tensor, nn
 
 from fechner import results
-from fechner.arguments import AboveZero, Count, Seed, checked, shown
+from fechner.arguments import AboveZero, Count, Seed, check_device, checked, shown
 from fechner.errors import FechnerError
 from fechner.learning.exposure import Exposure
 from fechner.learning.labels import Channel, Erasure
 from fechner.learning.perceptron import Perceptron
-from fechner.learning.recording import Recorder
+from fechner.learning.recording import Recorder, check_count
 from fechner.learning.task import Task
 from fechner.limits import check_memory, check_time
 from fechner.networks import Network, as_network
@@ -50,7 +50,7 @@ def learn_labels(
     batch: Count = 2048,
     seeds: Count | Sequence[Seed] = 5,
     keep_weights: bool = False,
-    device: str | torch.device = "cpu",
+    device: Annotated[str | torch.device, check_device] = "cpu",
     progress: bool = True,
 ) -> xr.Dataset:
     """Train networks to label orientation, or another circular parameter, and record their sensitivity to it.
@@ -88,8 +88,9 @@ def learn_labels(
     task = Task() if task is None else task
     exposures = [exposures] if isinstance(exposures, Exposure) else list(exposures)
     wanted, chosen = _check(exposures, task, snapshots, seeds, batch)
+    check_count(task, values)
     grid = task.parameter.values(task.along, values)
-    target = torch.device(device)
+    target = check_device(device)
     total = sum(e.steps for e in exposures)
     recorders: list[Recorder] = []
     losses, stopped = np.full((len(chosen), total), np.nan), np.full(len(chosen), -1)

@@ -21,7 +21,7 @@ import torch
 import xarray as xr
 
 from fechner import outputs, processes, progress, results
-from fechner.arguments import Count, checked
+from fechner.arguments import Count, check_device, checked
 from fechner.errors import FechnerError, choices
 from fechner.figures import fig5, trained_files
 from fechner.figures.catalogue import FIGURES, redraw
@@ -84,6 +84,7 @@ def reproduce(
             raise choices("profile", profile, FIGURES[name].profiles)
     if "trained" in wanted:
         trained_files.files(trainings)
+    check_device(device)
     if checkpoints and "fig3" not in wanted:
         raise FechnerError(
             f"checkpoints are those of fig3, which is not made: add fig3 to {', '.join(figures)}, or leave them out"

@@ -15,7 +15,7 @@ import xarray as xr
 from torch import nn
 
 from fechner import processes, results
-from fechner.arguments import AboveZero, Count, checked
+from fechner.arguments import AboveZero, Count, check_dtype, checked
 from fechner.errors import FechnerError, FechnerWarning, choices
 from fechner.limits import check_memory
 from fechner.networks import INPUT, Layer, as_network
@@ -24,7 +24,7 @@ from fechner.sensitivity.ambient import undisturbed
 from fechner.sensitivity.probe import Probe
 from fechner.sensitivity.sweep import fitting_batch, sweep
 from fechner.sensitivity.tangent import Central, Chord, Exact, Method, norm
-from fechner.stimuli import Family, Parameter, Stimulus, parameters, settings
+from fechner.stimuli import Family, Parameter, Stimulus, how_many, parameters, settings
 
 # Checked by the parameter that they are values of.
 Values = Annotated[int | Sequence[float] | np.ndarray, Parameter]
@@ -44,7 +44,7 @@ def sensitivity(
     *,
     method: Literal["exact", "central", "chord"] = "exact",
     step: AboveZero | None = None,
-    dtype: torch.dtype = torch.float32,
+    dtype: Annotated[torch.dtype, check_dtype] = torch.float32,
     batch_size: Count | None = None,
     progress: bool = True,
     shared: bool = False,
@@ -87,8 +87,7 @@ def sensitivity(
         FechnerError: for a parameter that the stimulus does not have, values out of range, a layer that does not
             exist, a dtype that is not floating-point, and whatever a probe of two stimuli finds wrong with the network; before the sweep starts.
     """
-    if not isinstance(dtype, torch.dtype) or not dtype.is_floating_point:
-        raise FechnerError(f"dtype must be a floating-point one such as torch.float32 or torch.float64, got {dtype!r}")
+    check_dtype(dtype)
     wrapped = as_network(network)
     known = parameters(stimulus)
     if along not in known:
@@ -173,10 +172,9 @@ def _few(values: np.ndarray) -> str:
 
 def _check_count(values: Values, average: Mapping[str, Values]) -> None:
     """Raise `FechnerError` for more stimuli than memory has room for what is measured of them."""
-    counts = [spec if isinstance(spec, int | np.integer) else np.size(spec) for spec in (values, *average.values())]
-    total = math.prod(int(n) for n in counts)
+    counts = [how_many(spec) for spec in (values, *average.values())]
     told = " × ".join(map(str, counts))
-    check_memory(8.0 * _COPIES * len(counts) * max(total, 0), f"{told} stimuli", "take fewer values")
+    check_memory(8.0 * _COPIES * len(counts) * math.prod(counts), f"{told} stimuli", "take fewer values")
 
 
 def _check_resolved(along: str, grid: np.ndarray, parameter: Parameter, step: float | None, dtype: torch.dtype) -> None:

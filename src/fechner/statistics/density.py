@@ -112,9 +112,4 @@ def make(feature: str, settings: Mapping[str, Any]) -> Feature:
     for name in settings:
         if name not in known:
             raise choices(f"setting of {feature}", name, known)
-    try:
-        return FEATURES[feature](**settings)
-    except (TypeError, ValueError) as e:
-        if isinstance(e, FechnerError):
-            raise
-        raise FechnerError(f"cannot measure {feature} with {settings}: {e}") from None
+    return FEATURES[feature](**settings)

@@ -155,7 +155,7 @@ def patch_moments(
         check_memory(
             1.0 * dimensions * number / len(found),
             f"{number} patches of {dimensions} pixels, cut from {len(found)} photographs,",
-            "take fewer, or more photographs",
+            "take fewer, choose a smaller size, or give more photographs",
         )
         stream = _from_photographs(found, number, size, colour, seed, workers, skipped)
     if number <= dimensions:

@@ -18,6 +18,7 @@ from fechner.stimuli.base import Parameter as Parameter
 from fechner.stimuli.base import Phase as Phase
 from fechner.stimuli.base import Positive as Positive
 from fechner.stimuli.base import Stimulus as Stimulus
+from fechner.stimuli.base import how_many as how_many
 from fechner.stimuli.base import parameters as parameters
 from fechner.stimuli.base import render as render
 from fechner.stimuli.base import settings as settings

@@ -88,13 +88,14 @@ class Parameter:
                     f"values of {name} must be a number of values or a list of numbers, got {shown(spec)}"
                 )
             values = np.atleast_1d(values)
+            self.check(name, values)
+            self.check_different(name, values)
         elif spec < 1:
             raise FechnerError(f"the number of values of {name} must be at least 1, got {spec}")
         else:
             check_memory(8.0 * float(spec), f"{spec} values of {name}", "take fewer")
             values = self._grid(name, int(spec))
-        self.check(name, values)
-        self.check_different(name, values)
+            self.check(name, values)
         return values
 
     def check_different(self, name: str, values: np.ndarray) -> None:
@@ -274,14 +275,29 @@ def parameters(stimulus: Family) -> dict[str, Parameter]:
     if isinstance(stimulus, Stimulus):
         kind: Any = type(stimulus)
         return dict(_fields(kind))
-    target = stimulus if inspect.isroutine(stimulus) else type(stimulus).__call__
-    hints = get_type_hints(target, include_extras=True)
-    names = [
-        n
-        for n, p in inspect.signature(stimulus).parameters.items()
-        if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)
-    ]
+    if isinstance(stimulus, type):
+        raise FechnerError(f"a stimulus is made first: give {stimulus.__name__}(), not the class {stimulus.__name__}")
+    try:
+        target = stimulus if inspect.isroutine(stimulus) else type(stimulus).__call__
+        hints = get_type_hints(target, include_extras=True)
+        arguments = inspect.signature(stimulus).parameters.items()
+    except (TypeError, ValueError, NameError) as e:
+        raise FechnerError(
+            f"a stimulus must be a Stimulus, or a function whose arguments are its parameters, got {shown(stimulus)} ({e})"
+        ) from None
+    names = [n for n, p in arguments if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
     return {n: _annotation(hints.get(n)) or _annotation(_USUAL.get(n)) or Parameter() for n in names}
+
+
+def how_many(spec: Any) -> int:
+    """How many values a number of values, or a list of them, is; for arithmetic before they are made.
+
+    >>> how_many(180), how_many([0.0, 45.0])
+    (180, 2)
+    """
+    if isinstance(spec, int | np.integer):
+        return max(int(spec), 0)
+    return len(spec) if hasattr(spec, "__len__") else 1
 
 
 def render(stimulus: Family, values: Mapping[str, Tensor]) -> Tensor:

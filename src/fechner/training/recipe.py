@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 import torch
 from torch import nn
 
-from fechner.arguments import AboveZero, Count, Real, Whole, check_fields
+from fechner.arguments import AboveZero, Count, Real, Whole, check_fields, checked
 from fechner.errors import FechnerError, choices
 
 
@@ -67,7 +67,8 @@ SMALL = Recipe(12, 128, 0.2, 5e-4, label_smoothing=0.1)
 ATTENTION = Recipe(20, 128, 1e-3, 0.05, optimizer="adamw", label_smoothing=0.1)
 
 
-def recipe_for(network: nn.Module, size: int, **changed: Any) -> Recipe:
+@checked
+def recipe_for(network: nn.Module, size: Count, **changed: Any) -> Recipe:
     """The published recipe for large images, a fast one for small images, AdamW for small images and attention.
 
     >>> recipe_for(nn.Linear(2, 2), 224).epochs
