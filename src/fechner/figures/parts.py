@@ -70,6 +70,8 @@ class Part:
     def file(self) -> str:
         """Its file name among the parts."""
         weights = self.weights.replace("/", "_")
+        if len(weights.encode()) > 120:
+            weights = hashlib.sha256(weights.encode()).hexdigest()
         return f"{self.network}-{weights}-{self.seed}-{self.stimulus}.nc"
 
 

@@ -107,6 +107,7 @@ def report(found: Sequence[str | Path], out: str | Path = "report.html", *, titl
             is written.
     """
     out = expanded(out)
+    outputs.writable(out, reads=[expanded(given) for given in found if not expanded(given).is_dir()])
     if out.suffix != ".html":
         raise FechnerError(f"a report is a page: out must end in .html, got '{out}'")
     paths = [p for given in found for p in _files(expanded(given))]
@@ -114,7 +115,6 @@ def report(found: Sequence[str | Path], out: str | Path = "report.html", *, titl
         raise FechnerError(
             "nothing to report: give results such as curves.nc, or a folder that `fechner reproduce` wrote"
         )
-    outputs.writable(out, reads=paths)
     read = {path: results.read(path) for path in dict.fromkeys(paths)}
     densities = [d for d in read.values() if d.attrs["kind"] == "density"]
     sections: list[Section] = []
