@@ -24,12 +24,16 @@ _DEVICE_TYPES = ("cpu", "cuda", "mps", "xpu")
 def undisturbed() -> Iterator[None]:
     """What must surround everything that `sensitivity` does.
 
-    Raises `FechnerError` inside transforms of `torch.func` and inside a forward-mode level.
+    Raises `FechnerError` inside transforms of `torch.func`, inside a forward-mode level and on the meta device.
     """
     if torch._C._functorch.peek_interpreter_stack() is not None:
         raise FechnerError(
             "sensitivity cannot be measured inside vmap, jvp, grad or another transform of torch.func: "
             "these replace the tensors that it reads; call it outside"
+        )
+    if torch.get_default_device().type == "meta":
+        raise FechnerError(
+            "sensitivity cannot be measured inside torch.device('meta'), where nothing has a value; call it outside"
         )
     with _ONE_AT_A_TIME:
         if forward_ad._current_level >= 0:

@@ -117,7 +117,7 @@ class Derivatives:
                         f"it has no derivative; remove that, or {_INSTEAD}"
                     )
                 return
-            norms[name] = norm(response, tangent).double().cpu()
+            norms[name] = norm(response, tangent).cpu().double()
             if moves and not tangent.any():
                 faults[name] = (
                     f"the output of layer '{name}' changes with {self.along} in steps (rounding, sign or a comparison on the "
