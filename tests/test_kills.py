@@ -62,6 +62,7 @@ def killed(words: list[str], folder: Path, seconds: float, times: int, how: int 
         assert gone(children), "what a killed process started goes on without it"
         for path in folder.rglob("*.nc"):
             read(path)
+    print(f"{count} of {times} runs of {words[0]} ended by signal {how}")  # noqa: T201
     return count
 
 

@@ -78,17 +78,16 @@ def test_a_single_process_writes_whatever_it_is_called(
         ),
     ],
 )
-@pytest.mark.parametrize("nodes", [1, 2])
 def test_odd_variables_are_one_line(
-    said: dict[str, str], message: str, nodes: int, tiles: Path, mine: Path, monkeypatch: pytest.MonkeyPatch
+    said: dict[str, str], message: str, tiles: Path, mine: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in said.items():
         monkeypatch.setenv(name, value)
-    if nodes == 2 and "WORLD_SIZE" in said and "MASTER_ADDR" in said:
-        pytest.skip("these are two machines that wait for each other")
-    with pytest.raises(FechnerError, match=message) as caught:
-        run(tiles, mine / "out", nodes=nodes)
-    assert "\n" not in str(caught.value)
+    # With an address, two machines would wait for each other.
+    for nodes in (1,) if "MASTER_ADDR" in said else (1, 2):
+        with pytest.raises(FechnerError, match=message) as caught:
+            run(tiles, mine / "out", nodes=nodes)
+        assert "\n" not in str(caught.value)
     assert not (mine / "out").exists()
 
 
