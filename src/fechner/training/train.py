@@ -125,9 +125,8 @@ def train(
     check_name(arch)
     check_seed(seed)
     found = labelled(images)
-    if processes.is_first():
-        counts = f"{len(found.train.labels)} training and {len(found.validation.labels)} validation images"
-        say("; ".join(filter(None, (f"{counts} of {len(found.classes)} classes", in_words(found.left_out)))))
+    if found.left_out and processes.is_first():
+        say(in_words(found.left_out))
     size = _size(found) if size is None else size
     network = _network(arch, weights, len(found.classes), seed, size, layers)
     if len(resample or {}) > 1:
