@@ -28,10 +28,10 @@ def box(grey: Grey, least: int = 1) -> Box:
 
     A margin is a run of rows or columns at the border that all have one level, but for noise. It is a bar if it keeps
     that level and the picture then begins all along it at once: the edge of a bar is straight, that of an object before a
-    plain background is not, and where one margin of a level has no straight edge, none of that level is cut off. Nor is any that would leave less
-    than a third of width or height between four bars, or a fifth between two, because a small object may be a rectangle;
-    or fewer than `least` pixels, because a small part of a picture may be plain on one side. Where
-    a bar is cut off, 8 more pixels go with it.
+    plain background is not, and where one margin of a level has no straight edge, none of that level is cut off. Nor is
+    any that would leave less than a third of width or height between four bars, or a fifth between two, because a small
+    object may be a rectangle; or fewer than `least` pixels, because a small part of a picture may be plain on one side.
+    Where a bar is cut off, 8 more pixels go with it.
     """
     top, left, (height, width) = 0, 0, grey.shape
     for _ in range(4):  # bars may lie in a frame
