@@ -57,7 +57,7 @@ def test_an_upright_film_in_a_wide_frame(level: int, noise: float) -> None:
 def test_without_their_cut_bars_would_be_most_of_the_energy(monkeypatch: pytest.MonkeyPatch) -> None:
     upright = np.asarray(Image.fromarray(photograph("rocket")).resize((405, 720)))
     wide = barred(upright, 720, 1280, 255, 0, 85)
-    monkeypatch.setattr("fechner.statistics.orientation.content", lambda whole: whole)
+    monkeypatch.setattr("fechner.statistics.orientation.content", lambda whole, least: whole)
     energy = Orientation(values=18).measure(wide).sum(0)
     assert energy[9] > 0.85 * energy.sum()
 
@@ -97,6 +97,17 @@ def test_an_object_before_a_plain_background_comes_back_whole(shade: int) -> Non
     # So does a sky that grows brighter towards the ground.
     sky = np.clip(np.where(y < 60, 120 + 0.4 * y, texture), 0, 255).astype(np.uint8)
     assert content(sky).shape == sky.shape
+
+
+def test_small_images_of_any_kind_keep_something() -> None:
+    for seed in range(300):
+        rng = np.random.default_rng(seed)
+        image = np.full(rng.integers(1, 40, 2), rng.integers(256), np.uint8)
+        rows, columns = (slice(*sorted(rng.integers(0, n + 1, 2))) for n in image.shape)
+        image[rows, columns] = rng.integers(0, 256, image[rows, columns].shape)
+        kept = content(image).shape
+        assert all(0 < n <= whole for n, whole in zip(kept, image.shape, strict=True))
+        assert all(n >= whole / 5 for n, whole in zip(kept, image.shape, strict=True))
 
 
 def test_photographs_without_bars_are_whole() -> None:

@@ -74,7 +74,7 @@ def test_isotropic_noise_is_flat_also_after_compression_and_between_bars() -> No
 
 
 def test_bars_would_show_if_they_were_not_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("fechner.statistics.orientation.content", lambda grey: grey)
+    monkeypatch.setattr("fechner.statistics.orientation.content", lambda grey, least: grey)
     pixels = noise(0).copy()
     pixels[:60] = pixels[-60:] = 0
     assert cardinal_excess(Orientation(values=36).measure(pixels).sum(0)) > 1.3
@@ -141,6 +141,7 @@ def test_bars_and_frames_are_cut_off() -> None:
     alone = np.full((200, 200), 255, np.uint8)
     alone[90:110, 90:110] = picture[:20, :20]
     assert content(alone).shape == (200, 200)
+    assert content(framed, least=120).shape == framed.shape
 
 
 def test_small_images_leave_out_coarse_scales() -> None:

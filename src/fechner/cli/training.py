@@ -161,6 +161,7 @@ def train(
     say_skipped(skipped, out / "training.nc")
     accuracy = float(found.validation_accuracy[-1])
     say(
-        f"accuracy {accuracy:.1%} of {len(found.attrs['classes'].split(', '))} classes"
-        + ("" if evaluate else f"; see {out}")
+        f"accuracy {accuracy:.1%} of {len(found.attrs['classes'].split(', '))} classes, "
+        f"in {found.attrs['validation_images']} images"
+        + ("" if evaluate else f" after training on {found.attrs['training_images']}; see {out}")
     )

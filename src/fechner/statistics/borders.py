@@ -18,23 +18,24 @@ _STRAIGHT = 0.4  # the share of a bar along which it begins within three lines, 
 _LEAST, _LEAST_BETWEEN = 1 / 3, 1 / 5  # of width and height, that a frame or a pair of bars leaves
 
 
-def content(grey: Grey) -> Grey:
+def content(grey: Grey, least: int = 1) -> Grey:
     """The picture without uniform bars along its sides, (height, width)."""
-    return grey[box(grey)]
+    return grey[box(grey, least)]
 
 
-def box(grey: Grey) -> Box:
+def box(grey: Grey, least: int = 1) -> Box:
     """The rows and columns of the picture without uniform bars along its sides.
 
     A margin is a run of rows or columns at the border that all have one level, but for noise. It is a bar if it keeps
     that level and the picture then begins all along it at once: the edge of a bar is straight, that of an object before a
-    plain background is not, and where one margin of a level has no straight edge, none of that level is cut off. Nor is any that would leave less
-    than a third of width or height between four bars, or a fifth between two: a small object may be a rectangle. Where
-    a bar is cut off, 8 more pixels go with it.
+    plain background is not, and where one margin of a level has no straight edge, none of that level is cut off. Nor is
+    any that would leave less than a third of width or height between four bars, or a fifth between two, because a small
+    object may be a rectangle; or fewer than `least` pixels, because a small part of a picture may be plain on one side.
+    Where a bar is cut off, 8 more pixels go with it.
     """
     top, left, (height, width) = 0, 0, grey.shape
     for _ in range(4):  # bars may lie in a frame
-        inner = _cut(grey[top : top + height, left : left + width])
+        inner = _cut(grey[top : top + height, left : left + width], least)
         if inner is None:
             break
         (top, height), (left, width) = (
@@ -51,7 +52,7 @@ def central_square(grey: Grey) -> npt.NDArray[np.float32]:
     return square - square.mean()
 
 
-def _cut(grey: Grey) -> Box | None:
+def _cut(grey: Grey, least: int) -> Box | None:
     """What is left when bars of one level are cut off; None if there are none."""
     borders = (grey[0], grey[-1], grey[:, 0], grey[:, -1])
     levels = {int(np.median(line)) for line in borders if _off(line, int(np.median(line))).mean() <= _STRAYS}
@@ -68,10 +69,11 @@ def _cut(grey: Grey) -> Box | None:
         if any(margin > _INSET and not bar for margin, bar in zip(margins, bars, strict=True)):
             continue
         cut = [bar * (margin + _INSET) for margin, bar in zip(margins, bars, strict=True)]
-        inner = slice(cut[0], len(grey) - cut[1]), slice(cut[2], grey.shape[1] - cut[3])
-        least = _LEAST if any(cut[:2]) and any(cut[2:]) else _LEAST_BETWEEN
-        if any(cut) and all(n >= least * whole for n, whole in zip(grey[inner].shape, grey.shape, strict=True)):
-            return inner
+        high, wide = slice(cut[0], len(grey) - cut[1]), slice(cut[2], grey.shape[1] - cut[3])
+        share = _LEAST if any(cut[:2]) and any(cut[2:]) else _LEAST_BETWEEN
+        left = (part.stop - part.start for part in (high, wide))
+        if any(cut) and all(n >= max(least, share * whole) for n, whole in zip(left, grey.shape, strict=True)):
+            return high, wide
     return None
 
 

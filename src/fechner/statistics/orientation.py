@@ -52,7 +52,7 @@ class Orientation(Feature):
 
     def measure(self, pixels: Pixels) -> Array:
         """Energy per pixel (scale, orientation) of one RGB photograph (height, width, 3)."""
-        picture = content(np.asarray(Image.fromarray(pixels).convert("L")))
+        picture = content(np.asarray(Image.fromarray(pixels).convert("L")), int(16 * min(self.scales)))
         square = central_square(picture)
         side = len(square)
         if side < 16 * min(self.scales):

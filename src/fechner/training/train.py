@@ -130,9 +130,8 @@ def train(
     processes.check()
     check_name(arch)
     found = labelled(images)
-    if processes.is_first():
-        counts = f"{len(found.train.labels)} training and {len(found.validation.labels)} validation images"
-        say("; ".join(filter(None, (f"{counts} of {len(found.classes)} classes", in_words(found.left_out)))))
+    if found.left_out and processes.is_first():
+        say(in_words(found.left_out))
     if not evaluate:
         written = (out / name for name in ("images.png", "training.nc", "last.ckpt"))
         outputs.writable(*written, reads=[weights, None if found.source == CIFAR else images])
