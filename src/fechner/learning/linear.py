@@ -18,7 +18,7 @@ import xarray as xr
 from torch import Tensor
 
 from fechner import results
-from fechner.arguments import AboveZero, Count, array, check_device, check_dtype, check_fields, checked
+from fechner.arguments import AboveZero, Count, Real, array, check_device, check_dtype, check_fields, checked
 from fechner.errors import FechnerError
 from fechner.learning.flow import evaluations, flow
 from fechner.learning.linear_network import LinearNetwork, Weights, times
@@ -95,7 +95,7 @@ def learn(
     learning_rate: AboveZero = 1.0,
     engine: Engine = "flow",
     batch: Count = 16384,
-    tolerance: AboveZero = 2e-3,
+    tolerance: Annotated[float, Real(0, 0.1, above=True)] = 2e-3,
     dtype: Annotated[torch.dtype, check_dtype] = torch.float32,
     device: Annotated[str | torch.device, check_device] = "cpu",
     progress: bool = True,
@@ -126,6 +126,13 @@ def learn(
     """
     phases = [phases] if isinstance(phases, Phase) else list(phases)
     check_dtype(dtype)
+    least = torch.finfo(dtype).eps ** (2 / 3)
+    if tolerance < least:
+        # A method of second order gains nothing from shorter steps, in which rounding is the larger error, and never ends.
+        kept = str(dtype).removeprefix("torch.")
+        raise FechnerError(
+            f"tolerance must be at least {least:.1g} in {kept}, got {tolerance:g}: raise it, or use float64"
+        )
     wanted, limit = _check(network, phases, snapshots, learning_rate, engine)
     _check_limits(network, phases, wanted, learning_rate, engine, batch)
     inputs, outputs = phases[0].inputs, phases[0].outputs
