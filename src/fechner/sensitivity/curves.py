@@ -222,8 +222,9 @@ def _dataset(
 
 
 def relative_to_mean(root: np.ndarray) -> np.ndarray:
-    """A curve divided by its mean over the last axis."""
-    return root / root.mean(-1, keepdims=True)
+    """A curve divided by its mean over the last axis; NaN where all of it is zero."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return root / root.mean(-1, keepdims=True)
 
 
 def evenly(sensitivity: xr.DataArray, *kept: str) -> xr.DataArray:
