@@ -1,3 +1,4 @@
+import datetime
 import os
 import subprocess
 import sys
@@ -7,7 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
+import h5py
+import numpy as np
 import pytest
+import torch
 import xarray as xr
 
 from fechner import FechnerError, circular, results
@@ -19,7 +23,7 @@ def test_round_trip_and_nothing_half_written(tmp_path: Path) -> None:
     assert results.read(path).identical(data)
     assert [p.name for p in path.parent.iterdir()] == ["curves.nc"]
     bad = data.assign_attrs(broken=object())
-    with pytest.raises(Exception, match=".*"):
+    with pytest.raises(FechnerError, match="attribute 'broken' holds a object"):
         results.save(bad, path)
     assert results.read(path).identical(data)
     assert [p.name for p in path.parent.iterdir()] == ["curves.nc"]
@@ -189,3 +193,106 @@ def test_names_joined_to_those_of_a_file_are_whole(tmp_path: Path) -> None:
     short = results.read(results.save(short, tmp_path / "short.nc"))
     both = xr.concat([short, short.assign_coords(layer=["features.12"])], "layer")
     assert results.read(results.save(both, tmp_path / "both.nc")).layer.values.tolist() == ["fc", "features.12"]
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        (None, ""),
+        (Path("a/b"), "a/b"),
+        ({"a": 1, "b": Path("c"), "d": None}, '{"a": 1, "b": "c", "d": null}'),
+        (True, 1),
+        ([1, "a"], '[1, "a"]'),
+        ({3, 1}, "[1, 3]"),
+        ((), "[]"),
+        (datetime.date(2020, 1, 2), "2020-01-02"),
+        (torch.float64, "torch.float64"),
+        (10**30, str(10**30)),
+        ("latin-1: \udcff, and \0", "latin-1: \\udcff, and \\0"),
+        (0.5, 0.5),
+    ],
+)
+def test_attributes_that_netcdf_does_not_know(given: object, kept: object, tmp_path: Path) -> None:
+    data = xr.Dataset({"a": ("x", [1.0], {"odd": given})}, attrs=results.provenance("part") | {"odd": given})
+    found = results.read(results.save(data, tmp_path / "a.nc"))
+    assert found.attrs["odd"] == kept
+    assert found.a.attrs["odd"] == kept
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (xr.Dataset({"a": ("x", [{}])}), "cannot be saved as NetCDF: unable to infer dtype on variable 'a'"),
+        (xr.Dataset({"a/b": 1}), "cannot be saved as NetCDF: Forward slashes"),
+        (xr.Dataset({"a": ("x", [1.0], {"_FillValue": 1.0})}), "'_FillValue' of 'a' a meaning of its own; rename it"),
+        (xr.Dataset({"a": ("x", [1.0], {"scale_factor": 2})}), "'scale_factor' of 'a' a meaning of its own"),
+        (xr.DataArray([1.0]), "must be an xarray.Dataset, got a DataArray"),
+        ("a.nc", "must be an xarray.Dataset, got a str"),
+    ],
+)
+def test_what_cannot_be_saved(given: object, message: str, tmp_path: Path) -> None:
+    with pytest.raises(FechnerError, match=message):
+        results.save(given, tmp_path / "a.nc")  # type: ignore[arg-type]
+    assert not list(tmp_path.iterdir())
+
+
+def test_every_byte_counts(tmp_path: Path) -> None:
+    """A byte that flips on the disk is found before HDF5 trips over it, which may hang or print a traceback."""
+    data = xr.Dataset({"a": ("layer", np.arange(50.0))}, {"layer": [f"l{i}" for i in range(50)]})
+    path = results.save(data.assign_attrs(results.provenance("part")), tmp_path / "a.nc")
+    good = path.read_bytes()
+    rng = np.random.default_rng(0)
+    for place in [*rng.integers(0, len(good) - 47, 200).tolist(), len(good) - 1]:
+        path.write_bytes(good[:place] + bytes([good[place] ^ 1 << int(rng.integers(8))]) + good[place + 1 :])
+        with pytest.raises(FechnerError, match="is damaged"):
+            results.read(path)
+    path.write_bytes(good)
+    # What another program changes is no damage, and HDF5 drops the checksum.
+    with h5py.File(path, "a") as file:
+        file.attrs["mine"] = "new"
+    assert results.read(path).attrs["mine"] == "new"
+
+
+def test_damage_to_what_has_no_checksum_leaves_nothing_on_the_terminal(tmp_path: Path) -> None:
+    path = tmp_path / "a.nc"
+    xr.Dataset({"a": ("x", np.arange(50.0))}, attrs=results.provenance("part")).to_netcdf(path, engine="h5netcdf")
+    good = path.read_bytes()
+    script = (
+        "import sys; from fechner import results\n"
+        "for path in sys.argv[1:]:\n    try:\n        results.read(path)\n    except results.FechnerError as e:\n        print(e)"
+    )
+    names = []
+    for i, length in enumerate(np.linspace(1, len(good) - 1, 12).astype(int)):
+        names.append(tmp_path / f"cut{i}.nc")
+        names[-1].write_bytes(good[:length])
+        names.append(tmp_path / f"flipped{i}.nc")
+        names[-1].write_bytes(good[:length] + bytes([good[length] ^ 255]) + good[length + 1 :])
+    words = [sys.executable, "-c", script, *map(str, names)]
+    ended = subprocess.run(words, capture_output=True, text=True, timeout=60, check=True)
+    assert ended.stderr == ""
+    assert 12 <= len(ended.stdout.splitlines()) <= 24
+
+
+def test_netcdf_3_is_read_and_its_newest_form_is_named(tmp_path: Path) -> None:
+    data = xr.Dataset({"a": ("layer", [1.0, 2.0])}, {"layer": ["x", "yz"]}, results.provenance("part"))
+    data.to_netcdf(tmp_path / "three.nc", engine="scipy")
+    assert results.read(tmp_path / "three.nc").equals(data)
+    (tmp_path / "five.nc").write_bytes(b"CDF\5" + bytes(100))
+    with pytest.raises(FechnerError, match="CDF-5 format; convert it with nccopy -k nc4"):
+        results.read(tmp_path / "five.nc")
+
+
+def test_units_of_time_are_units(tmp_path: Path) -> None:
+    data = xr.Dataset(coords={"duration": ("duration", [1.0, 2.0], {"units": "seconds"})})
+    data = data.assign_attrs(results.provenance("part"))
+    assert results.read(results.save(data, tmp_path / "a.nc")).identical(data)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[1]", "3", '"{}"', "[" * 100_000, "\xff"])
+def test_one_reader_of_json(text: str, tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_bytes(text.encode("latin-1"))
+    with pytest.raises(FechnerError, match="a.json' is damaged .*; delete it") as caught:
+        results.read_json(tmp_path / "a.json", dict, "delete it")
+    assert "\n" not in str(caught.value)
+    with pytest.raises(FechnerError, match="cannot read '.*b.json' .No such file.*; delete it"):
+        results.read_json(tmp_path / "b.json", dict, "delete it")

@@ -261,8 +261,8 @@ def complete(dataset: xr.Dataset) -> Iterator[None]:
 def _first(array: xr.DataArray, where: np.ndarray) -> str:
     """The first value that a mask names, and where it stands."""
     index = np.unravel_index(int(where.argmax()), where.shape) if where.ndim else ()
-    places = [
-        f"{d} {printable(str(array[d].values[i])) if d in array.coords else i}"
-        for d, i in zip(array.dims, index, strict=True)
-    ]
+    places = []
+    for d, i in zip(array.dims, index, strict=True):
+        at = array[d].values[i] if d in array.coords else i
+        places.append(f"{d} {at:g}" if isinstance(at, int | float | np.number) else f"{d} {printable(str(at))}")
     return f"{array.values[index]:g}" + (f" at {', '.join(places)}" if places else "")

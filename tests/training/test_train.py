@@ -92,7 +92,7 @@ def test_a_resampled_training_says_what_its_images_are_worth(tiles: Path, mine: 
     assert float(found.effective_images) < 120
     assert json.loads(found.attrs["recipe"])["weight_decay"] == 0
     assert np.ptp(found.density_wanted.values) == 0
-    slope = xr.Dataset({"density": ("orientation", np.linspace(1, 2, 18))})
+    slope = xr.Dataset({"density": ("orientation", np.linspace(1, 2, 18))}, {"orientation": np.arange(18) * 10.0})
     with pytest.raises(FechnerError, match="its density_sha256 is"):
         run(tiles, mine / "out", resample={"orientation": slope}, resume=True, **settings)
 

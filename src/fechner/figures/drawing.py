@@ -168,14 +168,16 @@ def _components(dataset: xr.Dataset) -> Figure:
     if np.isfinite(dataset.exponent):
         axes.set_title(f"∝ 1 / component$^{{{float(dataset.exponent):.2f}}}$")
     shape = _patch(dataset)
-    for cell, component in zip(right.subplots(4, 4).flat, dataset.components.values, strict=False):
+    cells = right.subplots(4, 4).ravel()
+    for cell in cells:
+        cell.set_axis_off()
+    for cell, component in zip(cells, dataset.components.values, strict=False):
         most = np.abs(component).max()
         if shape is None:
             cell.plot(component, color=PRIOR, lw=0.6)
             cell.set_ylim(-most, most)
         else:
             cell.imshow(component.reshape(shape).mean(0), cmap="gray", vmin=-most, vmax=most)
-        cell.set_axis_off()
     right.suptitle("first sixteen, in the order of their variance", fontsize=8)
     return figure
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -58,11 +59,7 @@ def literally(dataset: xr.Dataset) -> xr.Dataset:
     """The same with all its text so: names of networks and layers, units, attributes."""
 
     def attributes(given: Mapping[Any, Any]) -> dict[Any, Any]:
-        # JSON stays JSON, which knows no backslash before a dollar.
-        return {
-            k: (v.replace("$", r"\\$") if v[:1] in ("{", "[") else literal(v)) if isinstance(v, str) else v
-            for k, v in given.items()
-        }
+        return {k: (_literal_json(v) or literal(v)) if isinstance(v, str) else v for k, v in given.items()}
 
     made = dataset.copy()
     made.attrs = attributes(made.attrs)
@@ -75,6 +72,15 @@ def literally(dataset: xr.Dataset) -> xr.Dataset:
     for name in made.variables:
         made[name].attrs = attributes(made[name].attrs)
     return made
+
+
+def _literal_json(text: str) -> str:
+    """The same of text that holds JSON, which knows no backslash before a dollar; nothing of any other."""
+    try:
+        held = json.loads(text) if text[:1] in ("{", "[") else None
+    except (ValueError, RecursionError):
+        held = None
+    return "" if held is None else text.replace("$", r"\\$")
 
 
 def new_figure(width: float, height: float) -> Figure:

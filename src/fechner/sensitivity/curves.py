@@ -271,7 +271,8 @@ def relative_to_mean(root: np.ndarray) -> np.ndarray:
     """A curve divided by its mean over the last axis; values that are not finite are NaN and do not count."""
     finite = np.where(np.isfinite(root), root, np.nan)
     known = np.isfinite(root).sum(-1, keepdims=True)
-    return finite / (np.nansum(finite, -1, keepdims=True) / known)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return finite / (np.nansum(finite, -1, keepdims=True) / known)
 
 
 def evenly(sensitivity: xr.DataArray, *kept: str) -> xr.DataArray:

@@ -83,6 +83,8 @@ class RecordSensitivity(lightning.Callback):
         self.recorded = []
         if trainer.global_step and self.path.exists():
             before = results.read(self.path)
+            if "step" not in before.dims or "step" not in before.coords:
+                raise FechnerError(f"'{self.path}' holds no recordings to go on from; move it, or give another file")
             self.recorded = [
                 before.isel(step=[i]) for i in range(before.sizes["step"]) if before.step[i] <= trainer.global_step
             ]

@@ -28,7 +28,7 @@ from fechner.networks import Network
 from fechner.statistics.stream import check_skipped
 from fechner.statistics.workers import workers_for
 from fechner.training.batches import Images
-from fechner.training.checkpoint import WholeCheckpoints
+from fechner.training.checkpoint import WholeCheckpoints, check_fits
 from fechner.training.classifier import Classifier
 from fechner.training.condition import Condition
 from fechner.training.images import Labelled
@@ -80,6 +80,12 @@ class _History(lightning.Callback):
         self.kept.append({n: float(trainer.callback_metrics[n]) for n in _MEASURED})
         told = ", ".join(f"{n.replace('_', ' ')} {v:.3f}" for n, v in self.kept[-1].items())
         self.say(f"epoch {len(self.kept)} of {trainer.max_epochs}: {told}")
+
+    def on_load_checkpoint(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """See that the weights fit before they are taken."""
+        check_fits(checkpoint, pl_module.state_dict(), Path(trainer.default_root_dir) / CHECKPOINT)
 
     def state_dict(self) -> dict[str, Any]:
         """For the checkpoint."""
