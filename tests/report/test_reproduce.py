@@ -37,5 +37,5 @@ def test_an_error_in_one_process_is_raised(tmp_path: Path) -> None:
     (trainings / "broken.nc").write_text("no")
     with pytest.raises(FechnerError, match="'.*broken.nc' is damaged"):
         reproduce(["fig1", "trained"], out=tmp_path / "out", trainings=trainings, jobs=2, say=lambda text: None)
-    with pytest.raises(FechnerError, match="jobs must be at least 1, got 0"):
+    with pytest.raises(FechnerError, match="jobs must be a whole number of at least 1, got 0"):
         reproduce(["fig1"], out=tmp_path / "out", jobs=0)

@@ -131,7 +131,7 @@ def learn(
         # A method of second order gains nothing from shorter steps, in which rounding is the larger error, and never ends.
         kept = str(dtype).removeprefix("torch.")
         raise FechnerError(
-            f"tolerance must be at least {least:.1g} in {kept}, got {tolerance:g}: raise it, or use float64"
+            f"tolerance must be at least {least:.1g} in {precision}, got {tolerance:g}: raise it, or use float64"
         )
     wanted, limit = _check(network, phases, snapshots, learning_rate, engine)
     _check_limits(network, phases, wanted, learning_rate, engine, batch)
