@@ -19,7 +19,7 @@ def check_memory(needed: float, what: str, remedy: str) -> None:
 
     >>> check_memory(8e15, "10^15 values", "take fewer")
     Traceback (most recent call last):
-    fechner.errors.FechnerError: 10^15 values need 7.1 PiB of memory, more than is free: take fewer
+    fechner.errors.FechnerError: 10^15 values need 7.105 PiB of memory, more than is free: take fewer
     """
     # What is small fits, and asking the system takes time.
     if needed > 2**26 and needed > _SHARE * psutil.virtual_memory().available:
@@ -31,10 +31,10 @@ def check_time(seconds: float, what: str, remedy: str) -> None:
 
     >>> check_time(1e12, "10^15 steps", "take fewer")
     Traceback (most recent call last):
-    fechner.errors.FechnerError: 10^15 steps would take at least 1.2e+07 days: take fewer
+    fechner.errors.FechnerError: 10^15 steps would take at least 1.16e+07 days: take fewer
     """
     if seconds > _LONGEST:
-        raise FechnerError(f"{what} would take at least {seconds / _DAY:.2g} days: {remedy}")
+        raise FechnerError(f"{what} would take at least {seconds / _DAY:.3g} days: {remedy}")
 
 
 def size(number: float) -> str:
@@ -45,4 +45,4 @@ def size(number: float) -> str:
     """
     power = min(int(math.log2(max(number, 1)) // 10), 8)
     value, unit = number / 2 ** (10 * power), ("bytes", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB", "ZiB", "YiB")[power]
-    return f"{value:.2g} {unit}" if value < 10 else f"{value:.0f} {unit}"
+    return f"{value:.4g} {unit}"

@@ -56,10 +56,12 @@ def test_conditions_compose_and_differ_only_where_they_should() -> None:
 def test_names_and_bad_input() -> None:
     assert str(Condition()) == "upright"
     assert str(Condition(remove=(0, 90), keep=0.5)) == "remove 0,90, keep 0.5"
-    assert str(Condition(hamming=True, band=10.0)) == "hamming"
+    assert str(Condition(hamming=True)) == "hamming"
     for fields, message in (
-        ({"band": 0.0}, "band must lie"),
-        ({"keep": 1.5}, "keep must lie"),
+        ({"band": 0.0}, "band must be a number in"),
+        ({"band": 10.0}, "give the orientations in remove, or leave band out"),
+        ({"keep": 0.5}, "give the orientations in remove, or leave keep out"),
+        ({"keep": 1.5}, "keep must be a number in"),
         ({"hue": np.nan}, "hue must be"),
         ({"remove": (0.0, np.nan)}, "remove must be a number of degrees, got nan"),
     ):

@@ -57,11 +57,11 @@ def test_attention_takes_adamw_and_norms_do_not_decay() -> None:
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"epochs": 0}, "epochs must be a whole number of at least 1, got 0"),
-        ({"learning_rate": float("nan")}, "learning_rate must be a number above 0, got nan"),
-        ({"learning_rate": 0.0}, "learning_rate must be a number above 0"),
+        ({"epochs": 0}, "epochs must be a whole number from 1 to 1000000, got 0"),
+        ({"learning_rate": float("nan")}, "learning_rate must be a number greater than 0, got nan"),
+        ({"learning_rate": 0.0}, "learning_rate must be a number greater than 0"),
         ({"weight_decay": -1.0}, "weight_decay must be a number of at least 0, got -1.0"),
-        ({"label_smoothing": 1.0}, "label_smoothing must lie in"),
+        ({"label_smoothing": 1.0}, "label_smoothing must be less than 1"),
     ],
 )
 def test_bad_settings(changed: dict[str, float], message: str) -> None:

@@ -268,7 +268,7 @@ def test_bad_input_is_refused_before_training(tiles: Path, mine: Path) -> None:
         ({"arch": "resnet18_smal"}, "unknown network 'resnet18_smal'; did you mean: resnet18_small"),
         ({"arch": "networks_of_mine:other"}, "cannot import the network"),
         ({"arch": "vit_small", "size": 48}, "vit_small does not take images of 48 × 48"),
-        ({"size": 4}, "size must be at least 8"),
+        ({"size": 4}, "size must be a whole number of at least 8"),
         ({"record": "colour"}, "unknown feature to record"),
         ({"resample": {"hue": "flat"}}, "or 'uniform'"),
         ({"resample": {"hue": "uniform", "orientation": "uniform"}}, "to one density"),
@@ -278,7 +278,7 @@ def test_bad_input_is_refused_before_training(tiles: Path, mine: Path) -> None:
         ({"seed": -1}, "seed must be a whole number from 0 .* got -1"),
         ({"accelerator": "none"}, "cannot train with .*accelerator none"),
         ({"precision": "17"}, "cannot train with precision 17"),
-        ({"devices": 0}, "cannot train with .*devices 0"),
+        ({"devices": 0}, "devices must be a whole number from 1"),
         ({"devices": "two"}, "cannot train with .*devices two"),
         ({"arch": "resnet18_small", "size": 17}, "size must be at least 18 pixels to record orientation .* got 17"),
         # In evaluation it takes such images.

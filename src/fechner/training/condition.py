@@ -48,8 +48,6 @@ class Condition:
 
     def __str__(self) -> str:
         changed = {f.name: getattr(self, f.name) for f in fields(self) if getattr(self, f.name) != f.default}
-        if not self.remove:
-            changed = {k: v for k, v in changed.items() if k not in ("band", "keep")}
         texts = [k if v is True else f"{k} {','.join(f'{x:g}' for x in np.atleast_1d(v))}" for k, v in changed.items()]
         return ", ".join(texts) or "upright"
 
