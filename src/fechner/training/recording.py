@@ -74,9 +74,7 @@ class RecordSensitivity(lightning.Callback):
             )
         self.recorded = []
         if trainer.global_step and self.path.exists():
-            before = results.read(self.path)
-            if "step" not in before.dims or "step" not in before.coords:
-                raise FechnerError(f"'{self.path}' holds no recordings to go on from; move it, or give another file")
+            before = recordings(self.path)
             self.recorded = [
                 before.isel(step=[i]) for i in range(before.sizes["step"]) if before.step[i] <= trainer.global_step
             ]
@@ -140,6 +138,14 @@ class RecordSensitivity(lightning.Callback):
         if processes.is_first():
             whole = xr.concat(self.recorded, "step", combine_attrs="override", join="exact")
             results.save(whole.assign_attrs(self.recorded[-1].attrs), self.path)
+
+
+def recordings(path: Path) -> xr.Dataset:
+    """What was recorded into a file so far; `FechnerError` if it holds anything else."""
+    found = results.read(path)
+    if "step" not in found.dims or "step" not in found.coords or "sensitivity" not in found:
+        raise FechnerError(f"'{path}' holds no recordings to go on from; move it away, and train anew")
+    return found
 
 
 def _epochs(trainer: lightning.Trainer, batches: float) -> float:
