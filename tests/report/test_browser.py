@@ -147,3 +147,17 @@ def test_choices_that_do_not_exist_are_not_offered(opened) -> None:
     chart.locator("select[name=condition]").select_option("rotation 22.5")
     assert chart.locator("select[name=seed]").evaluate(seeds) == ["0"]
     assert len(several) > 1
+
+
+def test_a_link_in_a_name_is_text(browser, tmp_path: Path) -> None:
+    """In the legend as in the controls."""
+    name = "<a href='https://example.org'>layer</a> & <b>more</b>"
+    curves = sensitivity(load("resnet18_small", "init"), Gabor(size=32), values=6, average={}, progress=False)
+    curves = curves.isel(layer=[0, 1]).assign_coords(layer=["input", name])
+    results.save(curves, tmp_path / "curves.nc")
+    page = browser.new_page()
+    page.goto(report([tmp_path], tmp_path / "report.html").as_uri())
+    page.wait_for_selector(".chart .main-svg")
+    assert name in page.locator(".legendtext").all_text_contents()
+    assert page.locator(".chart a").count() == 0
+    page.close()

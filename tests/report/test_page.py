@@ -102,9 +102,56 @@ def test_bad_input(tmp_path: Path, curves: xr.Dataset) -> None:
     assert not out.exists()
 
 
-@pytest.mark.parametrize("text", ["", '[{"id": "a', '[{"id": "a"}]', "[3]"])
+NAMES = ["<!--<script>", "</script><b>", "<a href='https://x.y'>l</a>", "$a_b$", "\x1b[31m", "&lt;"]
+
+
+def test_names_are_text_and_no_two_elements_share_an_id(tmp_path: Path, curves: xr.Dataset) -> None:
+    odd = curves.isel(layer=slice(0, 7)).assign_coords(layer=["input", *NAMES]).assign_attrs(network="<i>$n$\udcff")
+    stems = ("charts", "claims", "main", "a.b", "a-b", "a-b--2", "title-a", "\udcff")
+    for stem in stems:
+        results.save(odd, tmp_path / f"{stem}.nc")
+    page = report([tmp_path], tmp_path / "page.html")
+    shown = embedded(page)
+    assert len(shown) == len(stems)
+    assert [c["key"][-1] for c in shown[0]["curves"]] == ["input", *NAMES]
+    text = page.read_text()
+    body = text.split("<script>")[0]
+    assert "&lt;i&gt;$n$\\udcff" in body
+    assert "<i>" not in body
+    assert "\x1b" not in body
+    ids = re.findall(r' id="([^"]*)"', body)
+    assert len(ids) == len(set(ids)) > 2 * len(stems)
+    # Links within the page lead somewhere.
+    assert set(re.findall(r'href="#([^"]*)"', body)) <= set(ids)
+    # Nothing but the end of the charts ends their element, and nothing in it begins another.
+    assert "<" not in re.search(r'id="charts">(.*?)</script>', text, re.DOTALL).group(1)
+
+
+def test_curves_of_several_seeds_are_chosen_by_seed(curves: xr.Dataset) -> None:
+    (chart,) = charts(xr.concat([curves, curves], "seed"))
+    assert chart.controls[0] == "seed"
+    assert {c.key[0] for c in chart.curves} == {"0", "1"}
+    assert len(chart.curves) == 2 * curves.sizes["layer"]
+
+
+DAMAGED = [
+    "",
+    '[{"id": "a',
+    '[{"id": "a"}]',
+    "[3]",
+    "{}",
+    "[" * 100_000,
+    '[{"id": 1, "figure": "", "statement": "", "criterion": "", "measured": 1, "interval": [0, 1], "holds": true}]',
+    '[{"id": "a", "figure": "", "statement": "", "criterion": "", "measured": "x", "interval": [0, 1], "holds": true}]',
+    '[{"id": "a", "figure": "", "statement": "", "criterion": "", "measured": 1, "interval": [0], "holds": true}]',
+    '[{"id": "a", "figure": "", "statement": "", "criterion": "", "measured": 1, "interval": 3, "holds": true}]',
+    '[{"id": "a", "figure": "", "statement": "", "criterion": "", "measured": 1, "interval": [0, 1], "holds": "no"}]',
+]
+
+
+@pytest.mark.parametrize("text", DAMAGED)
 def test_a_damaged_claims_file_is_named(text: str, tmp_path: Path, curves: xr.Dataset) -> None:
-    results.save(curves.assign_attrs(figure="fig2"), tmp_path / "data.nc")
+    results.save(curves.assign_attrs(figure="fig2", kind="sensitivity"), tmp_path / "data.nc")
     (tmp_path / "fig2.png").touch()
     (tmp_path / "claims.json").write_text(text)
     with pytest.raises(FechnerError, match=r"claims.json' is damaged .*delete it"):

@@ -154,6 +154,35 @@ def test_a_job_script_may_always_resume_and_only_the_same_training(
     assert again.drop_attrs().identical(found.drop_attrs())
 
 
+def test_a_damaged_folder_is_named_and_left_as_it_is(tiles: Path, mine: Path) -> None:
+    settings: dict[str, Any] = {"recipe": {"epochs": 1, "batch": 40}, "resume": True}
+    run(tiles, mine / "out", **settings)
+    checkpoint, record, written = (mine / "out" / n for n in ("last.ckpt", "training.nc", "settings.json"))
+    held = torch.load(checkpoint, weights_only=True)
+    good, other = checkpoint.read_bytes(), held["state_dict"] | {"network.model.0.weight": torch.ones(1)}
+    middle = len(good) // 2
+    for damage, message in (
+        (good[:middle] + bytes([good[middle] ^ 1]) + good[middle + 1 :], "last.ckpt': it is damaged"),
+        (b"no", "last.ckpt': it is damaged"),
+        (held["state_dict"], "last.ckpt': it is damaged .a training holds state_dict"),
+        (held | {"state_dict": other}, "its weights 'network.model.0.weight' are not those of this network"),
+    ):
+        torch.save(damage, checkpoint) if not isinstance(damage, bytes) else checkpoint.write_bytes(damage)
+        before = checkpoint.read_bytes()
+        with pytest.raises(FechnerError, match=message) as caught:
+            run(tiles, mine / "out", **settings)
+        assert "\n" not in str(caught.value)
+        assert str(caught.value).endswith("delete it, and training starts anew")
+        assert checkpoint.read_bytes() == before
+    checkpoint.write_bytes(good)
+    results.save(results.read(record)[["validation_accuracy"]], record)
+    with pytest.raises(FechnerError, match="training.nc' holds no recordings to go on from"):
+        run(tiles, mine / "out", **settings)
+    written.write_text("[]")
+    with pytest.raises(FechnerError, match="settings.json' is damaged .a dict was expected, not list"):
+        run(tiles, mine / "out", **settings)
+
+
 def test_too_many_corrupt_files_stop_a_training_after_its_first_epoch_and_no_evaluation(
     tiles: Path, mine: Path
 ) -> None:

@@ -54,7 +54,7 @@ class WholeCheckpoints(TorchCheckpointIO):
         return found
 
 
-def check_fits(checkpoint: Mapping[str, Any], expected: Mapping[str, torch.Tensor], path: Path) -> None:
+def check_fits(checkpoint: Mapping[str, Any], expected: Mapping[str, torch.Tensor], path: Any) -> None:
     """Raise `FechnerError` if a checkpoint holds other weights than those of the network in training."""
     held = checkpoint["state_dict"]
     for name, tensor in expected.items():

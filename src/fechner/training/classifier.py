@@ -15,6 +15,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from fechner.errors import FechnerError
 from fechner.networks import Network
 from fechner.training.batches import Batch
+from fechner.training.checkpoint import check_fits
 from fechner.training.condition import Condition
 from fechner.training.recipe import Recipe
 from fechner.training.view import refine
@@ -63,6 +64,10 @@ class Classifier(lightning.LightningModule):
             shift = (2 * batch.draws[:, :2] - 1) * most
             flip = batch.draws[:, 2] < 0.5 if self.recipe.mirror else None
         return self.condition(fine, shift, flip).contiguous(memory_format=torch.channels_last)
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """See that the weights fit before they are taken."""
+        check_fits(checkpoint, self.state_dict(), self.trainer.ckpt_path)
 
     def training_step(self, batch: tuple[Tensor, Tensor], index: int) -> Tensor:
         """Cross-entropy of a batch."""

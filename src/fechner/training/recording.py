@@ -82,9 +82,7 @@ class RecordSensitivity(lightning.Callback):
             )
         self.recorded = []
         if trainer.global_step and self.path.exists():
-            before = results.read(self.path)
-            if "step" not in before.dims or "step" not in before.coords:
-                raise FechnerError(f"'{self.path}' holds no recordings to go on from; move it, or give another file")
+            before = recordings(self.path)
             self.recorded = [
                 before.isel(step=[i]) for i in range(before.sizes["step"]) if before.step[i] <= trainer.global_step
             ]
@@ -159,6 +157,14 @@ def _settings() -> list[str]:
     return [
         n for n in inspect.signature(sensitivity).parameters if n not in ("network", "stimulus", "progress", "shared")
     ]
+
+
+def recordings(path: Path) -> xr.Dataset:
+    """What was recorded into a file so far; `FechnerError` if it holds anything else."""
+    found = results.read(path)
+    if "step" not in found.dims or "step" not in found.coords or "sensitivity" not in found:
+        raise FechnerError(f"'{path}' holds no recordings to go on from; move it away, and train anew")
+    return found
 
 
 def _epochs(trainer: lightning.Trainer, batches: float) -> float:

@@ -28,12 +28,12 @@ from fechner.networks import Network
 from fechner.statistics.stream import check_skipped
 from fechner.statistics.workers import workers_for
 from fechner.training.batches import Images
-from fechner.training.checkpoint import WholeCheckpoints, check_fits
+from fechner.training.checkpoint import WholeCheckpoints
 from fechner.training.classifier import Classifier
 from fechner.training.condition import Condition
 from fechner.training.images import Labelled
 from fechner.training.recipe import Recipe
-from fechner.training.recording import RecordSensitivity
+from fechner.training.recording import RecordSensitivity, recordings
 from fechner.training.resampling import resample as resample_pictures
 from fechner.training.train import probes
 
@@ -80,12 +80,6 @@ class _History(lightning.Callback):
         self.kept.append({n: float(trainer.callback_metrics[n]) for n in _MEASURED})
         told = ", ".join(f"{n.replace('_', ' ')} {v:.3f}" for n, v in self.kept[-1].items())
         self.say(f"epoch {len(self.kept)} of {trainer.max_epochs}: {told}")
-
-    def on_load_checkpoint(
-        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, checkpoint: dict[str, Any]
-    ) -> None:
-        """See that the weights fit before they are taken."""
-        check_fits(checkpoint, pl_module.state_dict(), Path(trainer.default_root_dir) / CHECKPOINT)
 
     def state_dict(self) -> dict[str, Any]:
         """For the checkpoint."""
@@ -154,7 +148,7 @@ def run(
         measured = {n: ("epoch_end", [k[n] for k in history.kept], {"units": "1"}) for n in _MEASURED}
         dataset = xr.Dataset(measured, {"epoch_end": epoch}).merge(resampled)
         if plan.record != "none" and not evaluate:
-            recorded = results.read(out / FILE)
+            recorded = recordings(out / FILE)
             own = recorded[[str(v) for v in recorded.data_vars if "step" in recorded[v].dims]]
             dataset = own.merge(dataset).assign_attrs(recorded.attrs)
         attributes = plan.attributes() | {
