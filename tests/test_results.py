@@ -14,6 +14,7 @@ import pytest
 import torch
 import xarray as xr
 
+import fechner
 from fechner import FechnerError, circular, results
 
 
@@ -41,24 +42,19 @@ def test_bad_files(tmp_path: Path) -> None:
             results.read(tmp_path / name)
 
 
-def test_coordinates_of_older_files_get_their_periods(tmp_path: Path) -> None:
-    for name, period in (("plain3-45-0.nc", 180.0), ("resnet-hue90-0.nc", 360.0)):
+def test_older_files_have_their_period_from_the_convention() -> None:
+    for name, along, period in (
+        ("plain3-45-0.nc", "orientation", 180.0),
+        ("resnet-hue90-0.nc", "hue", 360.0),
+        ("cifar10-orientation-density.nc", "orientation", 180.0),
+    ):
         path = Path(__file__).parents[1] / "trainings" / name
-        with xr.open_dataset(path, engine="h5netcdf") as as_written:
-            assert not any("period" in c.attrs for c in as_written.coords.values())
-        found = results.read(path)
-        assert found[found.attrs["along"]].attrs["period"] == period
-    older = {
-        "orientation": {"units": "degree", "convention": circular.BARS},
-        "phase": {"units": "degree"},
-        "rotation": {"units": "degree"},
-        "radius": {"units": "degree"},
-        "saturation": {"units": "1"},
-    }
-    coordinates = {name: (name, [0.0, 1.0], attributes) for name, attributes in older.items()}
-    path = results.save(xr.Dataset(coords=coordinates, attrs=results.provenance("part")), tmp_path / "older.nc")
-    found = {name: circular.period_of(c) for name, c in results.read(path).coords.items()}
-    assert found == {"orientation": 180.0, "phase": 360.0, "rotation": None, "radius": None, "saturation": None}
+        for found in (results.read(path), xr.load_dataset(path, engine="h5netcdf")):
+            assert "period" not in found[along].attrs
+            assert circular.period_of(found[along]) == period
+            fechner.draw(found)
+            for other in ("saturation", "spatial_frequency"):
+                assert other not in found.coords or circular.period_of(found[other]) is None
 
 
 def test_unwritable(tmp_path: Path) -> None:
@@ -121,6 +117,7 @@ FULL_DISK = """
 import resource, signal, sys
 from pathlib import Path
 import xarray as xr
+import fechner
 from fechner import FechnerError, circular, results
 from fechner.figures import claims, style
 

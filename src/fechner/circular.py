@@ -14,15 +14,18 @@ Array = npt.NDArray[np.float64]
 BARS = "of the bars, 0 is horizontal, counter-clockwise as seen on screen"
 HSV = "HSV hue of sRGB"
 CIELCH = "CIELAB hue angle, D65, 2° observer"
+_PERIODS = {BARS: 180.0, HSV: 360.0, CIELCH: 360.0}
 
 
 def period_of(coordinate: xr.DataArray) -> float | None:
     """The period that a coordinate of a result states in its attributes; None for a parameter that is not circular.
 
+    Files written before coordinates stated it have it from their convention.
+
     >>> period_of(xr.DataArray([0.0, 90.0], attrs={"units": "degree", "period": 180.0}))
     180.0
     """
-    period = coordinate.attrs.get("period")
+    period = coordinate.attrs.get("period", _PERIODS.get(str(coordinate.attrs.get("convention", ""))))
     return None if period is None else float(period)
 
 
@@ -31,7 +34,7 @@ def circle_of(coordinate: xr.DataArray) -> float:
     period = period_of(coordinate)
     if period is None:
         raise FechnerError(
-            f"{coordinate.name} is not circular here: its coordinate has no attribute period, which results of fechner have"
+            f"{coordinate.name} is not circular here: its coordinate has no attribute period; if it is, set that to a whole turn"
         )
     return period
 

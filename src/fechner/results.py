@@ -20,7 +20,7 @@ import psutil
 import torch
 import xarray as xr
 
-from fechner import circular, outputs
+from fechner import outputs
 from fechner.arguments import checked
 from fechner.contents import KINDS as KINDS
 from fechner.contents import LAYOUT as LAYOUT
@@ -182,19 +182,6 @@ def read(path: str | Path) -> xr.Dataset:
         check(dataset)
     except FechnerError as e:
         raise FechnerError(f"'{path}' {e}") from None
-    return _with_periods(dataset)
-
-
-def _with_periods(dataset: xr.Dataset) -> xr.Dataset:
-    """Files written before coordinates stated their period get it, from their convention or from their name."""
-    of_convention = {circular.BARS: 180.0, circular.HSV: 360.0, circular.CIELCH: 360.0}
-    of_name = {"orientation": 180.0, "phase": 360.0, "hue": 360.0}
-    for name, coordinate in dataset.coords.items():
-        if coordinate.attrs.get("units") == "degree" and "period" not in coordinate.attrs:
-            meaning = str(coordinate.attrs.get("convention", ""))
-            period = of_convention.get(meaning) or of_name.get(str(name))
-            if period is not None:
-                coordinate.attrs["period"] = period
     return dataset
 
 

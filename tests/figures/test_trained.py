@@ -35,7 +35,7 @@ def training(condition: str, shift: float, seed: int) -> xr.Dataset:
         {
             "layer": LAYERS,
             "depth": ("layer", np.linspace(0, 1, len(LAYERS))),
-            "orientation": ("orientation", THETA, {"units": "degree"}),
+            "orientation": ("orientation", THETA, {"units": "degree", "period": 180.0}),
             "phase": [0.0, 90.0, 180.0, 270.0],
             "spatial_frequency": [1.0, 2.0],
             "epoch": [0.0, 1.0, 2.0, 3.0, 4.0],

@@ -52,7 +52,7 @@ def training(condition: str, dip: float, seed: int, size: int = 32, mirror: bool
         {
             "layer": LAYERS,
             "depth": ("layer", np.linspace(0, 1, 4)),
-            "orientation": ("orientation", THETA, {"units": "degree"}),
+            "orientation": ("orientation", THETA, {"units": "degree", "period": 180.0}),
             "phase": [0.0, 90.0],
             "spatial_frequency": [1.0, 2.0],
             "step": [0, 5, 10],
