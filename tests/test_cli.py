@@ -119,20 +119,9 @@ def test_bad_input(
 def test_the_seed_is_that_of_weights_which_one_decided(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "s.pt"
     torch.save(load("resnet18_small", "init").model.state_dict(), file)
-    for weights, recorded in (("init", 5), (str(file), "")):
-        words = [
-            "sensitivity",
-            "resnet18_small",
-            "--weights",
-            weights,
-            "--seed",
-            5,
-            "--values",
-            2,
-            "--average",
-            "phase=1",
-        ]
-        assert run(monkeypatch, *map(str, words), "--set", "size=32", "--out", tmp_path / "c.nc") == 0
+    for weights, recorded, seed in (("init", 5, ("--seed", "5")), (str(file), "", ())):
+        words = ("sensitivity", "resnet18_small", "--weights", weights, *seed, "--values", "2", "--average", "phase=1")
+        assert run(monkeypatch, *words, "--set", "size=32", "--out", tmp_path / "c.nc") == 0
         measured = sensitivity(load("resnet18_small", weights, 5), Gabor(size=32), values=2, average={"phase": 1})
         assert results.read(tmp_path / "c.nc").attrs["seed"] == measured.attrs["seed"] == recorded
     assert load("efficientnet_lite0", seed=5).seed is None
