@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -35,7 +36,8 @@ def compute(run: Run) -> xr.Dataset:
         try:
             with contents.complete(recorded):
                 read[name] = reduced(recorded)
-                label(recorded.attrs)
+                if "sensitivity" in read[name]:
+                    _told_apart_by(recorded.attrs)
         except FechnerError as e:
             raise FechnerError(f"'{path}' cannot be shown: {e}") from None
     found = {name: d for name, d in read.items() if "sensitivity" in d}
@@ -89,12 +91,17 @@ def _accuracy(found: xr.Dataset) -> float | None:
 def _labelled(found: xr.Dataset) -> xr.Dataset:
     """Curves with network, condition and seed of each layer."""
     kept = found[[v for v in ("sensitivity", "sensitivity_samples", "sensitivity_recorded") if v in found]]
-    labels = {
-        "network": label(found.attrs),
-        "condition": str(found.attrs["condition"]),
-        "seed": int(found.attrs["seed"]),
-    }
+    labels = _told_apart_by(found.attrs)
     return kept.assign_coords({k: ("layer", [v] * found.sizes["layer"]) for k, v in labels.items()})
+
+
+def _told_apart_by(attributes: dict[Any, Any]) -> dict[str, Any]:
+    """Network, condition and seed of a training."""
+    return {
+        "network": label(attributes),
+        "condition": str(attributes["condition"]),
+        "seed": int(attributes["seed"]),
+    }
 
 
 def _renamed(hue: xr.Dataset) -> xr.Dataset:
