@@ -129,7 +129,7 @@ def learn(
     least = torch.finfo(dtype).eps ** (2 / 3)
     if tolerance < least:
         # A method of second order gains nothing from shorter steps, in which rounding is the larger error, and never ends.
-        kept = str(dtype).removeprefix("torch.")
+        precision = str(dtype).removeprefix("torch.")
         raise FechnerError(
             f"tolerance must be at least {least:.1g} in {precision}, got {tolerance:g}: raise it, or use float64"
         )
