@@ -63,7 +63,7 @@ def test_names_and_bad_input() -> None:
         ({"keep": 0.5}, "give the orientations in remove, or leave keep out"),
         ({"keep": 1.5}, "keep must be a number in"),
         ({"hue": np.nan}, "hue must be"),
-        ({"remove": (0.0, np.nan)}, "remove must be a number of degrees, got nan"),
+        ({"remove": (0.0, np.nan)}, "remove must be a list of numbers, got"),
     ):
         with pytest.raises(FechnerError, match=message):
             Condition(**fields)  # type: ignore[arg-type]
