@@ -152,7 +152,7 @@ def sensitivity(
     found = _dataset(np.moveaxis(samples, -1, 1), measured, coordinates, attributes)
     notes = [*verdict.notes, *_without_value(found, along)]
     for note in notes:
-        warnings.warn(f"{wrapped.name}: {note}", FechnerWarning, stacklevel=2)
+        warnings.warn(f"{wrapped.name}: {note}", FechnerWarning, stacklevel=4)
     return found.assign_attrs(notes="; ".join(notes))
 
 
