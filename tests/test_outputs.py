@@ -109,7 +109,7 @@ def test_no_function_destroys_what_is_there(folder: Path) -> None:
     for write, message in (
         (lambda: save(DATA, "w.pth"), "'w.pth' exists and holds no result"),
         (lambda: save(DATA, "/dev/null"), "is a device, pipe or socket"),
-        (lambda: save(DATA, "a\0.nc"), "cannot be the name of a file"),
+        (lambda: save(DATA, "a\0.nc"), "path must be a text or a path"),
         (lambda: RecordSensitivity("w.pth", Gabor(), every=1), "'w.pth' exists and holds no result"),
         (lambda: RecordSensitivity("pipe", Gabor(), every=1), "is a device, pipe or socket"),
         (lambda: report(["page.html"], "page.html"), "'page.html' is what is read"),
@@ -155,7 +155,7 @@ def test_a_path_may_begin_at_home(folder: Path, monkeypatch: pytest.MonkeyPatch)
     ):
         with pytest.MonkeyPatch.context() as patch:
             said: list[str] = []
-            patch.setattr(cli.typer, "echo", lambda text, err=False, said=said: said.append(text))
+            patch.setattr(cli, "say", lambda text, err=False, said=said: said.append(text))
             assert command(monkeypatch, words) == 2
         assert message in said[-1]
 

@@ -223,8 +223,8 @@ def test_attributes_that_netcdf_does_not_know(given: object, kept: object, tmp_p
         (xr.Dataset({"a/b": 1}), "cannot be saved as NetCDF: Forward slashes"),
         (xr.Dataset({"a": ("x", [1.0], {"_FillValue": 1.0})}), "'_FillValue' of 'a' a meaning of its own; rename it"),
         (xr.Dataset({"a": ("x", [1.0], {"scale_factor": 2})}), "'scale_factor' of 'a' a meaning of its own"),
-        (xr.DataArray([1.0]), "must be an xarray.Dataset, got a DataArray"),
-        ("a.nc", "must be an xarray.Dataset, got a str"),
+        (xr.DataArray([1.0]), "dataset must be a Dataset, got DataArray"),
+        ("a.nc", "dataset must be a Dataset, got .a.nc."),
     ],
 )
 def test_what_cannot_be_saved(given: object, message: str, tmp_path: Path) -> None:

@@ -89,5 +89,5 @@ def main() -> None:
         # Of an unknown command or option, and of a missing argument: typer has its errors in a module of its own.
         if not hasattr(e, "format_message"):
             raise
-        typer.echo(f"fechner: {' '.join(e.format_message().split()).rstrip('.')}; see fechner --help", err=True)
+        say(f"fechner: {' '.join(e.format_message().split()).rstrip('.')}; see fechner --help", err=True)
         sys.exit(2)

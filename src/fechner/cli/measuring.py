@@ -162,7 +162,7 @@ def statistics(
     say_skipped(skipped, out)
     for line in (in_words(json.loads(found.attrs["left_out"])), found.attrs.get("warning")):
         if line:
-            typer.echo(line, err=True)
+            say(line, err=True)
     count = found.attrs["photographs"]
     note = ": a first look, too few for an estimate of natural statistics" if images is None else ""
     say(f"{feature} in {count} photographs from {found.attrs['images']}{note}")

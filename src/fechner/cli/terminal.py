@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import typer
+import sys
+
 from rich.console import Console
 from rich.table import Table
 
@@ -10,8 +11,10 @@ from fechner.errors import printable
 
 
 def say(text: str, err: bool = False) -> None:
-    """One line."""
-    typer.echo(printable(text), err=err)
+    """One line, in the encoding of the stream: typer.echo would write UTF-8 where that is ASCII."""
+    stream = sys.stderr if err else sys.stdout
+    stream.write(printable(text) + "\n")
+    stream.flush()
 
 
 def show(table: Table, least: int = 0) -> None:

@@ -94,7 +94,7 @@ def check(images: Given | None) -> None:
     """`FechnerError` for a file of patches that this figure cannot be made of; photographs are checked elsewhere."""
     if not are_crops(images):
         return
-    array, unit = crops(images)
+    array, unit, _ = crops(images)
     if array.shape[1] != SIZE**2:
         raise FechnerError(
             f"patches of figure 5 have {SIZE} × {SIZE} pixels, those of '{images}' {array.shape[1]} in all"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any, TypeGuard
@@ -17,7 +18,7 @@ Given = str | Path | npt.NDArray[Any]
 ENDINGS = (".pt", ".npy", ".npz")
 _AT_ONCE = 4096
 _LAYOUTS = (
-    "(n, pixels), (n, size, size), or with 1 or 3 channels (n, channels, size, size) or (n, size, size, channels)"
+    "(n, pixels), (n, height, width), or with 1 or 3 channels (n, channels, size, size) or (n, size, size, channels)"
 )
 
 
@@ -32,12 +33,14 @@ def are_crops(images: Any) -> TypeGuard[Given]:
     return images is not None
 
 
-def crops(given: Given, colour: bool = False) -> tuple[npt.NDArray[Any], float]:
+def crops(given: Given, colour: bool = False) -> tuple[npt.NDArray[Any], float, tuple[int, ...]]:
     """Patches (n, pixels), grey unless `colour`, and what to multiply them with: 1/255 for bytes, otherwise 1.
 
-    >>> flat, unit = crops(np.full((2, 3, 8, 8), 51, np.uint8))
-    >>> flat.shape, float(flat[0, 0] * unit).__round__(6)
-    ((2, 64), 0.2)
+    >>> flat, unit, shape = crops(np.full((2, 3, 8, 8), 51, np.uint8))
+    >>> flat.shape, float(flat[0, 0] * unit).__round__(6), shape
+    ((2, 64), 0.2, (1, 8, 8))
+
+    Last come the channels, height and width of a patch, which is nothing where pixels in a row are no square.
 
     Channels are averaged to grey, as Benjamin et al. (2022) average theirs; (n, 3, 3, 3) has its channels first. Raises
     `FechnerError` for a file that holds no such array, another layout, and NaN or infinite pixels.
@@ -58,16 +61,24 @@ def crops(given: Given, colour: bool = False) -> tuple[npt.NDArray[Any], float]:
         parts = (array[i : i + _AT_ONCE] for i in range(0, len(array), _AT_ONCE))
         array = np.concatenate([part.mean(channels, dtype=np.result_type(array.dtype, np.float32)) for part in parts])
     flat = array.reshape(len(array), -1)
+    shape = _square(flat.shape[1], colour) if array.ndim == 2 else (1, *array.shape[1:])[-3:]
     if not all(np.isfinite(flat[i : i + _AT_ONCE]).all() for i in range(0, len(flat), _AT_ONCE)):
         raise FechnerError(f"{named} hold NaN or infinite pixels: remove them first")
-    return flat, unit
+    return flat, unit, shape
+
+
+def _square(pixels: int, colour: bool) -> tuple[int, ...]:
+    """Channels, height and width of a square patch of so many numbers; nothing if it is none."""
+    channels = 3 if colour and pixels % 3 == 0 else 1
+    side = math.isqrt(pixels // channels)
+    return (channels, side, side) if channels * side**2 == pixels else ()
 
 
 def _channels(array: npt.NDArray[Any], named: str) -> int | None:
     """Which axis counts channels; None if there is none."""
     shape = array.shape
     if shape and shape[0]:
-        if len(shape) == 2 or (len(shape) == 3 and shape[1] == shape[2]):
+        if len(shape) in (2, 3):
             return None
         if len(shape) == 4 and shape[1] in (1, 3) and shape[2] == shape[3]:
             return 1

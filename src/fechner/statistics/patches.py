@@ -146,9 +146,8 @@ def patch_moments(
     shape: tuple[int, ...] = (3 if colour else 1, size, size)
     stream: Iterator[tuple[int, npt.NDArray[Any]]]
     if are_crops(images):
-        patches, unit = crops(images, colour)
+        patches, unit, shape = crops(images, colour)
         number, dimensions = patches.shape
-        shape = _shape(dimensions, colour)
         stream = ((i * GROUPS // number, patches[i : i + _CHUNK]) for i in range(0, number, _CHUNK))
     else:
         found, dimensions, unit = photographs(images), size * size * (3 if colour else 1), 1 / 255  # type: ignore[arg-type]
@@ -183,7 +182,7 @@ def patch_moments(
 def sample(images: str | Path | None, number: int, size: int = 32, *, seed: int = 0) -> Array:
     """Some grey patches (number, pixel) in [0, 1], cut as `principal_components` cuts them, or taken evenly from a file."""
     if are_crops(images):
-        array, unit = crops(images)
+        array, unit, _ = crops(images)
         return array[np.linspace(0, len(array) - 1, min(number, len(array))).astype(int)].astype(float) * unit
     cuts = [cut for _, cut, _ in _Cuts(photographs(images), number, size, False, seed) if len(cut)]
     return np.concatenate(cuts) / 255.0
@@ -209,7 +208,7 @@ def reconstruct(pca: xr.Dataset, patches: npt.ArrayLike, components: Natural) ->
         raise FechnerError("pca must be a result of principal_components: it has no components")
     if components > pca.sizes["component"]:
         raise FechnerError(f"components must lie in [0, {pca.sizes['component']}], got {components}")
-    flat, unit = crops(np.atleast_2d(np.asarray(patches)), bool(pca.attrs.get("colour", 0)))
+    flat, unit, _ = crops(np.atleast_2d(np.asarray(patches)), bool(pca.attrs.get("colour", 0)))
     if flat.shape[1] != pca.sizes["pixel"]:
         raise FechnerError(f"the patches have {flat.shape[1]} pixels, the components {pca.sizes['pixel']}")
     basis = pca.components.values[:components]
@@ -279,13 +278,6 @@ def _from_photographs(
     for group, rest in waiting.items():
         if rest:
             yield group, np.concatenate(rest)
-
-
-def _shape(pixels: int, colour: bool) -> tuple[int, ...]:
-    """Channels, height and width of a square patch of so many numbers; nothing if it is none."""
-    channels = 3 if colour and pixels % 3 == 0 else 1
-    side = math.isqrt(pixels // channels)
-    return (channels, side, side) if channels * side**2 == pixels else ()
 
 
 def _jackknife(left_out: Array) -> float:

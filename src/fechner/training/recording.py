@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import lightning.pytorch as lightning
+import numpy as np
 import torch
 import torch.distributed as dist
 import xarray as xr
@@ -146,7 +147,9 @@ class RecordSensitivity(lightning.Callback):
                 m.training = training
         step = {"step": ("step", [trainer.global_step], {"units": "1", "long_name": "training step"})}
         own = measured.expand_dims(step=1).assign_coords(step).assign_coords(epoch=("step", [epochs]))
-        self.recorded.append(own.astype(dict.fromkeys(own.data_vars, "float32")))
+        # What leaves the range of 32-bit numbers is infinite: such a network diverges.
+        with np.errstate(over="ignore"):
+            self.recorded.append(own.astype(dict.fromkeys(own.data_vars, "float32")))
         if trainer.is_global_zero:
             whole = xr.concat(self.recorded, "step", combine_attrs="override", join="exact")
             results.save(whole.assign_attrs(self.recorded[-1].attrs), self.path)
