@@ -61,6 +61,7 @@ def compare(curves: xr.Dataset, prior: xr.Dataset, *, bootstraps: Natural = 1000
             hold what curves and densities cannot, such as negative numbers.
     """
     along = _check(curves, prior)
+    curves = curves.sortby(along)
     sampled = f"{bootstraps} bootstraps of {curves.sizes['layer']} layers and {curves.sizes[along]} values"
     check_memory(40.0 * bootstraps * curves.sizes["layer"] * curves.sizes[along], sampled, "take fewer")
     grid = curves[along].values
@@ -246,7 +247,8 @@ def _curves(curves: xr.Dataset, along: str, bootstraps: int, rng: np.random.Gene
     samples = samples.reshape(*plain.shape, -1)
     n = samples.shape[-1]
     drawn = rng.multinomial(n, np.full(n, 1 / n), bootstraps) / n
-    return plain, np.moveaxis(samples @ drawn.T, -1, 0)
+    with np.errstate(invalid="ignore"):
+        return plain, np.moveaxis(samples @ drawn.T, -1, 0)
 
 
 def _reference(

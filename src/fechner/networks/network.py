@@ -75,6 +75,7 @@ class Network(nn.Module):
         digest = hashlib.sha256()
         for name, tensor in self.model.state_dict().items():
             if isinstance(tensor, Tensor):
+                tensor = tensor.to_dense() if tensor.layout is not torch.strided else tensor
                 digest.update(f"{name}{tuple(tensor.shape)}{tensor.dtype}".encode())
                 values = tensor.detach().cpu().resolve_conj().resolve_neg().contiguous()
                 digest.update(values.flatten().view(torch.uint8).numpy().data)
@@ -90,6 +91,11 @@ def check_values(network: Network) -> None:
             raise FechnerError(
                 f"{network.name}: {where} ({kind}) has no weights before it has seen an image; run the network once "
                 "on an image of the size of the stimulus, in evaluation mode"
+            )
+        if isinstance(tensor, nn.Parameter) and not (tensor.is_floating_point() or tensor.is_complex()):
+            raise FechnerError(
+                f"{network.name}: its weights '{name}' are {str(tensor.dtype).removeprefix('torch.')}, and derivatives need "
+                "floating-point ones; give the network before it was quantised, or convert them"
             )
         if tensor.is_meta:
             raise FechnerError(

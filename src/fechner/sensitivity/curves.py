@@ -30,6 +30,8 @@ from fechner.stimuli import Family, Parameter, Stimulus, how_many, parameters, s
 Values = Annotated[int | Sequence[float] | np.ndarray, Parameter]
 # For each stimulus, all layers together: parameter values and what is computed of them.
 _COPIES = 10
+# Where between the ends of the grid a network is probed.
+_PROBED = (0.236068, 0.618034)
 
 
 @checked
@@ -118,7 +120,12 @@ def sensitivity(
     device = next((t.device for t in (*wrapped.parameters(), *wrapped.buffers())), torch.device("cpu"))
     wrapped = in_dtype(wrapped, dtype)
     tensors = [{n: torch.as_tensor(v, dtype=dtype, device=device) for n, v in run.items()} for run in runs]
-    two = {n: v[[0, len(v) // 2]] for n, v in tensors[0].items()}
+    # Not the first value and the middle one: on many grids these are symmetric, and there a faulty derivative may be right.
+    count = len(tensors[0][along])
+    two = {n: v[[int(share * count) for share in _PROBED]] for n, v in tensors[0].items()}
+    low, high = float(grid.min()), float(grid.max())
+    if high > low:
+        two[along] = torch.as_tensor([low + share * (high - low) for share in _PROBED]).to(two[along])
     two[along] = _apart(two[along], known[along])
     scale = known[along].period or max(float(np.ptp(grid)), float(np.abs(grid).max()), 1e-3)
     verdict = Probe(
@@ -185,6 +192,10 @@ def _check_resolved(along: str, grid: np.ndarray, parameter: Parameter, step: fl
         parameter.check_different(along, rounded.double().numpy())
     except FechnerError as e:
         raise FechnerError(f"in {kept} {e}; or use dtype float64") from None
+    if step is not None and parameter.period is not None and step >= parameter.period / 4:
+        raise FechnerError(
+            f"step {step:g} is too large: {along} ± step is half of the circle apart or more; take one below {parameter.period / 4:g}"
+        )
     if step is not None and bool(((rounded + step) == (rounded - step)).any()):
         least = float(np.spacing(np.abs(grid).max().astype(np.float32 if dtype is torch.float32 else np.float64)))
         raise FechnerError(

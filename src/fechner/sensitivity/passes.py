@@ -76,14 +76,14 @@ def returned(network: Network, images: Tensor) -> dict[str, Tensor]:
 
 
 def responses(
-    network: Network, layers: Mapping[str, Layer], images: Tensor, run: Run | None = None
+    network: Network, layers: Mapping[str, Layer], images: Tensor, run: Run | None = None, first: int | None = None
 ) -> dict[str, Tensor]:
-    """Responses of these layers, one a row for each image; `run` is the network with other weights."""
+    """Responses of these layers, one a row for each image or the first ones; `run` is the network with other weights."""
     heard: dict[str, Tensor] = {}
 
     def visit(name: str, module_name: str, module: nn.Module, tensor: Tensor) -> None:
         if name in layers:
-            heard[name] = per_image(layers[name], tensor, len(images)).clone()
+            heard[name] = per_image(layers[name], tensor, len(images))[:first].clone()
 
     with torch.no_grad(), tap(network, visit):
         (run or network)(images)

@@ -27,6 +27,8 @@ from fechner.sensitivity.tangent import Exact, Method
 from fechner.stimuli import Family, Stimulus, render, settings
 
 _KEPT = 32
+# Relative difference of images that should be the same.
+_ALIKE = 1e-3
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,14 @@ class Probe:
     def _key(self) -> object:
         """All that a verdict depends on; modules may hold switches and functions that are no weights."""
         modules = [
-            (name, module.training, type(module).forward, *module._forward_hooks, *_plain_fields(module))
+            (
+                name,
+                module.training,
+                type(module).forward,
+                *module._forward_hooks,
+                *module._forward_pre_hooks,
+                *_fields(module),
+            )
             for name, module in self.original.named_modules()
         ]
         stimulus = (
@@ -90,7 +99,8 @@ class Probe:
         wanted = self.wanted if isinstance(self.wanted, str) else tuple(self.wanted)
         normalisation = (tuple(self.network.mean.flatten().tolist()), tuple(self.network.std.flatten().tolist()))
         return (
-            self.weights_sha256, tuple(modules), normalisation, type(self.stimulus), stimulus, tuple(self.values), self.along,
+            self.weights_sha256, tuple(modules), normalisation, type(self.stimulus), stimulus, self.along,
+            tuple((name, *v.tolist()) for name, v in self.values.items()), self.scale,
             wanted, self.together, self.method.name, first.dtype, first.device,
         )  # fmt: skip
 
@@ -104,6 +114,8 @@ class Probe:
                 images = render(self.stimulus, self.values)
         if not images.isfinite().all():
             raise FechnerError(f"the stimulus contains NaN or Inf at {listed_values(self.values)}")
+        self._check_stimulus(images)
+        random_before = torch.get_rng_state()
         listed, left_out = traced(network, images)
         as_they_lie = returned(network, images)
         if not listed:
@@ -126,12 +138,32 @@ class Probe:
             accuse(network, _not_finite(responses(network, layers, images[1:])), layers, names)
         check = "none: differences need no derivative"
         notes: list[str] = []
+        # Where the last layer is heard too, so that randomness downstream of all chosen ones is not their concern.
+        if len(layers) == len(listed) and not torch.equal(random_before, torch.get_rng_state()):
+            notes.append("it draws random numbers in evaluation; they changed no response here, and may elsewhere")
         if exact:
             derivatives = Derivatives(
                 network, self.stimulus, self.values, self.along, self.scale, self.together, layers, names
             )
-            check, notes = derivatives.checked(images, slope, repetition)
+            check, more = derivatives.checked(images, slope, repetition)
+            notes += more
         return Verdict(listed, chosen, images[0].clone(), check, (*left_out, *notes))
+
+    def _check_stimulus(self, images: Tensor) -> None:
+        """Raise `FechnerError` if the stimulus is random, or depends on the other values of a batch."""
+        with torch.no_grad():
+            again = render(self.stimulus, self.values)
+            alone = render(self.stimulus, {n: v[1:] for n, v in self.values.items()})
+        size = float(torch.linalg.vector_norm(images))
+        if float(torch.linalg.vector_norm(again - images)) > _ALIKE * size:
+            raise FechnerError(
+                "the stimulus is another one when the same values are given again: it is random; draw its random numbers "
+                "once, outside of it"
+            )
+        if float(torch.linalg.vector_norm(alone[0] - images[1])) > _ALIKE * size:
+            raise FechnerError(
+                "the stimulus of a value depends on the other values of a batch; render each image from its own values alone"
+            )
 
     def _why_not_alone(self, name: str, scattered: bool) -> str:
         if scattered:
@@ -153,10 +185,19 @@ class Probe:
 _KNOWN: weakref.WeakKeyDictionary[nn.Module, OrderedDict[object, Verdict]] = weakref.WeakKeyDictionary()
 
 
-def _plain_fields(module: nn.Module) -> Iterator[tuple[str, object]]:
+def _fields(module: nn.Module) -> Iterator[tuple[str, object]]:
+    """What a module holds besides weights and other modules, such as switches and settings, by content where it has one."""
     for name, value in vars(module).items():
-        if not name.startswith("_") and name != "training":
-            yield name, value if isinstance(value, str | int | float | bool | None) else id(value)
+        if name.startswith("_") or name == "training":
+            continue
+        if isinstance(value, str | int | float | bool | None):
+            yield name, value
+        elif isinstance(value, dict | list | tuple | set):
+            yield name, repr(value)
+        elif isinstance(value, Tensor):
+            yield name, (value.data_ptr(), value._version)
+        else:
+            yield name, (id(value), repr(getattr(value, "__dict__", "")))
 
 
 def _check_mode(network: Network) -> None:

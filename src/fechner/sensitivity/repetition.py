@@ -23,6 +23,8 @@ from fechner.sensitivity.passes import responses
 _ALIKE, _ALIKE_ROUNDED = 1e-4, 1e-2
 # What shrinks to less than this share from float32 to float64 was rounding.
 _SHRINKS = 1e-5
+# Images in a large batch.
+_CROWD = 16
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ class Repetition:
         return _kept(found, _apart(one, other, 0.0))
 
     def not_alone(self) -> dict[str, float]:
-        """Layers that respond differently to the second image alone, and by how much of their response."""
+        """Layers that respond differently to the second image alone, or to both in a larger batch, and by how much."""
         try:
             alone = responses(self.network, self.layers, self.images[1:])
         except Exception as e:
@@ -58,6 +60,13 @@ class Repetition:
                 "the other images of a batch; give a network that treats every image alone"
             ) from e
         found = self._apart(_second(self.first), alone)
+        if not found:
+            try:
+                crowd = self.images[torch.arange(_CROWD) % 2]
+                return self._apart(self.first, responses(self.network, self.layers, crowd, first=2))
+            except (MemoryError, RuntimeError):
+                # The sweep takes smaller batches where memory runs out.
+                return {}
         run = in_double(self.network) if found else None
         if run is None:
             return found
