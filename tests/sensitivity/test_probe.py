@@ -60,6 +60,7 @@ def measure(network: nn.Module, **kw):
     ],
 )
 def test_diagnosis(function, message: str) -> None:
+    torch.manual_seed(0)
     with pytest.raises(FechnerError, match=message):
         measure(Then(function).eval())
 
