@@ -7,11 +7,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch import nn
 
-from fechner import FechnerError, circular, compare, human
+from fechner import FechnerError, Gabor, circular, compare, human, image_statistics, sensitivity
 from fechner.comparison import contrast, records
 from fechner.figures import comparison as drawing
 from fechner.figures import style
@@ -194,3 +196,13 @@ def test_what_does_not_match_is_refused() -> None:
         compare(curves.isel(orientation=slice(0, 3)), prior)
     with pytest.raises(FechnerError, match="lack the pixels"):
         compare(curves.isel(layer=slice(1, 2)), prior)
+
+
+def test_the_order_of_values_does_not_matter() -> None:
+    torch.manual_seed(0)
+    network = nn.Conv2d(3, 4, 5).eval()
+    measured = sensitivity(network, Gabor(size=32), values=6, average={}, progress=False)
+    prior = image_statistics(bootstraps=10, progress=False, workers=0)
+    one, other = (compare(m, prior, bootstraps=0) for m in (measured, measured.isel(orientation=[3, 0, 5, 1, 4, 2])))
+    for name in ("correlation", "exponent", "null_p"):
+        assert other[name].values == pytest.approx(one[name].values, nan_ok=True)
