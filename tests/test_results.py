@@ -246,8 +246,8 @@ def test_damage_to_what_has_no_checksum_leaves_nothing_on_the_terminal(tmp_path:
                 results.read(path)
             except FechnerError:
                 refused += 1
-            # What is only said while objects are cleared away would fail this test.
-            gc.collect()
+    # What is only said while objects are cleared away would fail this test.
+    gc.collect()
     assert 12 <= refused <= 24
 
 
