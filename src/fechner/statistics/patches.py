@@ -142,7 +142,9 @@ def patch_moments(
     if are_crops(images):
         array, unit = crops(images, colour)
         number, dimensions = array.shape
-        stream = ((i * GROUPS // number, array[i : i + _CHUNK]) for i in range(0, number, _CHUNK))
+        ends = np.linspace(0, number, GROUPS + 1).astype(int).tolist()
+        parts = ((g, i) for g in range(GROUPS) for i in range(ends[g], ends[g + 1], _CHUNK))
+        stream = ((g, array[i : min(i + _CHUNK, ends[g + 1])]) for g, i in parts)
     else:
         found = photographs(images)  # type: ignore[arg-type]
         stream = _from_photographs(found, number, size, colour, seed, workers, skipped)
