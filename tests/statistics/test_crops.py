@@ -43,6 +43,8 @@ def test_every_layout_is_the_same_grey_patches(array: Array, expected: Array) ->
     pca = principal_components(array, progress=False)
     assert pca["mean"].values == pytest.approx(expected.mean(0), abs=1e-6)
     assert pca.variance.values == pytest.approx(np.linalg.eigvalsh(np.cov(expected.T, bias=True))[::-1], abs=1e-6)
+    # Also few patches make ten groups, from which the interval comes.
+    assert pca.exponent_low < pca.exponent < pca.exponent_high
     assert reconstruct(pca, array, 64) == pytest.approx(expected, abs=1e-5)
 
 

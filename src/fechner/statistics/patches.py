@@ -148,7 +148,9 @@ def patch_moments(
     if are_crops(images):
         patches, unit, shape = crops(images, colour)
         number, dimensions = patches.shape
-        stream = ((i * GROUPS // number, patches[i : i + _CHUNK]) for i in range(0, number, _CHUNK))
+        ends = np.linspace(0, number, GROUPS + 1).astype(int).tolist()
+        parts = ((g, i) for g in range(GROUPS) for i in range(ends[g], ends[g + 1], _CHUNK))
+        stream = ((g, patches[i : min(i + _CHUNK, ends[g + 1])]) for g, i in parts)
     else:
         found, dimensions, unit = photographs(images), size * size * (3 if colour else 1), 1 / 255  # type: ignore[arg-type]
         check_memory(
