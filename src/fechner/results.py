@@ -62,8 +62,6 @@ def save(dataset: xr.Dataset, path: str | Path) -> Path:
     Raises `FechnerError` for what cannot be written so, or if the disk is full, for instance; what was there before is kept.
     """
     path = expanded(path)
-    if not isinstance(dataset, xr.Dataset):
-        raise FechnerError(f"what is saved must be an xarray.Dataset, got a {type(dataset).__name__}")
     writable(path)
     # To memory first: HDF5 on a full disk brings the whole process down. The encoding of a file that was read would cut
     # longer names, joined to it since, to the length of its own.

@@ -64,7 +64,7 @@ class Derivatives:
         )
         values, chosen = self._inside(), {n: layer for n, layer in self.layers.items() if n in self.names}
         try:
-            found = check.at(values, chosen)
+            found = _compared(check, values, chosen, norms)
         except FechnerError:
             raise
         except Exception:
@@ -72,14 +72,10 @@ class Derivatives:
                 raise
             # A part of the network or of the stimulus does not know float64.
             check.run, check.double = self.network, False
-            found = check.at(values, chosen)
+            found = _compared(check, values, chosen, norms)
         notes = []
-        found = [
-            {n: replace(o, wrong=o.wrong and not _is_rounding(o, norms.get(n), i)) for n, o in one.items()}
-            for i, one in enumerate(found)
-        ]
         if any(o.wrong for one in found for o in one.values()):
-            tied = self._accuse_wrong(check, values)
+            tied = self._accuse_wrong(check, values, norms)
             notes.append(
                 f"at {self.along} {tied} units of layer '{next(n for one in found for n, o in one.items() if o.wrong)}' tie, "
                 "and PyTorch's rules give the derivative of neither side: leave this value out"
@@ -137,7 +133,7 @@ class Derivatives:
             self.network(forward_ad.make_dual(images, slope))
         return faults, norms, dual
 
-    def _accuse_wrong(self, check: DifferenceCheck, values: dict[str, Tensor]) -> str:
+    def _accuse_wrong(self, check: DifferenceCheck, values: dict[str, Tensor], norms: Mapping[str, Tensor]) -> str:
         """Look at all layers, to find the first at fault; and at values between, before one is accused.
 
         At a kink, or where units tie as under stimuli that are symmetric, PyTorch's rules may give the derivative of
@@ -145,7 +141,7 @@ class Derivatives:
         """
         shares = torch.tensor([0.381966, 0.723607])
         between = {n: v[0] + shares.to(v) * (v[1] - v[0]) for n, v in values.items()}
-        found = check.at(values, self.layers)
+        found = _compared(check, values, self.layers, norms)
         elsewhere = {n for one in check.at(between, self.layers) for n, o in one.items() if o.wrong}
         blamed = elsewhere & {n for one in found for n, o in one.items() if o.wrong}
         self._accuse({n: self._why_wrong(n, found) for n in blamed})
@@ -198,9 +194,18 @@ def _rounded(names: set[str], norms: Mapping[str, Tensor], found: Sequence[Mappi
     ]
 
 
-def _is_rounding(outcome: Outcome, norms: Tensor | None, i: int) -> bool:
-    """Whether what float64 finds is nothing against the rounding errors in the precision of the sweep."""
-    return norms is not None and max(outcome.tangent, outcome.nearest) < 0.5 * float(norms[i])
+def _compared(
+    check: DifferenceCheck, values: dict[str, Tensor], layers: Mapping[str, Layer], norms: Mapping[str, Tensor]
+) -> list[dict[str, Outcome]]:
+    """What differences say of each layer; nothing is wrong where it is small against rounding in the sweep's precision."""
+
+    def rounding(name: str, outcome: Outcome, i: int) -> bool:
+        return name in norms and max(outcome.tangent, outcome.nearest) < 0.5 * float(norms[name][i])
+
+    return [
+        {n: replace(o, wrong=o.wrong and not rounding(n, o, i)) for n, o in one.items()}
+        for i, one in enumerate(check.at(values, layers))
+    ]
 
 
 def differentiable(stimulus: Family, values: dict[str, Tensor], along: str) -> tuple[Tensor, Tensor]:

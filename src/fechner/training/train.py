@@ -262,4 +262,4 @@ def _resolved(path: str | Path) -> str:
 
 
 def _nothing() -> None:
-    """What is shown to whom nothing is to be shown."""
+    """Nothing is shown in processes other than the first, or if nobody asked."""
