@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from fechner import FechnerError, Gabor, Stimulus
 from fechner.stimuli import STIMULI, Grating, GratingInNoise, OrientedNoise, parameters, stimulus
 from fechner.stimuli.apertures import aperture
-from fechner.stimuli.base import Length, render
+from fechner.stimuli.base import render
 from fechner.stimuli.noise import gaussian_field
+from fechner.stimuli.parameter import Length
 
 WITH_CONTRAST = [n for n in STIMULI if "contrast" in parameters(stimulus(n))]
 ORIENTED = [n for n in STIMULI if "orientation" in parameters(stimulus(n))]

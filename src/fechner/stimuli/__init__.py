@@ -8,17 +8,8 @@ from typing import Any
 
 from fechner.arguments import checked
 from fechner.errors import FechnerError, choices
-from fechner.stimuli.base import Contrast as Contrast
 from fechner.stimuli.base import Family as Family
-from fechner.stimuli.base import Frequency as Frequency
-from fechner.stimuli.base import Hue as Hue
-from fechner.stimuli.base import Length as Length
-from fechner.stimuli.base import Orientation as Orientation
-from fechner.stimuli.base import Parameter as Parameter
-from fechner.stimuli.base import Phase as Phase
-from fechner.stimuli.base import Positive as Positive
 from fechner.stimuli.base import Stimulus as Stimulus
-from fechner.stimuli.base import how_many as how_many
 from fechner.stimuli.base import parameters as parameters
 from fechner.stimuli.base import render as render
 from fechner.stimuli.base import settings as settings
@@ -30,6 +21,15 @@ from fechner.stimuli.gratings import Gabor as Gabor
 from fechner.stimuli.gratings import Grating as Grating
 from fechner.stimuli.gratings import GratingInNoise as GratingInNoise
 from fechner.stimuli.noise import OrientedNoise as OrientedNoise
+from fechner.stimuli.parameter import Contrast as Contrast
+from fechner.stimuli.parameter import Frequency as Frequency
+from fechner.stimuli.parameter import Hue as Hue
+from fechner.stimuli.parameter import Length as Length
+from fechner.stimuli.parameter import Orientation as Orientation
+from fechner.stimuli.parameter import Parameter as Parameter
+from fechner.stimuli.parameter import Phase as Phase
+from fechner.stimuli.parameter import Positive as Positive
+from fechner.stimuli.parameter import how_many as how_many
 
 STIMULI: dict[str, Callable[..., Stimulus]] = {
     "gabor": Gabor,

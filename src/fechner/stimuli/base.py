@@ -23,7 +23,6 @@ from __future__ import annotations
 import copy
 import dataclasses
 import inspect
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -34,105 +33,14 @@ import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 
-from fechner import circular
-from fechner.arguments import Whole, check_fields, numeric, shown
+from fechner.arguments import Whole, check_fields, shown
 from fechner.errors import FechnerError, choices
 from fechner.limits import check_memory
+from fechner.stimuli.parameter import SLACK, Contrast, Frequency, Length, Orientation, Parameter, Phase, as_numbers
 
-_SLACK = 1e-6
 # An image and what is computed on the way to it, with a derivative of each.
 _COPIES = 4
 
-
-@dataclass(frozen=True)
-class Parameter:
-    """What is known of a continuous stimulus parameter: its units, its range, its period on a circle.
-
-    `kinked` says that derivatives are one-sided at sixths of the period, as in HSV hue; grids then avoid them.
-    `convention` says what the numbers mean where units do not: two results are compared only if theirs agree.
-    """
-
-    units: str = "1"
-    low: float = -math.inf
-    high: float = math.inf
-    period: float | None = None
-    positive: bool = False
-    kinked: bool = False
-    convention: str = ""
-
-    @property
-    def attributes(self) -> dict[str, Any]:
-        """What a coordinate of results states of the parameter: units, period and convention, as far as it has them."""
-        stated = {"units": self.units, "period": self.period, "convention": self.convention or None}
-        return {name: value for name, value in stated.items() if value is not None}
-
-    def check(self, name: str, values: np.ndarray) -> None:
-        """Raise `FechnerError` unless all values are finite and within range."""
-        low, high = float(np.min(values, initial=math.inf)), float(np.max(values, initial=-math.inf))
-        if not np.isfinite(values).all():
-            raise FechnerError(f"{name} must be finite, got {values[~np.isfinite(values)][0]}")
-        if self.positive and low <= 0:
-            raise FechnerError(f"{name} must be greater than 0 {self.units}, got {low:g}")
-        # What 32-bit numbers make of a limit is still within it.
-        lowest, highest = (limit + sign * _SLACK * abs(limit) for limit, sign in ((self.low, -1), (self.high, 1)))
-        if low < lowest or high > highest:
-            bad = low if low < lowest else high
-            raise FechnerError(f"{name} must lie in [{self.low:g}, {self.high:g}] {self.units}, got {bad:g}")
-
-    def values(self, name: str, spec: Any) -> np.ndarray:
-        """An integer becomes an even grid (half-open on a circle); anything else is taken as the values, which must differ."""
-        if isinstance(spec, bool) or not isinstance(spec, int | np.integer):
-            values = _numbers(spec)
-            if values is None or values.ndim > 1 or not values.size:
-                raise FechnerError(
-                    f"values of {name} must be a number of values or a list of numbers, got {shown(spec)}"
-                )
-            values = np.atleast_1d(values)
-            self.check(name, values)
-            self.check_different(name, values)
-        elif spec < 1:
-            raise FechnerError(f"the number of values of {name} must be at least 1, got {spec}")
-        else:
-            check_memory(8.0 * float(spec), f"{spec} values of {name}", "take fewer")
-            values = self._grid(name, int(spec))
-            self.check(name, values)
-        return values
-
-    def check_different(self, name: str, values: np.ndarray) -> None:
-        """Raise `FechnerError` if two of the values are the same, or the same place on a circle."""
-        places = values.astype(float) % self.period if self.period else values
-        order = np.argsort(places, kind="stable")
-        ahead = np.diff(places[order], append=places[order[:1]] + (self.period or math.inf))
-        near = np.flatnonzero(ahead <= _SLACK**2 * (self.period or np.abs(places).max()))
-        if len(near) and len(values) > 1:
-            one, other = sorted(float(values[order[(near[0] + i) % len(order)]]) for i in (0, 1))
-            same = "is given twice" if one == other else f"and {other:.10g} are the same on a circle of {self.period:g}"
-            raise FechnerError(
-                f"values of {name} must differ, and {one:.10g} {same}: leave one out, or give a number of values"
-            )
-
-    def _grid(self, name: str, spec: int) -> np.ndarray:
-        """An even grid."""
-        if self.period is not None:
-            values = circular.grid(spec, self.period)
-            # Half a step off; an odd number of values would then hit 180°, and a quarter step hits nothing.
-            return values + self.period / spec * (0.25 if spec % 2 else 0.5) if self.kinked else values
-        if math.isfinite(self.low) and math.isfinite(self.high):
-            return np.linspace(self.low, self.high, spec)
-        raise FechnerError(f"{name} has no natural range to spread {spec} values over: list the values themselves")
-
-
-Orientation = Annotated[float, Parameter("degree", period=180.0, convention=circular.BARS)]
-Phase = Annotated[float, Parameter("degree", period=360.0)]
-Hue = Annotated[float, Parameter("degree", period=360.0, convention=circular.CIELCH)]
-KinkedHue = Annotated[float, Parameter("degree", period=360.0, kinked=True, convention=circular.HSV)]
-Lightness = Annotated[float, Parameter("1", low=0.0, high=100.0)]
-Chroma = Annotated[float, Parameter("1", low=0.0, high=100.0)]
-Wavelength = Annotated[float, Parameter("nm", low=450.0, high=650.0)]
-Frequency = Annotated[float, Parameter("cycle/degree", positive=True)]
-Length = Annotated[float, Parameter("degree", positive=True)]
-Contrast = Annotated[float, Parameter("1", low=0.0, high=1.0)]
-Positive = Annotated[float, Parameter("1", positive=True)]
 
 # What a callable's arguments mean when they carry a usual name and no annotation of their own.
 _USUAL = {
@@ -176,7 +84,7 @@ class Stimulus:
             raise FechnerError(f"{type(self).__name__} is coloured and has 3 channels, got channels=1")
         for name, parameter in parameters(self).items():
             value = getattr(self, name)
-            one = _numbers(value)
+            one = as_numbers(value)
             if one is None:
                 raise FechnerError(f"{name} must be a number ({parameter.units}), got {shown(value)}")
             if one.ndim:
@@ -195,7 +103,7 @@ class Stimulus:
         values: dict[str, np.ndarray] = {}
         for name, parameter in known.items():
             value = overrides.get(name, getattr(self, name))
-            found = _numbers(value)
+            found = as_numbers(value)
             if found is None:
                 raise FechnerError(f"{name} must be a number ({parameter.units}), got {shown(value)}")
             values[name] = np.atleast_1d(found)
@@ -206,7 +114,7 @@ class Stimulus:
         """Rules that tie several parameters together; the Nyquist limit of every spatial frequency is one."""
         nyquist = float(values["pixels_per_degree"].min()) / 2
         for name, parameter in parameters(self).items():
-            if parameter.units == "cycle/degree" and values[name].max() > nyquist * (1 + _SLACK):
+            if parameter.units == "cycle/degree" and values[name].max() > nyquist * (1 + SLACK):
                 raise FechnerError(
                     f"{name} {values[name].max():g} cycles/degree is above the Nyquist limit of {nyquist:g} "
                     f"at {2 * nyquist:g} pixels/degree; lower it or raise pixels_per_degree"
@@ -289,17 +197,6 @@ def parameters(stimulus: Family) -> dict[str, Parameter]:
     return {n: _annotation(hints.get(n)) or _annotation(_USUAL.get(n)) or Parameter() for n in names}
 
 
-def how_many(spec: Any) -> int:
-    """How many values a number of values, or a list of them, is; for arithmetic before they are made.
-
-    >>> how_many(180), how_many([0.0, 45.0])
-    (180, 2)
-    """
-    if isinstance(spec, int | np.integer):
-        return max(int(spec), 0)
-    return len(spec) if hasattr(spec, "__len__") else 1
-
-
 def render(stimulus: Family, values: Mapping[str, Tensor]) -> Tensor:
     """Images of a stimulus or callable, checked to be a floating (B, C, H, W) batch in [0, 1]."""
     images = stimulus(**values)
@@ -348,17 +245,3 @@ def _annotation(hint: Any) -> Parameter | None:
     if get_origin(hint) is Annotated:
         return next((a for a in get_args(hint)[1:] if isinstance(a, Parameter)), None)
     return None
-
-
-def _numbers(value: Any) -> np.ndarray | None:
-    found = numeric(_plain(value))
-    return None if found is None else found.astype(float)
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Tensor):
-        # Inside torch.vmap a tensor stands for one of a batch; all of them are checked.
-        while torch._C._functorch.is_functorch_wrapped_tensor(value):
-            value = torch._C._functorch.get_unwrapped(value)
-        return value.detach().tolist()
-    return value

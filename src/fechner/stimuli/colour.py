@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from fechner.errors import FechnerError
-from fechner.stimuli.base import Chroma, Contrast, Hue, KinkedHue, Lightness, Stimulus, Wavelength
+from fechner.stimuli.base import Stimulus
+from fechner.stimuli.parameter import Chroma, Contrast, Hue, KinkedHue, Lightness, Wavelength
 
 # sRGB primaries (IEC 61966-2-1) and its D65 white, as XYZ with Y = 1.
 _RGB_FROM_XYZ = (

@@ -18,8 +18,9 @@ from torch import Tensor
 from fechner.arguments import Seed
 from fechner.errors import FechnerError
 from fechner.stimuli.apertures import Aperture, aperture, distance
-from fechner.stimuli.base import Contrast, Frequency, Length, Orientation, Phase, Positive, Stimulus
+from fechner.stimuli.base import Stimulus
 from fechner.stimuli.noise import RmsContrast, balanced, gaussian_field
+from fechner.stimuli.parameter import Contrast, Frequency, Length, Orientation, Phase, Positive
 
 # Degrees between the orientations among which the largest mean of a sinusoid is looked for.
 _APART = 3

@@ -15,7 +15,8 @@ from torch import Tensor
 from fechner.arguments import Seed
 from fechner.errors import FechnerError
 from fechner.stimuli.apertures import Aperture, aperture, distance
-from fechner.stimuli.base import Frequency, Length, Orientation, Parameter, Phase, Positive, Stimulus
+from fechner.stimuli.base import Stimulus
+from fechner.stimuli.parameter import Frequency, Length, Orientation, Parameter, Phase, Positive
 
 RmsContrast = Annotated[float, Parameter("1", low=0.0, high=0.2)]
 Bandwidth = Annotated[float, Parameter("degree", low=1.0, high=180.0)]

@@ -9,7 +9,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,40 +30,14 @@ from fechner.statistics.workers import workers_for
 from fechner.training.batches import Images
 from fechner.training.checkpoint import WholeCheckpoints
 from fechner.training.classifier import Classifier
-from fechner.training.condition import Condition
 from fechner.training.images import Labelled
-from fechner.training.recipe import Recipe
+from fechner.training.plan import CHECKPOINT, Plan, prepare
 from fechner.training.recording import RecordSensitivity, recordings
 from fechner.training.resampling import resample as resample_pictures
 from fechner.training.train import probes
 
-CHECKPOINT, SETTINGS, FILE = "last.ckpt", "settings.json", "training.nc"
+FILE = "training.nc"
 _MEASURED = ("validation_accuracy", "validation_loss", "loss")
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What decides the result of a training: kept in settings.json, compared by `resume`, and recorded with the result."""
-
-    network: str
-    weights: str
-    condition: Condition
-    recipe: Recipe
-    images: str
-    classes: tuple[str, ...]
-    size: int
-    seed: int
-    record: str
-    per_epoch: int
-    layers: str
-    resample: str
-    density_sha256: str
-    precision: str
-
-    def attributes(self) -> dict[str, str | int]:
-        """In text and numbers."""
-        recipe, classes = json.dumps(asdict(self.recipe)), ", ".join(self.classes)
-        return vars(self) | {"condition": str(self.condition), "recipe": recipe, "classes": classes}
 
 
 class _History(lightning.Callback):
@@ -115,7 +89,7 @@ def run(
             say(f"there is no precision {plan.precision} here: training in {runner.precision}")
         plan = replace(plan, precision=str(runner.precision))
         if not evaluate:
-            _prepare(out, plan, resume, say, runner.is_global_zero)
+            prepare(out, plan, resume, say, runner.is_global_zero)
             if runner.is_global_zero:
                 show()
         images, resampled = _resampled(images, resample, evaluate, progress and runner.is_global_zero, say)
@@ -235,31 +209,6 @@ def _waits(trainer: lightning.Trainer) -> str:
         f"waiting for {trainer.world_size} processes on {trainer.num_nodes} machines to meet at "
         f"{cluster.main_address}:{cluster.main_port}: start the same command on each{how}"
     )
-
-
-def _prepare(out: Path, plan: Plan, resume: bool, say: Callable[[str], None], first: bool) -> None:
-    """Write down what is trained, or see that it is what was trained before."""
-    outputs.writable(out / SETTINGS)
-    for halfway in out.glob("hpc_ckpt_*.ckpt"):
-        # Going on from what SLURM's signal saved within an epoch would begin that epoch's images again.
-        halfway.unlink(missing_ok=True)
-    if (out / CHECKPOINT).exists():
-        if not resume:
-            raise FechnerError(f"'{out}' holds a training already; resume it, or choose another folder")
-        before = results.read_json(out / SETTINGS, dict, "choose another folder")
-        for name, value in plan.attributes().items():
-            # What older versions did not write down cannot be compared.
-            if before.get(name, value) != value:
-                raise FechnerError(
-                    f"cannot resume '{out}': its {name} is {before[name]}, not {value}; give the same, or another folder"
-                )
-        return
-    if resume:
-        say(f"no checkpoint in '{out}' yet: training starts anew")
-    if first:
-        settings = json.dumps(plan.attributes(), indent=1, ensure_ascii=False)
-        with outputs.whole(out / SETTINGS) as part:
-            part.write_text(settings + "\n", encoding="utf-8")
 
 
 def _skipped(trainer: lightning.Trainer, classifier: lightning.LightningModule) -> dict[str, str]:

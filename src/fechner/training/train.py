@@ -29,6 +29,7 @@ from fechner.statistics.images import in_words, named
 from fechner.stimuli import Gabor, HuePatch, Stimulus
 from fechner.training.condition import Condition
 from fechner.training.images import CIFAR, Labelled, labelled
+from fechner.training.plan import Plan
 from fechner.training.recipe import recipe_for
 from fechner.training.resampling import target
 from fechner.training.view import refine
@@ -153,7 +154,7 @@ def train(
     from fechner.training import running
 
     return running.run(
-        running.Plan(
+        Plan(
             network=arch,
             weights=_resolved(weights),
             condition=condition,

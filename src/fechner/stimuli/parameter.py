@@ -1,0 +1,136 @@
+"""What is known of a stimulus parameter, stated once: its units, range, period and convention; and the usual ones."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from fechner import circular
+from fechner.arguments import numeric, shown
+from fechner.errors import FechnerError
+from fechner.limits import check_memory
+
+# What 32-bit numbers make of a limit is still within it.
+SLACK = 1e-6
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """What is known of a continuous stimulus parameter: its units, its range, its period on a circle.
+
+    `kinked` says that derivatives are one-sided at sixths of the period, as in HSV hue; grids then avoid them.
+    `convention` says what the numbers mean where units do not: two results are compared only if theirs agree.
+    """
+
+    units: str = "1"
+    low: float = -math.inf
+    high: float = math.inf
+    period: float | None = None
+    positive: bool = False
+    kinked: bool = False
+    convention: str = ""
+
+    @property
+    def attributes(self) -> dict[str, Any]:
+        """What a coordinate of results states of the parameter: units, period and convention, as far as it has them."""
+        stated = {"units": self.units, "period": self.period, "convention": self.convention or None}
+        return {name: value for name, value in stated.items() if value is not None}
+
+    def check(self, name: str, values: np.ndarray) -> None:
+        """Raise `FechnerError` unless all values are finite and within range."""
+        low, high = float(np.min(values, initial=math.inf)), float(np.max(values, initial=-math.inf))
+        if not np.isfinite(values).all():
+            raise FechnerError(f"{name} must be finite, got {values[~np.isfinite(values)][0]}")
+        if self.positive and low <= 0:
+            raise FechnerError(f"{name} must be greater than 0 {self.units}, got {low:g}")
+        # What 32-bit numbers make of a limit is still within it.
+        lowest, highest = (limit + sign * SLACK * abs(limit) for limit, sign in ((self.low, -1), (self.high, 1)))
+        if low < lowest or high > highest:
+            bad = low if low < lowest else high
+            raise FechnerError(f"{name} must lie in [{self.low:g}, {self.high:g}] {self.units}, got {bad:g}")
+
+    def values(self, name: str, spec: Any) -> np.ndarray:
+        """An integer becomes an even grid (half-open on a circle); anything else is taken as the values, which must differ."""
+        if isinstance(spec, bool) or not isinstance(spec, int | np.integer):
+            values = as_numbers(spec)
+            if values is None or values.ndim > 1 or not values.size:
+                raise FechnerError(
+                    f"values of {name} must be a number of values or a list of numbers, got {shown(spec)}"
+                )
+            values = np.atleast_1d(values)
+            self.check(name, values)
+            self.check_different(name, values)
+        elif spec < 1:
+            raise FechnerError(f"the number of values of {name} must be at least 1, got {spec}")
+        else:
+            check_memory(8.0 * float(spec), f"{spec} values of {name}", "take fewer")
+            values = self._grid(name, int(spec))
+            self.check(name, values)
+        return values
+
+    def check_different(self, name: str, values: np.ndarray) -> None:
+        """Raise `FechnerError` if two of the values are the same, or the same place on a circle."""
+        places = values.astype(float) % self.period if self.period else values
+        order = np.argsort(places, kind="stable")
+        ahead = np.diff(places[order], append=places[order[:1]] + (self.period or math.inf))
+        near = np.flatnonzero(ahead <= SLACK**2 * (self.period or np.abs(places).max()))
+        if len(near) and len(values) > 1:
+            one, other = sorted(float(values[order[(near[0] + i) % len(order)]]) for i in (0, 1))
+            same = "is given twice" if one == other else f"and {other:.10g} are the same on a circle of {self.period:g}"
+            raise FechnerError(
+                f"values of {name} must differ, and {one:.10g} {same}: leave one out, or give a number of values"
+            )
+
+    def _grid(self, name: str, spec: int) -> np.ndarray:
+        """An even grid."""
+        if self.period is not None:
+            values = circular.grid(spec, self.period)
+            # Half a step off; an odd number of values would then hit 180°, and a quarter step hits nothing.
+            return values + self.period / spec * (0.25 if spec % 2 else 0.5) if self.kinked else values
+        if math.isfinite(self.low) and math.isfinite(self.high):
+            return np.linspace(self.low, self.high, spec)
+        raise FechnerError(f"{name} has no natural range to spread {spec} values over: list the values themselves")
+
+
+Orientation = Annotated[float, Parameter("degree", period=180.0, convention=circular.BARS)]
+Phase = Annotated[float, Parameter("degree", period=360.0)]
+Hue = Annotated[float, Parameter("degree", period=360.0, convention=circular.CIELCH)]
+KinkedHue = Annotated[float, Parameter("degree", period=360.0, kinked=True, convention=circular.HSV)]
+Lightness = Annotated[float, Parameter("1", low=0.0, high=100.0)]
+Chroma = Annotated[float, Parameter("1", low=0.0, high=100.0)]
+Wavelength = Annotated[float, Parameter("nm", low=450.0, high=650.0)]
+Frequency = Annotated[float, Parameter("cycle/degree", positive=True)]
+Length = Annotated[float, Parameter("degree", positive=True)]
+Contrast = Annotated[float, Parameter("1", low=0.0, high=1.0)]
+Positive = Annotated[float, Parameter("1", positive=True)]
+
+
+def how_many(spec: Any) -> int:
+    """How many values a number of values, or a list of them, is; for arithmetic before they are made.
+
+    >>> how_many(180), how_many([0.0, 45.0])
+    (180, 2)
+    """
+    if isinstance(spec, int | np.integer):
+        return max(int(spec), 0)
+    return len(spec) if hasattr(spec, "__len__") else 1
+
+
+def as_numbers(value: Any) -> np.ndarray | None:
+    """Numbers or tensors as an array, also inside transforms of torch.func; None for what are no numbers."""
+    found = numeric(_plain(value))
+    return None if found is None else found.astype(float)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Tensor):
+        # Inside torch.vmap a tensor stands for one of a batch; all of them are checked.
+        while torch._C._functorch.is_functorch_wrapped_tensor(value):
+            value = torch._C._functorch.get_unwrapped(value)
+        return value.detach().tolist()
+    return value
