@@ -124,7 +124,7 @@ def shorten_signature(
         (r"TypeAliasForwardRef\('(\w+)'\)", r"\1"),
         (r"npt\.NDArray\[\S*?\]", "ndarray"),
         (
-            r"~?\b(?:xr|np|npt|collections\.abc|xarray\.core\.dataset|matplotlib\.figure|fechner\.figures\.[a-z_]+)\.(?=[A-Z])",
+            r"~?\b(?:xr|np|npt|collections\.abc|xarray\.core\.dataset|matplotlib\.figure|fechner\.(?:paper|plot|page)\.[a-z_.]+)\.(?=[A-Z])",
             "",
         ),
     ):

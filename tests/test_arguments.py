@@ -15,8 +15,8 @@ import torch
 
 from fechner import FechnerError, Gabor, sensitivity
 from fechner.arguments import AboveZero, Count, Real, Seed, Share, check_fields, checked, taken
+from fechner.fisher.derivative import Central
 from fechner.networks import Network
-from fechner.sensitivity.tangent import Central
 from fechner.stimuli import OrientedNoise, parameters, render, settings
 
 

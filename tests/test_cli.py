@@ -179,7 +179,7 @@ def test_interruption_keeps_finished_parts(
     def stop(*args: object, **kw: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("fechner.reproduce", stop)
+    monkeypatch.setattr("fechner.paper.reproduce", stop)
     assert run(monkeypatch, "reproduce", "--out", tmp_path) == 130
     assert "run again with --resume" in capsys.readouterr().err
 

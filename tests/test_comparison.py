@@ -15,8 +15,8 @@ from torch import nn
 
 from fechner import FechnerError, Gabor, circular, compare, human, image_statistics, sensitivity
 from fechner.comparison import contrast, records
-from fechner.figures import comparison as drawing
-from fechner.figures import style
+from fechner.plot import comparison as drawing
+from fechner.plot import style
 
 MEANING: dict[str, dict[str, Any]] = {
     "orientation": {"units": "degree", "period": 180.0, "convention": circular.BARS},

@@ -12,7 +12,7 @@ import xarray as xr
 import fechner
 from fechner import FechnerError, circular, contents, results
 from fechner.learning import Exposure
-from fechner.report import report
+from fechner.page import report
 from fechner.stimuli import Gabor, parameters
 from fechner.training.resampling import target
 

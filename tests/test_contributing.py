@@ -48,7 +48,7 @@ def run(clone: Path, *words: str) -> str:
 
 
 def test_a_stimulus_is_picked_up_by_the_tests_of_all_stimuli(clone: Path) -> None:
-    tests = ["tests/stimuli", "tests/figures/test_fig2.py", "-k", "rings or test_contact_sheets and all"]
+    tests = ["tests/stimuli", "tests/paper/test_fig2.py", "-k", "rings or test_contact_sheets and all"]
     found = run(clone, "pytest", "-n", "0", "-q", "-p", "no:cacheprovider", *tests)
     # Derivatives and transforms of two parameters, and both contact sheets.
     assert re.search(r"\b6 passed", found), found

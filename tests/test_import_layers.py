@@ -1,6 +1,9 @@
-"""A layer imports only lower ones."""
+"""A layer imports only lower ones, no module imports itself by a detour, and the tool knows nothing of the paper."""
 
 import ast
+import graphlib
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,15 +12,28 @@ import pytest
 import fechner
 
 SOURCE = Path(fechner.__file__).parent
-# All of the package at once is for what stands above it.
-WHOLE = "__init__"
-LAYER = {
-    "errors": -3, "circular": -2, "progress": -2, "arguments": -2, "limits": -2, "contents": -1, "outputs": -1, "interval": 0, "processes": 0, "results": 0, "seeds": 0, "stimuli": 1, "networks": 1, "statistics": 1, "human": 1, "sensitivity": 2, "comparison": 3, "difference": 3, "learning": 3, "training": 3, "figures": 4, "report": 5, WHOLE: 5, "cli": 6, "__main__": 7,
-}  # fmt: skip
+# From the ground up; those of one line do not import one another. "__init__" is all of the package at once, for what stands
+# above it.
+LAYERS = [
+    ("errors",),
+    ("circular", "progress", "arguments", "limits"),
+    ("contents", "outputs"),
+    ("interval", "processes", "results", "seeds"),
+    ("stimuli", "networks", "statistics", "human"),
+    ("fisher",),
+    ("comparison", "differences", "learning", "training"),
+    ("plot",),
+    ("page",),
+    ("__init__",),
+    ("paper",),
+    ("cli",),
+    ("__main__",),
+]
+LAYER = {name: height for height, names in enumerate(LAYERS) for name in names}
 
 
 def imported(source: str) -> Iterator[str]:
-    """The first part below the package of everything that is imported from it."""
+    """Everything of the package that a module imports, as dotted names below the package; "__init__" for the package."""
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
@@ -29,16 +45,37 @@ def imported(source: str) -> Iterator[str]:
         for name in names:
             first, *rest = name.split(".")
             if first == "fechner":
-                yield rest[0] if rest else WHOLE
+                yield ".".join(rest) or "__init__"
+
+
+def module_of(name: str) -> str:
+    """The file, below the package and without its ending, that an imported name lies in."""
+    parts = name.split(".")
+    while parts:
+        path = SOURCE.joinpath(*parts)
+        if path.with_suffix(".py").is_file():
+            return "/".join(parts)
+        if (path / "__init__.py").is_file():
+            return "/".join([*parts, "__init__"])
+        parts.pop()
+    return "__init__"
+
+
+def graph() -> dict[str, set[str]]:
+    """What each module imports."""
+    return {
+        path.relative_to(SOURCE).with_suffix("").as_posix(): {module_of(name) for name in imported(path.read_text())}
+        for path in SOURCE.rglob("*.py")
+    }
 
 
 @pytest.mark.parametrize(
     ("source", "found"),
     [
-        ("import fechner.cli.tables as t, numpy", ["cli"]),
-        ("import fechner", [WHOLE]),
+        ("import fechner.cli.tables as t, numpy", ["cli.tables"]),
+        ("import fechner", ["__init__"]),
         ("from fechner import cli, errors", ["cli", "errors"]),
-        ("def f():\n    from fechner.report.page import report, Chart", ["report", "report"]),
+        ("def f():\n    from fechner.page.page import report, Chart", ["page.page.report", "page.page.Chart"]),
         ("import fechnerian", []),
     ],
 )
@@ -46,18 +83,33 @@ def test_every_form_of_import_is_seen(source: str, found: list[str]) -> None:
     assert list(imported(source)) == found
 
 
+def test_a_name_lies_in_a_file() -> None:
+    found = [module_of(n) for n in ("stimuli.Gabor", "stimuli.base", "stimuli.base.Stimulus", "errors.choices")]
+    assert found == ["stimuli/__init__", "stimuli/base", "stimuli/base", "errors"]
+
+
 def test_imports_point_downwards() -> None:
     seen = 0
-    for path in SOURCE.rglob("*.py"):
-        own = path.relative_to(SOURCE).parts[0].removesuffix(".py")
-        if own == WHOLE:
-            continue
-        for target in imported(path.read_text()):
+    for module, targets in graph().items():
+        own = module.split("/")[0]
+        for target in (t.split("/")[0] for t in targets if own != "__init__"):
             seen += 1
-            assert target == own or LAYER[target] < LAYER[own], f"{path.relative_to(SOURCE)} imports {target}"
+            assert target == own or LAYER[target] < LAYER[own], f"{module} imports {target}"
     assert seen > 30
+
+
+def test_no_circle() -> None:
+    graphlib.TopologicalSorter(graph()).prepare()
 
 
 def test_every_module_has_a_layer() -> None:
     names = {p.name.removesuffix(".py") for p in SOURCE.iterdir() if p.suffix == ".py" or (p / "__init__.py").exists()}
     assert names == set(LAYER)
+
+
+def test_the_tool_knows_nothing_of_the_paper() -> None:
+    loaded = subprocess.run(
+        [sys.executable, "-c", "import fechner, sys; print(*sys.modules)"], capture_output=True, text=True, check=True
+    ).stdout.split()
+    assert "fechner.fisher" in loaded
+    assert [name for name in loaded if name.startswith("fechner.paper")] == []

@@ -120,7 +120,8 @@ from pathlib import Path
 import xarray as xr
 import fechner
 from fechner import FechnerError, circular, results
-from fechner.figures import claims, style
+from fechner.paper import claim as claims
+from fechner.plot import style
 
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (5_000, resource.RLIM_INFINITY))

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from fechner import results
-from fechner.figures.trained_files import reduced
+from fechner.paper.trained.files import reduced
 
 HERE = Path(__file__).parent
 

@@ -12,16 +12,15 @@ from __future__ import annotations
 from importlib.metadata import version
 
 from fechner.comparison import compare as compare
-from fechner.difference import difference as difference
+from fechner.differences import difference as difference
 from fechner.errors import FechnerError as FechnerError
-from fechner.figures.drawing import draw as draw
+from fechner.fisher import sensitivity as sensitivity
 from fechner.networks import list_networks as list_networks
 from fechner.networks import load as load
-from fechner.report import report as report
-from fechner.report import reproduce as reproduce
+from fechner.page import report as report
+from fechner.plot.drawing import draw as draw
 from fechner.results import read as read
 from fechner.results import save as save
-from fechner.sensitivity import sensitivity as sensitivity
 from fechner.statistics import image_statistics as image_statistics
 from fechner.stimuli import Gabor as Gabor
 from fechner.stimuli import Stimulus as Stimulus

@@ -27,7 +27,7 @@ from PIL import Image
 from torch import nn
 
 import fechner
-from fechner import cli, human, learning, results, statistics, stimuli, training
+from fechner import cli, human, learning, paper, results, statistics, stimuli, training
 from fechner.learning import history, readouts, theory
 from fechner.networks import Network, untrained
 from fechner.training.recording import RecordSensitivity
@@ -209,7 +209,7 @@ REQUIRED: dict[Callable[..., Any], str] = {
     fechner.difference: "manipulated=curves, upright=curves",
     fechner.draw: "dataset=curves",
     fechner.report: "found=['curves.nc']",
-    fechner.reproduce: "",
+    paper.reproduce: "",
     fechner.read: "path='curves.nc'",
     fechner.save: "dataset=curves, path='new.nc'",
     fechner.list_networks: "",

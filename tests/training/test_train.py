@@ -22,7 +22,8 @@ from fechner import FechnerError, load, results, sensitivity
 from fechner.networks import untrained
 from fechner.training import Condition, preview, train
 from fechner.training.classifier import Classifier
-from fechner.training.train import _network, probes
+from fechner.training.probes import probes
+from fechner.training.setup import _network
 
 REAL: dict[str, Any] = {
     "arch": "resnet18_small",

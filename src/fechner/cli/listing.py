@@ -14,9 +14,9 @@ from fechner.cli import arguments
 from fechner.cli.options import Settings, writable
 from fechner.cli.terminal import say, show
 from fechner.errors import FechnerError, first_line, printable
-from fechner.figures import contact_sheet, style
 from fechner.limits import check_memory
 from fechner.networks import blocks, trace
+from fechner.plot import contact_sheet, style
 from fechner.stimuli import STIMULI, stimulus
 
 

@@ -13,7 +13,7 @@ import fechner
 from fechner import outputs, results
 from fechner.cli.terminal import say
 from fechner.errors import FechnerError, check_seed
-from fechner.figures import style
+from fechner.plot import style
 
 Device = Annotated[str, typer.Option(help="cpu, cuda, mps, …; auto takes an accelerator if there is one.")]
 Settings = Annotated[

@@ -8,11 +8,12 @@ from typing import Annotated, Literal
 import typer
 
 import fechner
+from fechner import paper
 from fechner.cli import arguments
 from fechner.cli.command import refuse
 from fechner.cli.options import Device
 from fechner.cli.terminal import say
-from fechner.figures.catalogue import FIGURES
+from fechner.paper.catalogue import FIGURES
 
 
 def reproduce(
@@ -59,7 +60,7 @@ def reproduce(
     if "trained" not in wanted:
         refuse(context, "trainings", "without trained")
     try:
-        fechner.reproduce(
+        paper.reproduce(
             figures or ["all"],
             profile,
             out,

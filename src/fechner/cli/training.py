@@ -16,8 +16,8 @@ from fechner.cli import arguments
 from fechner.cli.command import refuse
 from fechner.cli.options import say_skipped
 from fechner.cli.terminal import say
-from fechner.figures import contact_sheet, style
 from fechner.outputs import expanded
+from fechner.plot import contact_sheet, style
 
 
 def train(

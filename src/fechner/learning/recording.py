@@ -15,14 +15,14 @@ from torch import Tensor, nn
 from torch.autograd import forward_ad
 
 from fechner.errors import FechnerError
+from fechner.fisher.ambient import undisturbed
+from fechner.fisher.derivative import Exact, at, norm
+from fechner.fisher.probe import Probe
+from fechner.fisher.rules import forward_mode
+from fechner.fisher.sweep import fitting_batch, sweep
 from fechner.learning.task import Task
 from fechner.limits import check_memory
 from fechner.networks import INPUT, OUTPUT, Layer, Network
-from fechner.sensitivity.ambient import undisturbed
-from fechner.sensitivity.probe import Probe
-from fechner.sensitivity.rules import forward_mode
-from fechner.sensitivity.sweep import fitting_batch, sweep
-from fechner.sensitivity.tangent import Exact, at, norm
 from fechner.stimuli import how_many, render
 
 Array = npt.NDArray[np.float64]

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from fechner import results
 from fechner.arguments import AboveZero, Count, Seed, check_device, checked, shown
 from fechner.errors import FechnerError
+from fechner.fisher.measure import relative_to_mean
 from fechner.learning.exposure import Exposure
 from fechner.learning.labels import Channel, Erasure
 from fechner.learning.perceptron import Perceptron
@@ -30,7 +31,6 @@ from fechner.learning.task import Task
 from fechner.limits import check_memory, check_time
 from fechner.networks import Network, as_network
 from fechner.progress import bar
-from fechner.sensitivity.curves import relative_to_mean
 from fechner.stimuli import Parameter
 
 Array = npt.NDArray[np.float64]

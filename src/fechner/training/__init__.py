@@ -8,8 +8,8 @@ from fechner.training.condition import Condition as Condition
 from fechner.training.images import labelled as labelled
 from fechner.training.recipe import Recipe as Recipe
 from fechner.training.recipe import recipe_for as recipe_for
-from fechner.training.train import preview as preview
-from fechner.training.train import train as train
+from fechner.training.setup import preview as preview
+from fechner.training.setup import train as train
 
 if TYPE_CHECKING:
     from fechner.training.recording import RecordSensitivity as RecordSensitivity

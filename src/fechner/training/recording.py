@@ -17,10 +17,10 @@ from torch import nn
 from fechner import results
 from fechner.arguments import Count, checked
 from fechner.errors import FechnerError, choices
+from fechner.fisher import sensitivity
 from fechner.networks import Network, in_dtype
 from fechner.networks.network import check_normalisation
 from fechner.outputs import expanded
-from fechner.sensitivity import sensitivity
 from fechner.stimuli import Family
 
 

@@ -32,9 +32,9 @@ from fechner.training.checkpoint import WholeCheckpoints
 from fechner.training.classifier import Classifier
 from fechner.training.images import Labelled
 from fechner.training.plan import CHECKPOINT, Plan, prepare
+from fechner.training.probes import probes
 from fechner.training.recording import RecordSensitivity, recordings
 from fechner.training.resampling import resample as resample_pictures
-from fechner.training.train import probes
 
 FILE = "training.nc"
 _MEASURED = ("validation_accuracy", "validation_loss", "loss")

@@ -1,0 +1,228 @@
+"""One look at a network before an expensive sweep: what is wrong with it, in which layer, and how to mend it.
+
+Two stimuli run through the network: together, together once more, one of them alone, and together with their derivatives.
+Their responses must be the same each time (`repetition.py`). Then the tangents are compared with differences
+(`difference_check.py`). A layer is accused only if one that was chosen is at fault, and it is the first at fault that the
+error names. The verdict is kept for the same network, weights, stimulus, parameters and layers, so that only the first call
+pays for it.
+"""
+
+from __future__ import annotations
+
+import json
+import weakref
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from fechner.errors import FechnerError
+from fechner.fisher.derivative import Exact, Method
+from fechner.fisher.derivative_check import Derivatives, accuse, differentiable, listed_values
+from fechner.fisher.passes import responses, returned, traced
+from fechner.fisher.repetition import Repetition
+from fechner.networks import Layer, Network, select
+from fechner.stimuli import Family, Stimulus, render, settings
+
+_KEPT = 32
+# Relative difference of images that should be the same.
+_ALIKE = 1e-3
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What is known of a network that can be measured: its layers, those chosen, an image, and what users should know.
+
+    `check` says how derivatives were checked.
+    """
+
+    layers: list[Layer]
+    chosen: list[Layer]
+    image: Tensor
+    check: str
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Probe:
+    """The question: can these layers of this network be measured along a parameter? `values` are those of two stimuli.
+
+    `scale` is that of the parameter: its period, or the extent of the grid. `together` says that several stimuli will run
+    in one batch. `original` is the module for which the verdict is kept, of which `network` may hold a copy.
+    """
+
+    network: Network
+    stimulus: Family
+    values: dict[str, Tensor]
+    along: str
+    scale: float
+    method: Method
+    wanted: str | Sequence[str]
+    together: bool
+    weights_sha256: str
+    original: nn.Module
+
+    def verdict(self) -> Verdict:
+        """The verdict of before, or a new one.
+
+        Raises `FechnerError` for training mode, images of the wrong size, NaN or Inf, a dtype that changes on the way,
+        responses that are random or depend on other images of the batch, derivatives that are missing, incomplete or
+        another function's, and stimuli that do not depend on the parameter.
+        """
+        kept = _KNOWN.setdefault(self.original, OrderedDict())
+        key = self._key()
+        if key not in kept:
+            kept[key] = self._look()
+            if len(kept) > _KEPT:
+                kept.popitem(last=False)
+        return kept[key]
+
+    def _key(self) -> object:
+        """All that a verdict depends on; modules may hold switches and functions that are no weights."""
+        modules = [
+            (
+                name,
+                module.training,
+                type(module).forward,
+                *module._forward_hooks,
+                *module._forward_pre_hooks,
+                *_fields(module),
+            )
+            for name, module in self.original.named_modules()
+        ]
+        stimulus = (
+            json.dumps(settings(self.stimulus), default=str) if isinstance(self.stimulus, Stimulus) else self.stimulus
+        )
+        first = next(iter(self.values.values()))
+        wanted = self.wanted if isinstance(self.wanted, str) else tuple(self.wanted)
+        normalisation = (tuple(self.network.mean.flatten().tolist()), tuple(self.network.std.flatten().tolist()))
+        return (
+            self.weights_sha256, tuple(modules), normalisation, type(self.stimulus), stimulus, self.along,
+            tuple((name, *v.tolist()) for name, v in self.values.items()), self.scale,
+            wanted, self.together, self.method.name, first.dtype, first.device,
+        )  # fmt: skip
+
+    def _look(self) -> Verdict:
+        network, exact = self.network, isinstance(self.method, Exact)
+        _check_mode(network)
+        if exact:
+            images, slope = differentiable(self.stimulus, self.values, self.along)
+        else:
+            with torch.no_grad():
+                images = render(self.stimulus, self.values)
+        if not images.isfinite().all():
+            raise FechnerError(f"the stimulus contains NaN or Inf at {listed_values(self.values)}")
+        self._check_stimulus(images)
+        random_before = torch.get_rng_state()
+        listed, left_out = traced(network, images)
+        as_they_lie = returned(network, images)
+        if not listed:
+            raise FechnerError(f"{network.name}: no layer returns a floating-point tensor with one entry per image")
+        chosen = select(listed, self.wanted, network)
+        last = max((i for i, layer in enumerate(listed) if layer in chosen), default=-1)
+        # What is downstream of the last layer chosen may be as it likes.
+        layers = {layer.name: layer for layer in listed[: last + 1]}
+        names = {layer.name for layer in chosen}
+        first = {n: layer.per_stimulus(as_they_lie[n], 2) for n, layer in layers.items()}
+        scattered = {n for n, layer in layers.items() if as_they_lie[n].shape[layer.batch_axis] != 2}
+        accuse(network, _not_finite(first), layers, names)
+        repetition = Repetition(network, layers, images, first)
+        again = repetition.not_repeated()
+        accuse(network, dict.fromkeys(again, ""), layers, names, lambda n: _why_not_repeated(n, repetition))
+        if self.together or not exact:
+            differing = repetition.not_alone()
+            accuse(network, {n: self._why_not_alone(n, n in scattered) for n in differing}, layers, names)
+        else:
+            accuse(network, _not_finite(responses(network, layers, images[1:])), layers, names)
+        check = "none: differences need no derivative"
+        notes: list[str] = []
+        # Where the last layer is heard too, so that randomness downstream of all chosen ones is not their concern.
+        if len(layers) == len(listed) and not torch.equal(random_before, torch.get_rng_state()):
+            notes.append("it draws random numbers in evaluation; they changed no response here, and may elsewhere")
+        if exact:
+            derivatives = Derivatives(
+                network, self.stimulus, self.values, self.along, self.scale, self.together, layers, names
+            )
+            check, more = derivatives.checked(images, slope, repetition)
+            notes += more
+        return Verdict(listed, chosen, images[0].clone(), check, (*left_out, *notes))
+
+    def _check_stimulus(self, images: Tensor) -> None:
+        """Raise `FechnerError` if the stimulus is random, or depends on the other values of a batch."""
+        with torch.no_grad():
+            again = render(self.stimulus, self.values)
+            alone = render(self.stimulus, {n: v[1:] for n, v in self.values.items()})
+        size = float(torch.linalg.vector_norm(images))
+        if float(torch.linalg.vector_norm(again - images)) > _ALIKE * size:
+            raise FechnerError(
+                "the stimulus is another one when the same values are given again: it is random; draw its random numbers "
+                "once, outside of it"
+            )
+        if float(torch.linalg.vector_norm(alone[0] - images[1])) > _ALIKE * size:
+            raise FechnerError(
+                "the stimulus of a value depends on the other values of a batch; render each image from its own values alone"
+            )
+
+    def _why_not_alone(self, name: str, scattered: bool) -> str:
+        if scattered:
+            return (
+                f"layer '{name}' returns parts of images in an order in which those of one image are not "
+                "next to each other; use batch_size=1, or leave this layer out"
+            )
+        remedy = (
+            "use batch_size=1, with which every stimulus is alone"
+            if isinstance(self.method, Exact)
+            else "use method='exact' with batch_size=1"
+        )
+        return (
+            f"layer '{name}' responds differently to an image alone and in a batch: its responses depend on the other images "
+            f"(batch statistics, a normalisation over the batch); {remedy}, or give a network that treats every image alone"
+        )
+
+
+_KNOWN: weakref.WeakKeyDictionary[nn.Module, OrderedDict[object, Verdict]] = weakref.WeakKeyDictionary()
+
+
+def _fields(module: nn.Module) -> Iterator[tuple[str, object]]:
+    """What a module holds besides weights and other modules, such as switches and settings, by content where it has one."""
+    for name, value in vars(module).items():
+        if name.startswith("_") or name == "training":
+            continue
+        if isinstance(value, str | int | float | bool | None):
+            yield name, value
+        elif isinstance(value, dict | list | tuple | set):
+            yield name, repr(value)
+        elif isinstance(value, Tensor):
+            yield name, (value.data_ptr(), value._version)
+        else:
+            yield name, (id(value), repr(getattr(value, "__dict__", "")))
+
+
+def _check_mode(network: Network) -> None:
+    training = next((n for n, m in network.model.named_modules() if m.training), None)
+    if training is not None:
+        where = f"its layer '{training}'" if training else "it"
+        raise FechnerError(f"{network.name}: {where} is in training mode, so responses are random; call network.eval()")
+
+
+def _not_finite(found: Mapping[str, Tensor]) -> dict[str, str]:
+    """Layers that are NaN or Inf for all images; if only some are, the sweep names the values."""
+    faults = {}
+    for name, response in found.items():
+        if not response.reshape(len(response), -1).isfinite().all(1).any():
+            bad = "NaN" if response.isnan().any() else "Inf"
+            faults[name] = f"layer '{name}' returns {bad}; check its weights and the layers before it"
+    return faults
+
+
+def _why_not_repeated(name: str, repetition: Repetition) -> str:
+    cause = (
+        "it draws random numbers in evaluation. Switch that off (functional dropout needs training=self.training; a random "
+        "mask must be given)"
+        if repetition.is_random(name)
+        else "it keeps state between calls, or draws random numbers of its own. Reset the state at the beginning of forward, "
+        "or give a module that does"
+    )
+    return f"layer '{name}' responds differently when the same images are shown again: {cause}; no method can measure it as it is"

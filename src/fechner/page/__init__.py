@@ -1,0 +1,7 @@
+"""One page that shows any results.
+
+`SECTIONS` holds what makes the section of each kind of result that needs one of its own; other packages add theirs.
+"""
+
+from fechner.page.page import report as report
+from fechner.page.section import SECTIONS as SECTIONS

@@ -1,0 +1,99 @@
+"""Figure 1: what efficient coding predicts from how often each orientation occurs in photographs.
+
+Benjamin et al. (2022), Fig. 1. Fisher information J ∝ p^q (Ganguli & Simoncelli 2014; Wei & Stocker 2015; Morais &
+Pillow 2018) under independent Gaussian noise of unit variance; thresholds ∝ J^(−1/2).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import xarray as xr
+from matplotlib.figure import Figure
+
+from fechner import circular, human, results
+from fechner.comparison import contrast
+from fechner.paper.claim import Claim
+from fechner.paper.run import Run, density, density_of, with_density
+from fechner.plot import density as density_figure
+from fechner.plot.curves import circular_ticks
+from fechner.plot.style import new_figure, style
+
+PROFILES = ("quick", "paper")
+EXPONENTS = {2.0: "infomax, q = 2", 1.0: "q = 1", 0.5: "discrimax, q = 1/2"}
+COLOURS = ("#0072B2", "#56B4E9", "#E69F00")
+
+
+def compute(run: Run) -> xr.Dataset:
+    """The density of orientation in the photographs, and for each exponent q relative √J and relative threshold."""
+    prior = density("orientation", run)
+    grid = circular.grid(60, 180.0)
+    p = circular.rebin(prior.density.values, grid, 180.0)
+    roots = np.stack([p ** (q / 2) / (p ** (q / 2)).mean() for q in EXPONENTS])
+    dataset = xr.Dataset(
+        {
+            "predicted_root": (("q", "orientation"), roots, {"long_name": "√J / mean √J"}),
+            "predicted_threshold": (("q", "orientation"), 1 / roots / (1 / roots).mean(-1, keepdims=True), {"long_name": "threshold / mean"}),
+        },
+        {"q": list(EXPONENTS), "orientation": ("orientation", grid, prior.orientation.attrs)},
+        results.provenance("figure") | {"figure": "fig1", "along": "orientation", "noise_model": "independent Gaussian, unit variance"},
+    )  # fmt: skip
+    return with_density(dataset, prior)
+
+
+def draw(dataset: xr.Dataset) -> dict[str, Figure]:
+    """(a) prior, (b) predicted √J, (c) predicted thresholds, for three exponents."""
+    with style():
+        figure = new_figure(7.2, 2.3)
+        a, b, c = figure.subplots(1, 3)
+        prior = density_of(dataset)
+        density_figure.draw(prior, a)
+        angle = np.linspace(0, 180, 361)
+        a.plot(
+            angle, 180 * human.analytic_orientation_prior(angle), color="0.3", ls="--", lw=0.9, label="analytic prior"
+        )
+        a.set_title(f"how often: {dataset.attrs['photographs']} photographs")
+        a.set_ylim(0, 1.2 * a.get_ylim()[1])
+        a.legend(loc="upper center", handlelength=1.5)
+        for axes, name, title in (
+            (b, "predicted_root", "predicted sensitivity √J"),
+            (c, "predicted_threshold", "predicted threshold ∝ 1/√J"),
+        ):
+            for colour, (q, label) in zip(COLOURS, EXPONENTS.items(), strict=True):
+                x, y = circular.around(dataset.orientation.values, dataset[name].sel(q=q).values, 180.0)
+                axes.plot(x, y, color=colour, label=label)
+            axes.axhline(1, color="0.8", lw=0.6, zorder=0)
+            circular_ticks(axes, 180.0)
+            axes.set_ylim(0, 1.1 * float(dataset[name].max()))
+            axes.set_xlabel("orientation (degree)")
+            axes.set_ylabel("relative to mean")
+            axes.set_title(title)
+        b.set_title(b.get_title() + ", J ∝ p$^q$")
+        c.legend(loc="lower center", handlelength=1.5)
+        for axes, letter in ((a, "a"), (b, "b"), (c, "c")):
+            axes.annotate(
+                letter, (0, 1), (-28, 8), "axes fraction", textcoords="offset points", fontweight="bold", fontsize=10
+            )
+    return {"fig1": figure}
+
+
+def claims(dataset: xr.Dataset) -> list[Claim]:
+    """That cardinal orientations are the frequent ones, on which everything else rests."""
+    prior = density_of(dataset)
+    grid = prior.orientation.values
+
+    def ratio(p: np.ndarray) -> np.ndarray:
+        return contrast(p, "orientation", grid, p)
+
+    low, high = np.quantile(ratio(prior.density_samples.values), [0.025, 0.975])
+    return [
+        Claim(
+            "fig1-cardinal",
+            "fig1",
+            "horizontal and vertical are the most frequent orientations in photographs",
+            "density within 7.5° of 0° and 90° over that within 7.5° of 45° and 135°, above 1; 95 % bootstrap interval over "
+            "photographs, whole interval above",
+            float(ratio(prior.density.values)),
+            (float(low), float(high)),
+            bool(low > 1),
+        )
+    ]

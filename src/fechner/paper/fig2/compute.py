@@ -1,0 +1,63 @@
+"""Figure 2: relative sensitivity to orientation across the layers of networks, trained, initialised and shuffled.
+
+Benjamin et al. (2022), Fig. 2 and its supplementary controls. Settings: Gabor of 2 cycles/degree at 224 pixels and 100
+pixels/degree. `quick` measures EfficientNet-Lite0, `paper` every network. The density of orientation in photographs
+stands behind the curves.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+import torch
+import xarray as xr
+
+from fechner.paper.run import CONTROLS, MAIN, Part, Run, Sweep, density, measure, states, with_density
+from fechner.stimuli import settings, stimulus
+
+
+@dataclass(frozen=True)
+class Profile:
+    """What is measured: networks, orientations, phases, and seeds of the initialised and shuffled states.
+
+    Networks that take ten minutes and more of a core have fewer seeds.
+    """
+
+    networks: tuple[str, ...]
+    values: int
+    phases: int
+    seeds: int
+    seeds_of_large: int = 2
+
+
+LARGE = ("vgg16_bn", "vit_b_16", "vgg11", "vgg13")
+PROFILES = {
+    "quick": Profile(MAIN[:1], values=60, phases=8, seeds=3),
+    "paper": Profile(MAIN + CONTROLS, values=180, phases=10, seeds=3),
+}
+
+
+def plan(profile: Profile) -> list[Part]:
+    """All parts, network by network."""
+    parts = []
+    for network in profile.networks:
+        seeds = profile.seeds_of_large if network in LARGE else profile.seeds
+        parts += states([network], seeds, "gabor")
+        if network in MAIN:
+            parts.append(Part(network, "pretrained", 0, "gabor-published"))
+    return parts
+
+
+def compute(run: Run) -> xr.Dataset:
+    """Measure every part and the density of orientation in the photographs."""
+    profile = PROFILES[run.profile]
+    prior = density("orientation", run)
+    dataset = measure(plan(profile), Sweep("orientation", profile.values, {"phase": profile.phases}), run)
+    gabor = stimulus("gabor")
+    angle = torch.tensor([30.0], dtype=torch.float64)
+    image, slope, *_ = torch.func.jvp(lambda o: gabor(orientation=o), (angle,), (torch.ones_like(angle),))
+    dataset["stimulus_image"] = xr.DataArray(image[0, 0].numpy(), dims=("y", "x"))
+    dataset["stimulus_derivative"] = xr.DataArray(slope[0, 0].numpy(), dims=("y", "x"), attrs={"units": "1/degree"})
+    dataset = with_density(dataset, prior)
+    return dataset.assign_attrs(figure="fig2", stimulus=json.dumps(settings(gabor)))

@@ -1,0 +1,56 @@
+"""Figure 3: relative sensitivity to hue across layers, beside the hues of photographs and human colour difference.
+
+Benjamin et al. (2022), Fig. 3: uniform patches, averaged over HSV saturation and value; hue frequency of pixels with
+S ≥ 0.1 and V ≥ 0.5. Checkpoints, such as one trained on images whose hue is rotated, are measured beside.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import xarray as xr
+
+from fechner.paper.run import MAIN, Part, Run, Sweep, density, measure, states, with_density
+from fechner.stimuli import settings, stimulus
+
+ROTATION = 90.0
+
+
+@dataclass(frozen=True)
+class Profile:
+    """What is measured: networks, hues, saturations and values (as many of each), and seeds of the random states."""
+
+    networks: tuple[str, ...]
+    values: int
+    colours: int
+    seeds: int
+
+
+PROFILES = {
+    "quick": Profile(MAIN[:1], values=36, colours=3, seeds=3),
+    "paper": Profile(MAIN, values=360, colours=8, seeds=5),
+}
+
+
+def plan(profile: Profile, checkpoints: tuple[tuple[str, str], ...]) -> list[Part]:
+    """All parts: every network in its three states, then the checkpoints."""
+    return states(profile.networks, profile.seeds, "hue-hsv") + [
+        Part(network, file, 0, "hue-hsv") for network, file in checkpoints
+    ]
+
+
+def compute(run: Run) -> xr.Dataset:
+    """Measure every part and the density of hue in the photographs."""
+    profile = PROFILES[run.profile]
+    prior = density("hue", run)
+    colours = np.linspace(0.5, 0.9, profile.colours).tolist()
+    sweep = Sweep("hue", profile.values, {"saturation": colours, "value": colours})
+    dataset = measure(plan(profile, run.checkpoints), sweep, run)
+    shown = stimulus("hue-hsv", size=2)
+    hues = torch.arange(0, 360, 2.0)
+    dataset["stimulus_image"] = (("stimulus_hue", "channel"), shown(hue=hues)[:, :, 0, 0].numpy())
+    dataset = with_density(dataset.assign_coords(stimulus_hue=hues.numpy()), prior)
+    return dataset.assign_attrs(figure="fig3", stimulus=json.dumps(settings(stimulus("hue-hsv"))))

@@ -1,0 +1,137 @@
+"""Drawing Figure 3 from the saved Dataset alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from fechner import circular, human
+from fechner.comparison import compare
+from fechner.paper.fig2.draw import draw_state, same_height
+from fechner.paper.fig3.compute import ROTATION
+from fechner.paper.run import RANDOM, density_of, layers_only, networks, select, third
+from fechner.plot import curves, density
+from fechner.plot.style import HUMAN, LABELS, PRIOR, STATES, letter, new_figure, style
+
+CHECKPOINTS = ("#0072B2", "#D55E00", "#CC79A7", "#56B4E9")
+
+
+def draw(dataset: xr.Dataset) -> dict[str, Figure]:
+    """(a) stimuli, (b) human proxy and photographs, (c) layers by state and correlation, (d) checkpoints if there are any."""
+    shown = networks(dataset)
+    files = [w for w in dict.fromkeys(dataset.weights.values.tolist()) if w not in ("pretrained", *RANDOM)]
+    with style():
+        heights = [2.05, 2.0 * len(shown), *([2.05] if files else [])]
+        figure = new_figure(7.2, sum(heights))
+        parts: Any = figure.subfigures(len(heights), 1, height_ratios=heights)
+        top, middle, *bottom = parts
+        a, b = top.subplots(1, 2, width_ratios=[0.4, 1])
+        draw_stimuli(dataset, a)
+        draw_reference(dataset, b)
+        rows = middle.subplots(len(shown), 4, squeeze=False, width_ratios=[1, 1, 1, 1.05])
+        for row, network in zip(rows, shown, strict=True):
+            for axes, state in zip(row, STATES, strict=False):
+                draw_state(select(dataset, network=network, weights=state), axes, f"{network}\n{LABELS[state]}")
+                density.backdrop(density.coarse(density_of(dataset), 72), axes)
+                if axes is not row[0] and row[0].lines:
+                    axes.set_ylabel("")
+                    axes.tick_params(labelleft=False)
+            same_height(row[:3])
+            draw_correlation(select(dataset, network=network), row[3])
+            if network == shown[0]:
+                row[3].legend(loc="lower left", bbox_to_anchor=(0, 1), handlelength=1, borderpad=0)
+        curves.depth_bar(rows[0][2], *[r[2] for r in rows[1:]])
+        for axes, name in ((a, "a"), (b, "b"), (rows[0][0], "c")):
+            letter(axes, name)
+        for part in bottom:
+            d = part.subplots()
+            draw_checkpoints(dataset, files, d)
+            letter(d, "d")
+    return {"fig3": figure}
+
+
+def draw_stimuli(dataset: xr.Dataset, axes: Axes) -> None:
+    """The hues of the patches around a circle, at the default saturation and value."""
+    colours = dataset.stimulus_image.values
+    y, x = np.mgrid[1:-1:200j, -1:1:200j]
+    angle, radius = np.rad2deg(np.arctan2(y, x)) % 360, np.hypot(x, y)
+    index = (angle / 360 * len(colours)).astype(int) % len(colours)
+    ring = np.concatenate([colours[index], ((radius > 0.55) & (radius < 1))[..., None]], -1)
+    axes.imshow(ring, extent=(-1, 1, -1, 1))
+    for hue in (0, 90, 180, 270):
+        towards = np.deg2rad(hue)
+        axes.text(0.36 * np.cos(towards), 0.36 * np.sin(towards), f"{hue}°", ha="center", va="center", fontsize=6)
+    axes.set_title("uniform patches")
+    axes.set_axis_off()
+
+
+def draw_reference(dataset: xr.Dataset, axes: Axes) -> None:
+    """Hue frequency in photographs, and CIELAB distance per degree of hue as a proxy of human sensitivity."""
+    density.draw(density_of(dataset), axes)
+    axes.set_ylabel("density (× uniform)", color=PRIOR)
+    axes.set_title(f"{dataset.attrs['photographs']} photographs, and human proxy")
+    right = axes.twinx()
+    right.spines["right"].set_visible(True)
+    hue = np.arange(0, 360.5, 0.5)
+    right.plot(hue, human.cielab_hue_distance(hue), color=HUMAN)
+    right.set_ylim(bottom=0)
+    right.set_ylabel("CIELAB ΔE per degree", color=HUMAN)
+
+
+def draw_checkpoints(dataset: xr.Dataset, files: Sequence[str], axes: Axes) -> None:
+    """Late layers of checkpoints and of the pretrained network over the density of hue, upright and rotated."""
+    prior = density.coarse(density_of(dataset), 72)
+    density.area(prior, axes)
+    rotated = np.interp(
+        (prior.hue - ROTATION) % 360, *circular.around(prior.hue.values, prior.density.values * 360, 360.0)
+    )
+    x, y = circular.around(prior.hue.values, rotated, 360.0)
+    axes.plot(x, y, color=PRIOR, ls=":", lw=0.8, label=f"density, rotated by {ROTATION:g}°")
+    for name, colour in zip(["pretrained", *files], CHECKPOINTS, strict=False):
+        part = select(dataset, weights=name)
+        if part.sizes["layer"]:
+            part = select(part, network=str(part.network.values[0]))
+            late = third(layers_only(part), "late").relative_sensitivity.mean("layer")
+            axes.plot(*circular.around(part.hue.values, late.values, 360.0), color=colour, label=_stem(name))
+    curves.circular_ticks(axes, 360.0)
+    axes.set_ylim(bottom=0)
+    axes.set_xlabel("hue (degree)")
+    axes.set_ylabel("late layers, √D / mean\n(green: density)")
+    axes.set_title("checkpoints")
+    axes.legend(loc="upper left", bbox_to_anchor=(1, 1), handlelength=1.5, borderpad=0)
+
+
+def _stem(file: str) -> str:
+    """A file's name in a legend, which leaves out what begins with an underscore."""
+    stem = Path(file).stem
+    return f" {stem}" if stem.startswith("_") else stem
+
+
+def draw_correlation(part: xr.Dataset, axes: Axes) -> None:
+    """Correlation of every layer's √D with the density against depth; mean and range over seeds, or the interval."""
+    prior = density_of(part)
+    for state, colour in STATES.items():
+        one = select(part, weights=state)
+        if not one.sizes["layer"]:
+            continue
+        seeds = np.unique(one.seed.values)
+        bootstraps = 500 if len(seeds) == 1 else 0
+        found = [
+            layers_only(compare(select(one, seed=s), prior, bootstraps=bootstraps).isel(reference=0)) for s in seeds
+        ]
+        values = np.stack([f.correlation.values for f in found])
+        depth = np.linspace(0, 1, values.shape[1])
+        axes.plot(depth, values.mean(0), "o-", ms=2.5, color=colour, label=LABELS[state])
+        low, high = (
+            (values.min(0), values.max(0)) if bootstraps == 0 else (found[0].correlation_low, found[0].correlation_high)
+        )
+        axes.fill_between(depth, low, high, color=colour, alpha=0.25, lw=0)
+    axes.axhline(0, color="0.8", lw=0.6, zorder=1)
+    axes.set_xlabel("depth (first to last layer)")
+    axes.set_ylabel("r of √D with density")

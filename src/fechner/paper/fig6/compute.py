@@ -1,0 +1,160 @@
+"""Figure 6: what frequency and what information do when a nonlinear network learns to label orientation.
+
+Benjamin et al. (2022), Fig. 6: ReLU network, 60 classes, plain gradient descent at learning rate 0.5, orientation density
+(2 − cos 2θ)/2π or uniform. Labels are noisy (b, d) or not (c): by the published erasure, by erasure and by random flips
+that make density × information the same at every orientation. Noise in (b) is that of (d), under uniform inputs.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+
+import numpy as np
+import xarray as xr
+
+from fechner import circular, results
+from fechner.learning import (
+    Channel,
+    Erasure,
+    Exposure,
+    Flips,
+    Perceptron,
+    Task,
+    balanced_noise,
+    learn_labels,
+    published_noise,
+    sinusoidal,
+    specific_information,
+)
+from fechner.learning.task import GRATING
+from fechner.paper.fig6 import sequels as fig6_sequels
+from fechner.paper.run import Run, kept
+
+FREQUENT, RARE = 90.0, 0.0
+LAYER = "relu1"
+DENSITY = sinusoidal(FREQUENT)
+CHANNELS: dict[str, Channel] = {"published": Erasure(), "erasure": Erasure(), "flips": Flips()}
+LABELS = {"published": "published erasure", "erasure": "balanced erasure", "flips": "balanced flips"}
+CONDITIONS = ("c", *(f"{panel}-{name}" for name in CHANNELS for panel in "bd"))
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Size of network and batch, steps, seeds, and how much is recorded; sequels have times of their own."""
+
+    widths: tuple[int, ...]
+    batch: int
+    steps: int
+    seeds: int
+    phases: int
+    snapshots: int
+    sequels: fig6_sequels.Sequels
+
+
+PROFILES = {
+    "quick": Profile((64, 32), 128, 300, 5, 5, 25, fig6_sequels.QUICK),
+    "paper": Profile((1024, 256), 2048, 300, 5, 11, 61, fig6_sequels.PAPER),
+}
+
+
+def noise_of(channel: str) -> np.ndarray:
+    """Noise of a channel on an even grid of orientation, for the density of the figure."""
+    density = DENSITY(circular.grid(3600, 180.0))
+    return published_noise(density) if channel == "published" else balanced_noise(density, CHANNELS[channel])
+
+
+def exposure_of(condition: str, steps: int) -> Exposure:
+    """What is shown in a condition."""
+    panel, _, channel = condition.partition("-")
+    if panel == "c":
+        return Exposure(steps, DENSITY)
+    return Exposure(steps, "uniform" if panel == "b" else DENSITY, CHANNELS[channel], noise_of(channel))
+
+
+def compute(run: Run) -> xr.Dataset:
+    """All conditions and sequels, each saved when it is finished."""
+    profile = PROFILES[run.profile]
+    folder = run.folder / "parts"
+    expected = {"profile": json.dumps(asdict(profile) | {"sequels": ""})}
+    parts = []
+    pieces = len(CONDITIONS) + len(fig6_sequels.MAKERS)
+    for i, condition in enumerate(CONDITIONS):
+        run.say(
+            f"[{i + 1}/{len(CONDITIONS)}] learning, condition {condition}, {profile.seeds} seeds × {profile.steps} steps"
+        )
+        parts.append(
+            kept(folder / f"{condition}.nc", run, expected, partial(_learned, condition, profile, run), __name__)
+        )
+        run.done((i + 1) / pieces)
+    dataset = xr.concat(parts, "condition", combine_attrs="drop", join="exact").assign_coords(
+        condition=list(CONDITIONS)
+    )
+    learner = partial(_learner, profile, run)
+    for i, (name, make) in enumerate(fig6_sequels.MAKERS.items()):
+        run.say(f"sequel: {name}")
+        settings = {"profile": json.dumps(asdict(profile))}
+        dataset = dataset.merge(
+            kept(folder / f"{name}.nc", run, settings, partial(make, learner, profile.sequels), __name__),
+            combine_attrs="override",
+        )
+        run.done((len(CONDITIONS) + i + 1) / pieces)
+    attributes = {
+        "figure": "fig6",
+        "layer": LAYER,
+        "images": "none",
+        "photographs": 0,
+        "imbalance": json.dumps({name: imbalances(name) for name in CHANNELS}),
+        "noise_model": "independent Gaussian, unit variance",
+        "method": "exact",
+    }
+    return dataset.assign_attrs(results.provenance("figure") | attributes)
+
+
+def imbalances(channel: str) -> dict[str, float]:
+    """By how much a channel's noise varies over orientation: its largest value over its least.
+
+    "total": density × information, which is to be balanced; "specific": the same with specific information, which takes
+    into account that rare labels tell more; "effective": density × signal, which theory takes for the speed of
+    learning under (d); "signal": the signal alone, under (b).
+    """
+    density, noise, labels = DENSITY(circular.grid(60, 180.0)), noise_of(channel)[::60], CHANNELS[channel]
+    curves = {
+        "total": density * labels.information(noise),
+        "specific": density * specific_information(density, labels, noise),
+        "effective": density * labels.signal(noise),
+        "signal": labels.signal(noise),
+    }
+    return {name: float(curve.max() / curve.min()) for name, curve in curves.items()}
+
+
+def _learned(condition: str, profile: Profile, run: Run) -> xr.Dataset:
+    return _learner(profile, run, exposure_of(condition, profile.steps), profile.snapshots)
+
+
+def _learner(
+    profile: Profile,
+    run: Run,
+    exposures: Exposure | Sequence[Exposure],
+    snapshots: int | Sequence[int],
+    *,
+    scale: float = 0.1,
+    learning_rate: float = 0.5,
+    batch: int | None = None,
+    contrast: float = 1.0,
+    seeds: int | None = None,
+) -> xr.Dataset:
+    """One experiment at the size of the profile."""
+    task = Task(replace(GRATING, contrast=contrast), average={"phase": profile.phases})
+    return learn_labels(
+        Perceptron(profile.widths, scale=scale),
+        exposures,
+        task,
+        snapshots,
+        learning_rate=learning_rate,
+        batch=batch or profile.batch,
+        seeds=seeds or profile.seeds,
+        device=run.device,
+    )

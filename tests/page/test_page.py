@@ -1,0 +1,134 @@
+"""The report: everything in one file, from any results; nothing is written for bad ones."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+
+import fechner
+from fechner import FechnerError, results
+from fechner.page import report
+from fechner.page.explore import charts
+
+KEPT = Path(__file__).parents[2] / "trainings"
+
+
+@pytest.fixture(scope="module")
+def curves() -> xr.Dataset:
+    network = fechner.load("resnet18_small", "init")
+    return fechner.sensitivity(network, fechner.Gabor(size=32), values=12, average={"phase": 4}, progress=False)
+
+
+@pytest.fixture(scope="module")
+def prior() -> xr.Dataset:
+    return fechner.image_statistics(feature="orientation", values=36, bootstraps=20, progress=False)
+
+
+def embedded(page: Path) -> list[dict]:
+    found = re.search(r'<script type="application/json" id="charts">(.*?)</script>', page.read_text(), re.DOTALL)
+    assert found is not None
+    return json.loads(found.group(1))
+
+
+def test_curves_stand_over_the_density_and_human_data(tmp_path: Path, curves: xr.Dataset, prior: xr.Dataset) -> None:
+    results.save(curves, tmp_path / "curves.nc")
+    results.save(prior, tmp_path / "prior.nc")
+    page = report([tmp_path], tmp_path / "page.html", title="Mine <b>")
+    text = page.read_text()
+    assert "Mine &lt;b&gt;" in text
+    assert "<b>" not in text.split("<main")[0]
+    (chart,) = embedded(page)
+    assert [r["name"] for r in chart["references"]] == ["density in 9 photographs", "analytic prior (formula)"]
+    assert "0.3–0.5 degree" in text
+    layer = curves.layer.values.tolist().index("layer2")
+    shown = chart["curves"][layer]
+    assert shown["key"][-1] == "layer2"
+    assert np.allclose(shown["y"], curves.relative_sensitivity[layer], rtol=1e-3)
+    half = 1.96 * curves.relative_sensitivity_se[layer].values
+    assert np.allclose(np.subtract(shown["high"], shown["y"]), half, rtol=0.02, atol=2e-3)
+    density = prior.density.values
+    assert np.allclose(chart["references"][0]["y"], density / density.mean(), rtol=1e-3)
+    # Nothing but links to the results leads out of the page.
+    body = text.split('<script type="application/json"')[0]
+    assert set(re.findall(r'<a href="([^"#]*)"', body)) - {""} == {"curves.nc", "prior.nc"}
+    assert not re.findall(r'(?:src|href)="https?:', body)
+    assert [p.name for p in tmp_path.iterdir() if "part" in p.name] == []
+
+
+def test_trainings_are_stepped_through(tmp_path: Path) -> None:
+    page = report([KEPT / "resnet-45-0.nc", KEPT / "resnet-hue90-0.nc"], tmp_path / "page.html")
+    turned, hue = embedded(page)
+    kept = results.read(KEPT / "resnet-45-0.nc")
+    assert turned["stepName"] == "epoch"
+    assert turned["curves"][0]["steps"] == kept.epoch.values.tolist()
+    assert len(turned["curves"][0]["y"]) == kept.sizes["epoch"]
+    assert hue["xLabel"] == "hue (degree)"
+
+
+def test_learning_labels_is_stepped_through() -> None:
+    from fechner.learning import Exposure, Perceptron, Task, learn_labels, sinusoidal
+
+    learned = learn_labels(
+        Perceptron((8,)), Exposure(6, sinusoidal(90)), Task(classes=12), 3, seeds=2, batch=16, progress=False
+    )
+    (chart,) = charts(learned)
+    hidden = next(c for c in chart.curves if c.key == ("relu1",))
+    expected = learned.relative_sensitivity.sel(layer="relu1").mean("seed").transpose("step", "orientation")
+    assert np.allclose(hidden.y, expected, rtol=1e-4)
+    assert chart.references[0][0] == "density shown"
+
+
+def test_bad_input(tmp_path: Path, curves: xr.Dataset) -> None:
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    (tmp_path / "text.nc").write_text("no")
+    results.save(curves, tmp_path / "curves.nc")
+    out = tmp_path / "page.html"
+    for found, to, message in (
+        ([], out, "nothing to report"),
+        ([empty], out, "nothing to report"),
+        ([tmp_path / "gone"], out, "no result file or folder"),
+        ([tmp_path / "curves.nc", tmp_path / "text.nc"], out, "damaged"),
+        ([tmp_path / "curves.nc"], tmp_path / "page.pdf", "must end in .html"),
+        ([tmp_path / "curves.nc"], empty, "is a folder"),
+    ):
+        with pytest.raises(FechnerError, match=message):
+            report(found, to)
+    assert not out.exists()
+
+
+NAMES = ["<!--<script>", "</script><b>", "<a href='https://x.y'>l</a>", "$a_b$", "\x1b[31m", "&lt;"]
+
+
+def test_names_are_text_and_no_two_elements_share_an_id(tmp_path: Path, curves: xr.Dataset) -> None:
+    odd = curves.isel(layer=slice(0, 7)).assign_coords(layer=["input", *NAMES]).assign_attrs(network="<i>$n$\udcff")
+    stems = ("charts", "claims", "main", "a.b", "a-b", "\udcff")
+    for stem in stems:
+        results.save(odd, tmp_path / f"{stem}.nc")
+    page = report([tmp_path], tmp_path / "page.html")
+    shown = embedded(page)
+    assert len(shown) == len(stems)
+    assert [c["key"][-1] for c in shown[0]["curves"]] == ["input", *NAMES]
+    text = page.read_text()
+    body = text.split("<script>")[0]
+    assert "&lt;i&gt;$n$\\udcff" in body
+    assert "<i>" not in body
+    assert "\x1b" not in body
+    ids = re.findall(r' id="([^"]*)"', body)
+    assert len(ids) == len(set(ids)) > 2 * len(stems)
+    # Links within the page lead somewhere.
+    assert set(re.findall(r'href="#([^"]*)"', body)) <= set(ids)
+    # Nothing but the end of the charts ends their element, and nothing in it begins another.
+    assert "<" not in re.search(r'id="charts">(.*?)</script>', text, re.DOTALL).group(1)
+
+
+def test_curves_of_several_seeds_are_chosen_by_seed(curves: xr.Dataset) -> None:
+    (chart,) = charts(xr.concat([curves, curves], "seed"))
+    assert chart.controls[0] == "seed"
+    assert {c.key[0] for c in chart.curves} == {"0", "1"}
+    assert len(chart.curves) == 2 * curves.sizes["layer"]

@@ -1,0 +1,282 @@
+"""Figure 2: claims follow from the numbers, drawing computes nothing, finished parts are not measured again."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import xarray as xr
+
+import fechner
+from fechner import FechnerError, circular, human
+from fechner.paper import reproduce
+from fechner.paper import run as parts
+from fechner.paper.fig2 import claims as fig2_claims
+from fechner.paper.fig2 import compute as fig2
+from fechner.paper.fig2 import draw as fig2_draw
+from fechner.plot import contact_sheet, style
+from fechner.statistics import photographs
+from fechner.stimuli import STIMULI, parameters, stimulus
+
+TINY = fig2.Profile(("efficientnet_lite0",), values=8, phases=2, seeds=2)
+
+
+# Parameters that have no effect in a stimulus as it is by default.
+IDLE = {"noise-low-pass": {"octaves"}}
+
+
+def synthetic(ratios: dict[str, float], networks: tuple[str, ...] = ("efficientnet_lite0",)) -> xr.Dataset:
+    """Curves with a known cardinal/oblique ratio in late layers and none in early ones."""
+    rng = np.random.default_rng(1)
+    orientation = np.arange(0, 180, 3.0)
+    layers = ["input", *[f"blocks.{i}" for i in range(9)]]
+    measured = []
+    for network in networks:
+        for state, ratio in ratios.items():
+            for seed in range(1 if state == "pretrained" else 3):
+                root = np.ones((10, 60))
+                for i in range(1, 10):
+                    strength = ratio ** (max(i - 3, 0) / 6)
+                    root[i] = np.where(np.abs(orientation % 90 - 45) > 22.5, strength, 1)
+                samples = (root**2)[:, :, None] * rng.uniform(0.98, 1.02, (10, 60, 8))
+                mean = samples.mean(-1)
+                rel = np.sqrt(mean) / np.sqrt(mean).mean(-1, keepdims=True)
+                stimuli = ("gabor", "gabor-published") if state == "pretrained" else ("gabor",)
+                for shown in stimuli:
+                    labels = asdict(parts.Part(network, state, seed, shown))
+                    measured.append(
+                        xr.Dataset(
+                            {
+                                "sensitivity": (("layer", "orientation"), mean),
+                                "relative_sensitivity": (("layer", "orientation"), rel),
+                                "relative_sensitivity_se": (("layer", "orientation"), rel * 0.01),
+                                "sensitivity_samples": (("layer", "orientation", "phase"), samples),
+                            },
+                            {
+                                "layer": layers,
+                                "orientation": ("orientation", orientation, {"units": "degree", "period": 180.0}),
+                            }
+                            | {"depth": ("layer", np.linspace(0, 1, 10))}
+                            | {k: ("layer", [v] * 10) for k, v in labels.items()},
+                        )
+                    )
+    data = xr.concat(measured, "layer", data_vars="all")
+    data["stimulus_image"] = xr.DataArray(np.full((4, 4), 0.5), dims=("y", "x"))
+    data["stimulus_derivative"] = xr.DataArray(np.eye(4), dims=("y", "x"))
+    return parts.with_density(data.assign_attrs(along="orientation", figure="fig2"), density())
+
+
+def density() -> xr.Dataset:
+    """Twice as often within 22.5° of 0° and 90° as elsewhere, from photographs that scatter by a tenth."""
+    theta = circular.grid(180, 180.0)
+    p = np.where(np.abs(theta % 90 - 45) > 22.5, 2.0, 1.0)
+    samples = circular.normalize(p * np.random.default_rng(0).uniform(0.9, 1.1, (100, 180)), 180)
+    low, high = np.quantile(samples, [0.025, 0.975], axis=0)
+    curves = {"density": circular.normalize(p, 180), "density_low": low, "density_high": high}
+    return xr.Dataset(
+        {n: ("orientation", c) for n, c in curves.items()}
+        | {"density_samples": (("bootstrap", "orientation"), samples)},
+        {"orientation": ("orientation", theta, {"units": "degree", "period": 180.0})},
+        {"along": "orientation", "photographs": 100, "images": "made up"},
+    )
+
+
+def test_claims_recover_a_known_effect_and_its_absence() -> None:
+    found = {
+        c.id.removeprefix("fig2-efficientnet_lite0-"): c
+        for c in fig2_claims.claims(synthetic({"pretrained": 1.5, "init": 1.0, "shuffled": 1.0}))
+    }
+    assert found["late-pretrained"].holds
+    assert found["late-pretrained"].measured == pytest.approx(1.5 ** (5 / 6), rel=0.01)
+    assert found["late-init"].holds
+    assert found["late-init"].measured == pytest.approx(1, abs=0.01)
+    assert found["pretrained-over-shuffled"].holds
+    assert found["depth"].measured > 0.8
+    assert "'blocks.3' on" in found["depth"].statement
+    assert not found["mirror"].holds
+    assert found["mirror"].measured == pytest.approx(0, abs=0.05)
+    dipping = synthetic({"pretrained": 1.5})
+    at = dipping.orientation.isin([0.0, 90.0])
+    dipping["sensitivity_samples"] = dipping.sensitivity_samples.where(~at, dipping.sensitivity_samples / 4)
+    (dip,) = (c for c in fig2_claims.claims(dipping) if c.id.endswith("-mirror"))
+    assert dip.holds
+    assert dip.measured == pytest.approx(-1, abs=0.05)
+    none = {
+        c.id.removeprefix("fig2-efficientnet_lite0-"): c
+        for c in fig2_claims.claims(synthetic({"pretrained": 0.7, "init": 1.4, "shuffled": 1.0}))
+    }
+    assert not none["late-pretrained"].holds
+    assert not none["late-init"].holds
+    assert not none["pretrained-over-init"].holds
+    assert none["late-pretrained"].interval[1] < 1
+    assert found["follows"].holds
+    assert found["follows-over-early"].holds
+    assert found["follows-over-init"].holds
+    assert not none["follows"].holds
+    assert not none["follows-over-init"].holds
+    json.dumps([asdict(c) for c in found.values()])
+
+
+def test_pooling_controls_are_judged_where_measured() -> None:
+    data = synthetic({"init": 1.3}, ("alexnet",))
+    weaker = synthetic({"init": 1.1}, ("alexnet_no_overlap",))
+    both = xr.concat([data, weaker], "layer", data_vars="minimal").assign_attrs(data.attrs)
+    (claim,) = fig2_claims.claims(both)
+    assert claim.id == "fig2-alexnet_no_overlap"
+    assert claim.holds
+
+
+@pytest.mark.parametrize("networks", [("efficientnet_lite0",), ("efficientnet_lite0", "resnet18", "alexnet", "vgg11")])
+def test_figures_draw_from_the_dataset(networks: tuple[str, ...], tmp_path: Path) -> None:
+    data = synthetic({"pretrained": 1.5, "init": 1.0, "shuffled": 0.9}, networks)
+    for name, figure in (("main", fig2_draw.draw_main(data)), ("supplement", fig2_draw.draw_supplement(data))):
+        for path in style.write(figure, tmp_path / name):
+            assert path.stat().st_size > 10_000
+
+
+def test_a_layer_without_sensitivity_is_left_out() -> None:
+    data = synthetic({"pretrained": 1.5, "init": 1.0, "shuffled": 1.0})
+    dead = (data.layer == "blocks.8") & (data.weights == "init")
+    for name, value in (("sensitivity", 0.0), ("sensitivity_samples", 0.0), ("relative_sensitivity", np.nan)):
+        data[name] = data[name].where(~dead, value)
+    found = {c.id: c for c in fig2_claims.claims(data)}
+    assert found["fig2-efficientnet_lite0-late-init"].holds
+    fig2_draw.draw(data)
+
+
+def test_missing_weights_are_marked(tmp_path: Path) -> None:
+    figure = fig2_draw.draw_main(synthetic({"init": 1.0, "shuffled": 0.9}, ("resnet18",)))
+    texts = [t.get_text() for f in figure.subfigs for a in f.axes for t in a.texts]
+    assert "weights\nnot available" in texts
+
+
+def test_reproduce_resumes_and_redraws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(fig2.PROFILES, "quick", TINY)
+    said: list[str] = []
+    stopped = parts.sensitivity
+
+    def interrupted(network, *args, **kw):
+        if network.weights == "shuffled":
+            raise KeyboardInterrupt
+        return stopped(network, *args, layers="blocks.1?", progress=False, **kw)
+
+    monkeypatch.setattr(parts, "sensitivity", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        reproduce(["fig2"], "quick", tmp_path, say=said.append)
+    kept = {p.name: p.stat().st_mtime_ns for p in (tmp_path / "fig2" / "parts").iterdir()}
+    assert len(kept) == 3
+    monkeypatch.setattr(
+        parts, "sensitivity", lambda n, *a, **kw: stopped(n, *a, layers="blocks.1?", progress=False, **kw)
+    )
+    data = reproduce(["fig2"], "quick", tmp_path, resume=True, say=said.append)
+    assert sum("finished before" in s for s in said) == 3
+    for name, time in kept.items():
+        assert (tmp_path / "fig2" / "parts" / name).stat().st_mtime_ns == time
+    assert {p.name for p in (tmp_path / "fig2").iterdir()} == {
+        "parts", "data.nc", "claims.json", "fig2.svg", "fig2.png", "fig2_supplement.svg", "fig2_supplement.png",
+    }  # fmt: skip
+    claims = json.loads((tmp_path / "fig2" / "claims.json").read_text())
+    assert (tmp_path / "index.html").read_text().count('class="fails"') == sum(not c["holds"] for c in claims)
+    assert {"id", "figure", "statement", "criterion", "measured", "interval", "holds"} == set(claims[0])
+    assert data.sizes["orientation"] == 8
+    # Other settings are not mistaken for finished parts.
+    path, part = tmp_path / "fig2" / "parts" / next(iter(kept)), fig2.plan(TINY)[0]
+    assert parts.finished(path, part, parts.Sweep("orientation", 8, {"phase": 2})) is not None
+    assert parts.finished(path, part, parts.Sweep("orientation", 180, {"phase": 10})) is None
+
+
+def test_networks_without_weights_are_left_out_and_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def load(name, weights, seed):
+        if weights != "init":
+            raise FechnerError("no internet")
+        return fechner.load(name, weights, seed)
+
+    monkeypatch.setattr(parts, "load", load)
+    monkeypatch.setitem(fig2.PROFILES, "quick", fig2.Profile(("resnet18",), values=4, phases=2, seeds=2))
+    said: list[str] = []
+    data = fig2.compute(parts.Run("quick", tmp_path / "fig2", say=said.append))
+    assert json.loads(data.attrs["unavailable"]) == {"resnet18": "no internet"}
+    assert set(data.weights.values) == {"init"}
+    assert sum("left out" in s for s in said) == 1
+
+
+def test_random_weights_that_overflow_leave_the_other_seeds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def load(name, weights, seed):
+        network = fechner.load(name, weights, seed)
+        if weights == "shuffled" and seed == 1:
+            next(network.parameters()).data.fill_(float("inf"))
+        return network
+
+    monkeypatch.setattr(parts, "load", load)
+    listed = [parts.Part("efficientnet_lite0", "shuffled", seed, "gabor") for seed in (0, 1, 2)]
+    data = parts.measure(listed, parts.Sweep("orientation", 4, {}), parts.Run("quick", tmp_path, say=lambda text: None))
+    assert set(data.seed.values) == {0, 2}
+    assert "returns NaN" in json.loads(data.attrs["unusable"])["efficientnet_lite0-shuffled-1-gabor.nc"]
+
+
+def test_what_changed_is_measured_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    run = parts.Run("quick", tmp_path / "fig2", resume=True, say=said.append)
+    file = tmp_path / "mine.pt"
+    part, sweep = parts.Part("resnet18_small", str(file), 0, "gabor"), parts.Sweep("orientation", 4, {})
+
+    def again() -> bool:
+        said.clear()
+        parts.measure([part], sweep, run)
+        return not any("finished before" in s for s in said)
+
+    torch.save(fechner.load("resnet18_small", "init", 0).model.state_dict(), file)
+    assert [again(), again()] == [True, False]
+    torch.save(fechner.load("resnet18_small", "init", 1).model.state_dict(), file)
+    assert [again(), again()] == [True, False]
+    monkeypatch.setattr(parts, "code", lambda: "of another version")
+    assert [again(), again()] == [True, False]
+
+
+def test_photographs_that_were_added_are_measured(tmp_path: Path) -> None:
+    folder = tmp_path / "photographs"
+    folder.mkdir()
+    run = parts.Run("quick", tmp_path / "out" / "fig2", images=folder, resume=True, say=lambda text: None)
+    inside = [Path(p.source) / p.name for p in photographs()]
+    counts = []
+    for path in inside[:2]:
+        shutil.copy(path, folder)
+        counts.append(parts.density("hue", run).attrs["photographs"])
+    assert counts == [1, 2]
+
+
+def test_profiles_measure_what_is_asked_for() -> None:
+    quick = fig2.plan(fig2.PROFILES["quick"])
+    assert {p.weights for p in quick} == {"pretrained", "init", "shuffled"}
+    assert fig2.PROFILES["quick"].values >= 60
+    assert fig2.PROFILES["quick"].phases >= 8
+    assert len({p.file for p in fig2.plan(fig2.PROFILES["paper"])}) == len(fig2.plan(fig2.PROFILES["paper"]))
+
+
+@pytest.mark.parametrize("name", ["all", *STIMULI])
+def test_contact_sheets(name: str, tmp_path: Path) -> None:
+    sheet = contact_sheet.of_all() if name == "all" else contact_sheet.of_one(stimulus(name), name)
+    (written,) = style.write(sheet, tmp_path / "sheet", ("png",))
+    assert written.stat().st_size > 10_000
+    shown = np.stack([np.asarray(axes.images[0].get_array()) for axes in sheet.axes])
+    rows = shown.reshape(-1, 6, *shown.shape[1:])
+    labels = STIMULI if name == "all" else {*parameters(stimulus(name))} - {"pixels_per_degree"} - IDLE.get(name, set())
+    assert len(rows) == len(labels)
+    assert min(float(np.abs(row - row[0]).max()) for row in rows) > 1e-3
+
+
+def test_reference_panel_shows_the_cited_numbers() -> None:
+    axes = style.new_figure(3, 2).subplots()
+    fig2_draw.draw_reference(synthetic({"pretrained": 1.5}), axes)
+    assert human.read("orientation-discrimination").low.values.tolist() == [0.3, 0.6]
+    assert {t.get_text() for t in axes.get_legend().get_texts()} >= {"analytic prior (assumed)"}  # type: ignore[union-attr]
+
+
+def test_unknown_figure() -> None:
+    with pytest.raises(FechnerError, match="unknown figure 'fig9'"):
+        reproduce(["fig9"])

@@ -1,0 +1,50 @@
+"""Figure 3 from real curves of a few hues: claims, checkpoints beside, and what is refused."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+import fechner
+from fechner import FechnerError
+from fechner.paper import reproduce
+from fechner.paper import run as parts
+from fechner.paper.fig3 import compute as fig3
+
+TINY = fig3.Profile(("efficientnet_lite0",), values=8, colours=2, seeds=2)
+
+
+def test_reproduce_with_a_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(fig3.PROFILES, "quick", TINY)
+    measured = parts.sensitivity
+    monkeypatch.setattr(
+        parts, "sensitivity", lambda n, *a: measured(n, *a, layers="blocks.?,blocks.1?", progress=False, batch_size=8)
+    )
+    file = tmp_path / "rotated.pt"
+    torch.save(fechner.load("efficientnet_lite0", "init", 7).model.state_dict(), file)
+    data = reproduce(["fig3"], "quick", tmp_path / "out", checkpoints=[str(file)], say=lambda _: None)
+    folder = tmp_path / "out" / "fig3"
+    assert dict.fromkeys(data.weights.values.tolist()) == dict.fromkeys(["pretrained", "init", "shuffled", str(file)])
+    assert data.sizes["hue"] == 8
+    assert float(data.sensitivity.isel(layer=0).std() / data.sensitivity.isel(layer=0).mean()) < 1e-4
+    claims = json.loads((folder / "claims.json").read_text())
+    assert [c["id"].removeprefix("fig3-efficientnet_lite0-") for c in claims] == [
+        "follows", "follows-over-early", "follows-over-pixels", "follows-over-init", "follows-over-shuffled"
+    ]  # fmt: skip
+    assert all(c["interval"][0] <= c["measured"] <= c["interval"][1] for c in claims)
+    assert {p.name for p in folder.iterdir()} == {"parts", "data.nc", "claims.json", "fig3.svg", "fig3.png"}
+    assert "rotated" in (folder / "fig3.svg").read_text()
+    assert "fig3/fig3.svg" in (tmp_path / "out" / "index.html").read_text()
+
+
+def test_bad_input_is_refused_before_anything_is_measured(tmp_path: Path) -> None:
+    with pytest.raises(FechnerError, match=r"no weights file 'gone\.pt'"):
+        reproduce(["fig3"], out=tmp_path, checkpoints=["gone.pt"])
+    with pytest.raises(FechnerError, match="did you mean: resnet18"):
+        reproduce(["fig3"], out=tmp_path, checkpoints=["resnet181=gone.pt"])
+    with pytest.raises(FechnerError, match="no folder or archive"):
+        reproduce(["fig3"], out=tmp_path, images=tmp_path / "gone")
+    assert not list(tmp_path.iterdir())

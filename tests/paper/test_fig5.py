@@ -1,0 +1,168 @@
+"""Figure 5 at a small size: real photographs, real learning; readouts against independent derivations."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import torch
+import xarray as xr
+
+import fechner
+from fechner import FechnerError, results
+from fechner.learning import LinearNetwork, Phase, learn, readouts
+from fechner.paper import reproduce
+from fechner.paper.fig5 import claims as fig5_claims
+from fechner.paper.fig5 import compute as fig5
+from fechner.paper.fig5 import draw as fig5_draw
+from fechner.paper.run import Run, code
+from fechner.statistics import principal_components
+from fechner.statistics.patches import sample
+
+
+@pytest.fixture(scope="module")
+def pca() -> xr.Dataset:
+    return principal_components(number=2000, size=8)
+
+
+def test_reproduce_small_and_resume(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (fig5, fig5_draw):
+        monkeypatch.setattr(module, "SIZE", 8)
+    monkeypatch.setattr(fig5, "PATCHES", 5000)
+    monkeypatch.setitem(fig5.PROFILES, "quick", fig5.Profile({"tied": 6000, "2": 6000, "3": 6000}))
+    monkeypatch.setattr(fig5, "NETWORKS", {n: LinearNetwork(w.depth, scale=0.05) for n, w in fig5.NETWORKS.items()})
+    said: list[str] = []
+    data = reproduce(["fig5"], "quick", tmp_path, say=said.append)
+    folder = tmp_path / "fig5"
+    assert data.sizes["component"] == 64
+    claims = {c["id"]: c for c in json.loads((folder / "claims.json").read_text())}
+    assert claims["fig5-power-law"]["measured"] > 0.5
+    assert claims["fig5-order-tied"]["measured"] > 0.9
+    assert {p.name for p in folder.iterdir()} == {
+        "parts", "data.nc", "claims.json", "fig5.svg", "fig5.png", "fig5_supplement.svg", "fig5_supplement.png",
+    }  # fmt: skip
+    for part in (folder / "parts").iterdir():
+        assert results.read(part).attrs["code"] == code("fechner.paper.fig5.compute")
+    again = fig5.compute(Run("quick", folder, resume=True, say=said.append))
+    assert again.equals(data)
+    assert sum("finished before" in s for s in said) == 4
+    # Parts of other settings are made anew.
+    monkeypatch.setitem(fig5.PROFILES, "quick", fig5.Profile({"tied": 5000, "2": 6000, "3": 6000}))
+    fig5.compute(Run("quick", folder, resume=True, say=said.append))
+    assert sum("finished before" in s for s in said) == 7
+
+
+@pytest.fixture
+def small_patches(monkeypatch: pytest.MonkeyPatch) -> npt.NDArray[np.float64]:
+    """Patches (n, 3, 8, 8) whose channels differ, and a figure 5 of a few steps of them."""
+    for module in (fig5, fig5_draw):
+        monkeypatch.setattr(module, "SIZE", 8)
+    monkeypatch.setitem(fig5.PROFILES, "quick", fig5.Profile({"tied": 50, "2": 50, "3": 50}))
+    rng = np.random.default_rng(0)
+    grey = sample(None, 400, 8).reshape(-1, 1, 8, 8)
+    return (0.1 + 0.8 * grey + rng.uniform(-0.1, 0.1, (400, 3, 8, 8))).clip(0, 1)
+
+
+def test_a_file_of_patches_in_the_published_layout_is_averaged_to_grey(
+    small_patches: npt.NDArray[np.float64], tmp_path: Path
+) -> None:
+    torch.save(torch.as_tensor(small_patches), tmp_path / "crops.pt")
+    run = Run("quick", tmp_path / "fig5", tmp_path / "crops.pt", say=lambda text: None)
+    data = fig5.compute(run)
+    grey = small_patches.mean(1).reshape(400, 64)
+    assert data.variance.values == pytest.approx(np.linalg.eigvalsh(np.cov(grey.T, bias=True))[::-1], abs=1e-9)
+    assert data.attrs["patches"] == 400
+    assert data.attrs["images"] == str(tmp_path / "crops.pt")
+    assert all((np.abs(grey - p).max(1) < 1e-7).any() for p in data.patch.values)
+
+
+def test_files_that_figure_5_cannot_be_made_of_are_refused_at_once(
+    small_patches: npt.NDArray[np.float64], tmp_path: Path
+) -> None:
+    cases = {
+        "large": (small_patches * 255, "run from .* to 2.*; figure 5 needs them in \\[0, 1\\], or as bytes"),
+        "small": (small_patches[..., :4, :4], "have 8 × 8 pixels, those of '.*small.npy' 16 in all"),
+        "few": (small_patches[:64], "holds 64 patches; figure 5 needs more than 64"),
+        "odd": (small_patches[:, :2], "must have the shape .*got \\(400, 2, 8, 8\\)"),
+    }
+    for name, (array, message) in cases.items():
+        np.save(tmp_path / f"{name}.npy", array)
+        with pytest.raises(FechnerError, match=message):
+            reproduce(["fig5"], out=tmp_path / "out", images=tmp_path / f"{name}.npy")
+    np.save(tmp_path / "bytes.npy", (small_patches * 255).astype(np.uint8))
+    fig5.check(tmp_path / "bytes.npy")
+    with pytest.raises(FechnerError, match="of which only fig5 is made; fig2 need whole photographs: name fig5 alone"):
+        reproduce(["fig2", "fig5"], out=tmp_path / "out", images=tmp_path / "bytes.npy")
+    with pytest.raises(FechnerError, match="no file of patches '.*gone.pt'"):
+        reproduce(["fig5"], out=tmp_path / "out", images=tmp_path / "gone.pt")
+    assert not (tmp_path / "out").exists()
+
+
+def test_grating_has_the_published_form() -> None:
+    images = fig5.grating(torch.tensor([0.0, 100 / 32]), torch.tensor([90.0, 0.0]))  # type: ignore[arg-type]
+    assert images.shape == (2, 1, 32, 32)
+    assert torch.allclose(images[0], torch.ones_like(images[0]))
+    assert float(images[1, 0, 0].mean()) == pytest.approx(0.5)
+    assert float(images[1, 0, 0, 7]) == pytest.approx(0.5 + 0.5 * np.sin(2 * np.pi * 7.5 / 32))
+
+
+def test_sensitivity_of_maps_is_the_derivative(pca: xr.Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fig5, "SIZE", 8)
+    learned = learn(
+        LinearNetwork("tied", scale=0.1), Phase(pca.variance.values, 300), [0, 100, 300], dtype=torch.float64
+    )
+    found = readouts.sensitivity_of_maps(
+        learned, pca, fig5.grating, "spatial_frequency", [3.0, 9.0], {"phase": [0.0, 40.0]}
+    )
+    assert found.dims == ("step", "spatial_frequency", "phase")
+    basis, step = pca.components.values, 1e-4
+    for s in range(3):
+        end = basis.T @ learned.end_to_end.values[s] @ basis
+        for i, f in enumerate((3.0, 9.0)):
+            sides = (
+                fig5.grating(torch.tensor([f - step, f + step], dtype=torch.float64), torch.tensor([40.0, 40.0]))
+                .flatten(1)
+                .numpy()
+            )  # type: ignore[arg-type]
+            expected = np.square(end @ (sides[1] - sides[0]) / (2 * step)).sum()
+            assert float(found[s, i, 1]) == pytest.approx(expected, rel=1e-5)
+
+
+def test_sensitivity_of_maps_to_orientation_and_bad_sizes(pca: xr.Dataset) -> None:
+    learned = learn(LinearNetwork(1, scale=0.1), Phase(pca.variance.values, 50), [50])
+    shown = fechner.stimuli.Grating(size=8, pixels_per_degree=8.0, radius=0.4)
+    found = readouts.sensitivity_of_maps(learned, pca, shown, "orientation", [0.0, 45.0, 90.0], {"phase": 4})
+    assert found.shape == (1, 3, 4)
+    assert (found > 0).all()
+    with pytest.raises(FechnerError, match="the stimulus has 100 pixels, the patches 64"):
+        readouts.sensitivity_of_maps(learned, pca, fechner.stimuli.Grating(size=10), "orientation", [0.0], {})
+    with pytest.raises(FechnerError, match="unknown parameter"):
+        readouts.sensitivity_of_maps(learned, pca, shown, "hue", [0.0], {})
+
+
+def test_learning_steps_are_interpolated() -> None:
+    maps = np.stack([np.diag(d) for d in ([0.0, 0.1], [0.4, 0.2], [0.8, 0.3])])
+    learned = xr.Dataset(
+        {"end_to_end": (("step", "output", "component"), maps)}, {"step": [0, 10, 20], "component": [1, 2]}
+    )
+    assert readouts.learning_step(learned).values == pytest.approx([12.5, np.nan], nan_ok=True)
+    assert readouts.learning_step(learned, 0.1).values == pytest.approx([2.5, 0.0])
+    assert readouts.misalignment(learned).values == pytest.approx(0)
+    turned = learned.copy(deep=True)
+    turned["end_to_end"][:, 0, 1] = 5.0
+    assert (readouts.misalignment(turned) > 0.9).all()
+
+
+def test_elbow_and_acuity() -> None:
+    f = np.arange(1.0, 40.0)
+    for at in (5.0, 12.5, 30.0):
+        assert readouts.elbow(f, 0.2 + 0.03 * np.maximum(f - at, 0)) == pytest.approx(at, abs=0.05)
+    assert readouts.acuity(f, 0.01 * f, 0.155) == pytest.approx(15.5)
+    # Acuity may fall as well as rise, and may not be there.
+    assert readouts.acuity(f, 0.02 * f, 0.155) == pytest.approx(7.75)
+    assert np.isnan(readouts.acuity(f, 1 + f, 0.155))
+    assert readouts.acuity(f, 0 * f, 0.155) == 39
+    assert fig5_claims.acuities(f, np.stack([0.01 * f, 0.02 * f])) == pytest.approx([15.625, 7.8125])

@@ -1,0 +1,120 @@
+"""Figure 6 in small: everything is written, kept and judged; claims follow from the numbers."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from fechner import circular, results
+from fechner.learning import Exposure, Flips, Perceptron, Task, learn_labels, sinusoidal
+from fechner.paper import reproduce
+from fechner.paper.fig6 import claims as fig6_claims
+from fechner.paper.fig6 import compute as fig6
+from fechner.paper.fig6 import draw as fig6_draw
+from fechner.paper.fig6 import sequels as fig6_sequels
+from fechner.paper.run import Run, code
+
+TINY = fig6.Profile((12, 8), 32, 12, 2, 1, 3, fig6_sequels.Sequels(40, 6, (0, 2), 16, (0.8, 1.0), 6))
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, xr.Dataset]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(fig6.PROFILES, "quick", TINY)
+        out = tmp_path_factory.mktemp("fig6")
+        data = reproduce(["fig6"], "quick", out, say=lambda text: None)
+        said: list[str] = []
+        fig6.compute(Run("quick", out / "fig6", resume=True, say=said.append))
+    assert sum("finished before" in s for s in said) == len(fig6.CONDITIONS) + len(fig6_sequels.MAKERS)
+    return out / "fig6", data
+
+
+def test_reproduce_small_and_resume(made: tuple[Path, xr.Dataset]) -> None:
+    folder, data = made
+    for part in (folder / "parts").iterdir():
+        assert results.read(part).attrs["code"] == code("fechner.paper.fig6.compute")
+    assert data.sizes["condition"] == 7
+    assert data.sizes["seed"] == 2
+    assert {p.name for p in folder.iterdir()} == {
+        "parts", "data.nc", "claims.json", "fig6.svg", "fig6.png", "fig6_supplement.svg", "fig6_supplement.png",
+    }  # fmt: skip
+    found = json.loads((folder / "claims.json").read_text())
+    assert len(found) == 12
+
+
+def test_conditions_differ_only_in_what_they_say(made: tuple[Path, xr.Dataset]) -> None:
+    data = made[1].isel(exposure=0)
+    grid = data.orientation.values
+    for name in fig6.CHANNELS:
+        assert data.density.sel(condition=f"b-{name}").values == pytest.approx(np.full(60, 1 / 180))
+        assert data.density.sel(condition=f"d-{name}").values == pytest.approx(sinusoidal(90.0)(grid))
+        assert data.noise.sel(condition=f"b-{name}").equals(
+            data.noise.sel(condition=f"d-{name}").assign_coords(condition=f"b-{name}")
+        )
+    assert (data.noise.sel(condition="c") == 0).all()
+    for name in ("erasure", "flips"):
+        total = data.density.sel(condition=f"d-{name}") * data.information.sel(condition=f"d-{name}")
+        assert float(total.max() / total.min()) == pytest.approx(1, abs=1e-4)
+    flips = data.sel(condition="d-flips")
+    assert flips.effective_density.values == pytest.approx((flips.density * Flips().signal(flips.noise)).values)
+    # Before learning, all conditions are the same networks.
+    first = made[1].sensitivity.isel(step=0)
+    assert all(np.array_equal(first.sel(condition=c).values, first[0].values) for c in fig6.CONDITIONS)
+
+
+def test_bursts_come_into_the_published_density() -> None:
+    shown: list[list[Exposure]] = []
+
+    def learner(exposures: list[Exposure], snapshots: list[int], **settings: Any) -> xr.Dataset:
+        shown.append(exposures)
+        task = Task(classes=6, average={"phase": 1})
+        return learn_labels(Perceptron((4,)), exposures, task, snapshots, batch=8, seeds=1, progress=False)
+
+    fig6_sequels.burst(learner, fig6_sequels.Sequels(0, 6, (0, 2, 5), 8, (), 0))
+    assert [[e.steps for e in one] for one in shown] == [[6], [1, 5], [2, 1, 3], [5, 1]]
+    theta = np.arange(180.0)
+    published = (2 - np.cos(2 * np.deg2rad(theta))) / (2 * np.pi) * np.pi / 180
+    for one in shown:
+        for exposure in one:
+            density = exposure.density_at(theta)
+            inside = (theta >= 15) & (theta < 45)
+            expected = np.where(inside, 1 / 30, 0) if exposure.steps == 1 else published
+            assert density == pytest.approx(expected)
+
+
+def test_claims_follow_from_the_numbers(made: tuple[Path, xr.Dataset]) -> None:
+    data = made[1].copy(deep=True)
+    grid = data.orientation.values
+    favoured = np.where(circular.near(grid, [90.0], 180.0, 45.0), 4.0, 1.0) * np.array([[1.0], [1.1]])
+    for condition in fig6.CONDITIONS:
+        curve = 1 / favoured if condition.startswith("b") else favoured
+        if condition == "d-erasure":
+            curve = np.array([[1.0], [1.1]]) * np.ones(60)
+        data.sensitivity.loc[{"condition": condition, "step": data.step[-1], "layer": fig6.LAYER}] = curve
+    found = {c.id: c for c in fig6_claims.claims(data)}
+    for name in fig6.CHANNELS:
+        assert found[f"fig6-b-{name}"].measured == pytest.approx(np.log(2), rel=0.01)
+        assert found[f"fig6-b-{name}"].holds
+        assert found[f"fig6-d-{name}"].holds == (name != "erasure")
+    assert "1.00 × as much, so neither does" in found["fig6-d-erasure"].statement
+    assert "unbalanced 2.09-fold" in found["fig6-d-published"].statement
+
+
+def test_toy_follows_its_closed_form(made: tuple[Path, xr.Dataset]) -> None:
+    data = made[1]
+    assert float(abs(data.toy_learned - data.toy_predicted).max()) < 0.03
+    flat, other = (data.toy_learned.sel(spectrum=s).isel(toy_step=-1) for s in ("flat", "not flat"))
+    assert float(flat.std()) < 1e-6
+    assert float(other.sel(toy_orientation=90.0) - other.sel(toy_orientation=0.0)) > 0.3
+
+
+def test_drawing_computes_nothing(made: tuple[Path, xr.Dataset]) -> None:
+    figures = fig6_draw.draw(made[1])
+    assert set(figures) == {"fig6", "fig6_supplement"}
+    # Seven images, each with its profile, two panels of theory, and the colour scale.
+    assert len(figures["fig6"].axes) == 17

@@ -1,0 +1,36 @@
+"""What the page shows of figures of the paper."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import xarray as xr
+
+import fechner.paper  # noqa: F401 - it brings the figures of the paper
+from fechner import FechnerError, results
+from fechner.page import report
+
+DAMAGED = [
+    "",
+    '[{"id": "a',
+    '[{"id": "a"}]',
+    "[3]",
+    "{}",
+    "[" * 100_000,
+    '[{"id": 1, "figure": "", "statement": "", "criterion": "", "measured": 1, "interval": [0, 1], "holds": true}]',
+    '[{"id": "a", "figure": "", "statement": "", "criterion": "", "measured": "x", "interval": [0, 1], "holds": true}]',
+    '[{"id": "a", "figure": "", "statement": "", "criterion": "", "measured": 1, "interval": [0], "holds": true}]',
+    '[{"id": "a", "figure": "", "statement": "", "criterion": "", "measured": 1, "interval": 3, "holds": true}]',
+    '[{"id": "a", "figure": "", "statement": "", "criterion": "", "measured": 1, "interval": [0, 1], "holds": "no"}]',
+]
+
+
+@pytest.mark.parametrize("text", DAMAGED)
+def test_a_damaged_claims_file_is_named(text: str, tmp_path: Path) -> None:
+    results.save(xr.Dataset(attrs=results.provenance("figure") | {"figure": "fig2"}), tmp_path / "data.nc")
+    (tmp_path / "fig2.png").touch()
+    (tmp_path / "claims.json").write_text(text)
+    with pytest.raises(FechnerError, match=r"claims.json' is damaged .*delete it"):
+        report([tmp_path], tmp_path / "page.html")
+    assert not (tmp_path / "page.html").exists()

@@ -1,0 +1,133 @@
+"""What mirroring does to late layers, on curves made up with a known preference and a known dip."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fechner import FechnerError, results
+from fechner.paper.run import Run
+from fechner.paper.trained import compute as trained
+from fechner.paper.trained import when as trained_when
+from fechner.paper.trained.files import UNMIRRORED, label, reduced
+
+THETA = np.arange(36) * 5.0
+LAYERS = ["input", *(f"layer{i}" for i in range(3))]
+
+
+def curve(octaves: float, dip: float, turned: float) -> np.ndarray:
+    """D whose √ is 2^octaves higher within 20° of 0° and 90° than elsewhere, and 2^dip lower at these; all turned."""
+    away = np.abs((THETA - turned + 45) % 90 - 45)
+    return np.asarray(4.0 ** (octaves * (away <= 20) + dip * (away < 2)))
+
+
+@given(st.floats(-2, 2), st.floats(-4, 0))
+def test_the_effect_beside_the_axes_does_not_see_the_dip(octaves: float, dip: float) -> None:
+    upright, rotated = curve(octaves, dip, 0), curve(octaves, dip, 45)
+    assert trained_when.moved(upright, rotated, THETA, trained_when.BESIDE) == pytest.approx(2 * octaves)
+    assert trained_when.dip(upright, rotated, THETA) == pytest.approx(dip)
+    around = trained_when.moved(upright, rotated, THETA, trained_when.AROUND)
+    assert around == pytest.approx(2 * (octaves + np.log2((2 + 2**dip) / 3)))
+
+
+def training(condition: str, dip: float, seed: int, size: int = 32, mirror: bool = True) -> xr.Dataset:
+    """All of a network like `curve` with one octave, but for 5 % of noise."""
+    rng = np.random.default_rng([seed, size, condition == "upright", mirror])
+    turned = 45.0 if condition == "rotation 45" else 0.0
+    samples = curve(1.0, dip, turned)[:, None, None] * np.exp(0.05 * rng.normal(size=(4, 36, 2, 2)))
+    dims = ("layer", "orientation", "phase", "spatial_frequency")
+    steps = xr.Dataset(
+        {
+            "sensitivity": (("step", *dims[:2]), np.stack([samples.mean((2, 3))] * 3)),
+            "sensitivity_samples": (("step", *dims), np.stack([np.ones_like(samples), samples, samples])),
+            "validation_accuracy": ("epoch_end", [0.8]),
+            "validation_loss": ("epoch_end", [0.5]),
+            "loss": ("epoch_end", [0.5]),
+        },
+        {
+            "layer": LAYERS,
+            "depth": ("layer", np.linspace(0, 1, 4)),
+            "orientation": ("orientation", THETA, {"units": "degree", "period": 180.0}),
+            "phase": [0.0, 90.0],
+            "spatial_frequency": [1.0, 2.0],
+            "step": [0, 5, 10],
+            "epoch": ("step", [0.0, 0.5, 1.0]),
+        },
+    )
+    recipe = json.dumps({"epochs": 12, "mirror": mirror})
+    return steps.assign_attrs(
+        results.provenance("training")
+        | {
+            "along": "orientation",
+            "network": "net",
+            "condition": condition,
+            "seed": seed,
+            "size": size,
+            "recipe": recipe,
+        }
+    )
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    """Trainings as `fechner train` leaves them, each in a folder of its own."""
+    for condition in ("upright", "rotation 45"):
+        for seed in range(3):
+            results.save(training(condition, -2.0, seed), tmp_path / f"{condition}-{seed}" / "training.nc")
+            results.save(
+                training(condition, 0.0, seed, mirror=False), tmp_path / f"{condition}-{seed}-not" / "training.nc"
+            )
+        results.save(training(condition, -2.0, 0, 64), tmp_path / f"{condition}-64.nc")
+    return Run("quick", tmp_path, trainings=tmp_path, say=lambda text: None)
+
+
+def test_variants_are_told_apart_and_mirroring_is_found_to_be_the_cause(run: Run) -> None:
+    dataset = trained.compute(run)
+    assert trained.networks(dataset) == ["net", "net, 64 pixels", "net, not mirrored"]
+    assert trained.trained_alike(dataset) == ["net"]
+    found = {c.id: c for c in trained_when.claims(dataset)}
+    for name in ("net", "net-64-pixels", "net-not-mirrored"):
+        assert found[f"trained-{name}-beside"].measured == pytest.approx(2, abs=0.1)
+        assert found[f"trained-{name}-beside"].holds
+    assert found["trained-net-mirror"].holds
+    assert not found["trained-net-not-mirrored-mirror"].holds
+    assert found["trained-net-without-mirror-dip"].measured == pytest.approx(2, abs=0.2)
+    assert found["trained-net-without-mirror-dip"].holds
+    assert found["trained-net-without-mirror-around"].measured == pytest.approx(-2 * np.log2((2 + 2**-2) / 3), abs=0.1)
+    assert "over 3 seeds" in found["trained-net-without-mirror-dip"].criterion
+    assert "of one seed" in found["trained-net-64-pixels-beside"].criterion
+
+
+@pytest.mark.parametrize("dimension", ["layer", "spatial_frequency", "epoch"])
+def test_the_effect_along_what_it_may_depend_on(run: Run, dimension: str) -> None:
+    dataset = trained.compute(run)
+    axis, effect = trained_when.moved_along(dataset, "net", dimension)
+    assert effect.shape == axis.shape
+    expected = [0, 2] if dimension == "epoch" else np.full(len(axis), 2)
+    assert effect == pytest.approx(np.array(expected), abs=0.15)
+
+
+def test_what_figures_need_of_a_training_is_taken_once() -> None:
+    whole = training("upright", 0.0, 0)
+    kept = reduced(whole)
+    assert kept.epoch.values.tolist() == [0, 1]
+    assert kept.sensitivity_recorded.values == pytest.approx(
+        whole.sensitivity_samples[[0, 2]].mean("phase").values, rel=1e-6
+    )
+    assert reduced(kept).identical(kept)
+    assert (
+        label(whole.attrs | {"size": 64, "recipe": '{"mirror": false, "epochs": 6}'})
+        == f"net{UNMIRRORED}, 64 pixels, 6 epochs"
+    )
+
+
+def test_two_trainings_that_nothing_tells_apart_are_refused(run: Run) -> None:
+    results.save(training("upright", 0.0, 1), run.trainings / "again.nc")
+    with pytest.raises(FechnerError, match=r"'again' and 'upright-1' are both trainings of net, upright, with seed 1"):
+        trained.compute(run)
