@@ -81,9 +81,9 @@ def cost() -> None:
 
 
 def accuracy() -> None:
-    """√D in float32 against stock forward mode in float64, over all layers and 180 orientations.
+    """√J in float32 against stock forward mode in float64, over all layers and 180 orientations.
 
-    At a kink of a unit D jumps, and float32 may take its other side: at the worst orientation, how much D itself jumps in
+    At a kink of a unit J jumps, and float32 may take its other side: at the worst orientation, how much J itself jumps in
     float64 is printed too.
     """
     for name, weights in (("efficientnet_lite0", "pretrained"), ("resnet18", "init")):
@@ -92,21 +92,21 @@ def accuracy() -> None:
         double = network.double()
         layers = single.layer.values[1:].tolist()
         angles = single.orientation.values
-        root = np.sqrt(single.sensitivity.values[1:])
+        root = np.sqrt(single.fisher_information.values[1:])
         error = np.abs(root / np.stack([oracle(double, angle, layers) for angle in angles], 1) - 1)
         worst = float(angles[np.nanargmax(np.nanmax(error, 0))])
         there, *beside = (oracle(double, worst + apart, layers) for apart in (0, -1e-4, 1e-4))
         jump = np.nanmax(np.abs(np.stack(beside) / there - 1))
         print(
             f"accuracy {name} ({weights}): median {np.nanmedian(error):.1e}, maximum {np.nanmax(error):.1e} at {worst:g}°, "
-            f"where √D itself changes by {jump:.1e} within 1e-4°; above 5e-3 at {(np.nanmax(error, 0) > 5e-3).sum()} "
+            f"where √J itself changes by {jump:.1e} within 1e-4°; above 5e-3 at {(np.nanmax(error, 0) > 5e-3).sum()} "
             f"orientations of {len(angles)}",
             flush=True,
         )
 
 
 def oracle(network: Network, orientation: float, layers: list[str]) -> np.ndarray:
-    """√D of every layer by PyTorch's stock forward mode in float64; NaN where it is 0."""
+    """√J of every layer by PyTorch's stock forward mode in float64; NaN where it is 0."""
     found: dict[str, float] = {}
 
     def visit(layer: str, *rest: object) -> None:

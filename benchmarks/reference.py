@@ -2,7 +2,7 @@
 
 Sensitivity of EfficientNet-Lite0 to orientation is measured in each way beside ours; printed are, for the last third of
 the blocks, the lowest correlation of both curves, the largest difference of relative sensitivity at an orientation, and
-the ratio of cardinal to oblique √D.
+the ratio of cardinal to oblique √J.
 """
 
 from __future__ import annotations
@@ -119,7 +119,7 @@ def _late(curves: xr.Dataset) -> np.ndarray:
 def _ratio(curves: xr.Dataset) -> str:
     late = _late(curves)
     ratio = contrast(late, "orientation", curves.orientation.values, np.ones(late.shape[1]))
-    return f"cardinal over oblique √D of late layers {np.exp(np.log(ratio).mean()):.2f}"
+    return f"cardinal over oblique √J of late layers {np.exp(np.log(ratio).mean()):.2f}"
 
 
 def _say(name: str, ours: xr.Dataset, theirs: xr.Dataset) -> None:

@@ -23,8 +23,8 @@ gabor = fechner.Gabor(spatial_frequency=2, size=112, pixels_per_degree=50)
 network = fechner.load("efficientnet_lite0")
 
 # %% [markdown]
-# The stimulus x(θ) and its derivative ∂x/∂θ. Both go through the network at once. The sensitivity of a layer with
-# response r is D(θ) = ‖∂r/∂θ‖², its Fisher information under independent Gaussian noise of unit variance.
+# The stimulus x(θ) and its derivative ∂x/∂θ. Both go through the network at once. The Fisher information of a
+# layer with response r is J(θ) = ‖∂r/∂θ‖² under independent Gaussian noise of unit variance; its sensitivity is √J.
 
 # %%
 angle = torch.tensor([30.0])
@@ -37,7 +37,7 @@ right.set(title="derivative", xticks=[], yticks=[])
 bar = figure.colorbar(shown, label="change of luminance (1/degree)")
 
 # %% [markdown]
-# EfficientNet-Lite0, trained on ImageNet, at 24 orientations and 2 phases (a nuisance parameter, over which D is
+# EfficientNet-Lite0, trained on ImageNet, at 24 orientations and 2 phases (a nuisance parameter, over which J is
 # averaged). The full setting is images of 224 pixels, 180 orientations and 10 phases.
 
 # %%
@@ -54,8 +54,8 @@ prior = fechner.image_statistics(feature="orientation", values=36, bootstraps=20
 fechner.draw(fechner.compare(trained, prior, bootstraps=200))
 
 # %% [markdown]
-# The same network at initialisation, and with its weights shuffled. The ratio is √D near horizontal and vertical
-# (within 7.5°) over √D near 45° and 135°.
+# The same network at initialisation, and with its weights shuffled. The ratio is √J near horizontal and vertical
+# (within 7.5°) over √J near 45° and 135°.
 
 # %%
 plt.figure(figsize=(5, 3.2))
@@ -65,7 +65,7 @@ for weights, seed in (("pretrained", 0), ("init", 0), ("shuffled", 0), ("shuffle
     plt.plot(ratio.depth[1:], ratio[1:], "o-", ms=3, label=f"{weights}, seed {seed}")
 plt.axhline(1, color="0.7", lw=0.8)
 plt.xlabel("depth (first to last layer)")
-plt.ylabel("√D cardinal / oblique")
+plt.ylabel("√J cardinal / oblique")
 legend = plt.legend()
 
 # %% [markdown]

@@ -54,7 +54,7 @@ plt.ylabel("learning step at one half")
 legend = plt.legend()
 
 # %% [markdown]
-# What this does to vision: the threshold D^(−1/2) for the spatial frequency of a grating, along learning. At 100
+# What this does to vision: the threshold 1/√J for the spatial frequency of a grating, along learning. At 100
 # pixels/degree, cycles/degree are cycles/100 pixels, the unit of the paper.
 
 # %%

@@ -65,11 +65,11 @@ for name, one in learned.items():
     plt.plot(last.orientation, last, label=name)
 plt.axhline(1, color="0.7", lw=0.8)
 plt.xlabel("orientation (degree)")
-plt.ylabel("relative sensitivity √D / mean √D")
+plt.ylabel("relative sensitivity √J / mean √J")
 legend = plt.legend()
 
 # %% [markdown]
-# The preference for vertical: the logarithm of √D near 90° over √D near 0°, along learning. Each line is a seed.
+# The preference for vertical: the logarithm of √J near 90° over √J near 0°, along learning. Each line is a seed.
 
 # %%
 plt.figure(figsize=(5, 3.2))
@@ -78,7 +78,7 @@ for (name, one), colour in zip(learned.items(), ("C0", "C1", "C2"), strict=True)
     plt.plot(preference.step, preference.transpose("step", "seed"), color=colour, label=[name, None])
 plt.axhline(0, color="0.7", lw=0.8)
 plt.xlabel("learning step")
-plt.ylabel("ln (√D near 90° / √D near 0°)")
+plt.ylabel("ln (√J near 90° / √J near 0°)")
 legend = plt.legend()
 
 # %% [markdown]

@@ -60,10 +60,10 @@ lines = late.plot.line(x="orientation", aspect=1.6, size=3)
 plt.title("layer4")
 plt.xticks(np.arange(0, 181, 45))
 plt.xlabel("orientation (degree)")
-text = plt.ylabel("relative sensitivity √D / mean √D")
+text = plt.ylabel("relative sensitivity √J / mean √J")
 
 # %% [markdown]
-# When it happens: √D 5° from cardinal over √D 5° from oblique orientations at the end of every epoch, in octaves. In
+# When it happens: √J 5° from cardinal over √J 5° from oblique orientations at the end of every epoch, in octaves. In
 # rotated images the frequent orientations are 45° and 135°. Each line is a training. Early in upright training the
 # rare orientations win, later the frequent ones.
 
@@ -71,7 +71,7 @@ text = plt.ylabel("relative sensitivity √D / mean √D")
 plt.figure(figsize=(5, 3.2))
 for name, trainings, colour in (("upright", upright, "C0"), ("rotated", rotated, "C1")):
     for training in trainings:
-        root = np.sqrt(training.sensitivity_recorded.sel(layer="layer4").mean("spatial_frequency"))
+        root = np.sqrt(training.fisher_information_recorded.sel(layer="layer4").mean("spatial_frequency"))
         cardinal = root.sel(orientation=[5, 85, 95, 175]).mean("orientation")
         oblique = root.sel(orientation=[40, 50, 130, 140]).mean("orientation")
         plt.plot(
@@ -79,7 +79,7 @@ for name, trainings, colour in (("upright", upright, "C0"), ("rotated", rotated,
         )
 plt.axhline(0, color="0.7", lw=0.8)
 plt.xlabel("epoch")
-plt.ylabel("cardinal over oblique √D (octave)")
+plt.ylabel("cardinal over oblique √J (octave)")
 legend = plt.legend()
 
 # %% [markdown]

@@ -97,15 +97,15 @@ curves = xr.load_dataset(path)
 fechner.draw(curves)
 
 # %% [markdown]
-# How strongly each layer responds to a change of orientation grows while it learns: mean √D, by layer.
+# How strongly each layer responds to a change of orientation grows while it learns: mean √J, by layer.
 
 # %%
-root = np.sqrt(curves.sensitivity).mean("orientation").sel(layer=["2", "5", "8"])
+root = np.sqrt(curves.fisher_information).mean("orientation").sel(layer=["2", "5", "8"])
 plt.figure(figsize=(5, 3.2))
 for layer in root.layer.values:
     plt.semilogy(root.step, root.sel(layer=layer), "o-", ms=3, label=f"layer {layer}")
 plt.xlabel("training step")
-plt.ylabel("mean √D (1/degree)")
+plt.ylabel("mean √J (1/degree)")
 legend = plt.legend()
 
 # %%

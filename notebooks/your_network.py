@@ -41,7 +41,7 @@ gabor = fechner.Gabor(size=118, pixels_per_degree=50, spatial_frequency=2)
 tuple(network(gabor(orientation=torch.tensor([0.0, 45.0]))).shape)
 
 # %% [markdown]
-# Sensitivity D(θ) = ‖∂r/∂θ‖² of every layer's response r, at 24 orientations (0° is horizontal) and averaged over 8 phases.
+# Fisher information J(θ) = ‖∂r/∂θ‖² of every layer's response r, at 24 orientations (0° is horizontal) and averaged over 8 phases.
 # `layers="all"` takes every module, in the order of execution; globs such as `layers="conv*"` choose.
 
 # %%

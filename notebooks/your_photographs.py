@@ -57,7 +57,7 @@ fechner.draw(power)
 
 # %% [markdown]
 # Does a network follow the density of orientation? EfficientNet-Lite0, at 24 orientations and 2 phases. Left: its layers
-# over the density; then the correlation of √D with the density, and other measures, for every layer. With so few photographs
+# over the density; then the correlation of √J with the density, and other measures, for every layer. With so few photographs
 # the intervals are wide.
 
 # %%

@@ -53,7 +53,7 @@ for axes, period, image in zip(panels, periods, rings(period=torch.tensor(period
     axes.set(title=f"period {period} degree", xticks=[], yticks=[])
 
 # %% [markdown]
-# Sensitivity along the period, averaged over two contrasts. The threshold D^(−1/2) is in degrees, like the period, for
+# Sensitivity along the period, averaged over two contrasts. The threshold 1/√J is in degrees, like the period, for
 # independent Gaussian noise of unit variance.
 
 # %%

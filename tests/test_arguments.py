@@ -123,4 +123,4 @@ def test_the_range_is_that_of_the_image_and_not_of_its_derivative() -> None:
 
     network = Network(torch.nn.Sequential(torch.nn.Conv2d(3, 2, 3), torch.nn.Flatten()).eval())
     found = sensitivity(network, steep, "contrast", [0.495, 0.5, 0.505], progress=False)
-    assert found.sensitivity.sel(layer="input").values == pytest.approx(3 * 64 * 40**2)
+    assert found.fisher_information.sel(layer="input").values == pytest.approx(3 * 64 * 40**2)

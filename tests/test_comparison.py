@@ -27,7 +27,7 @@ MEANING: dict[str, dict[str, Any]] = {
 def curves_of(
     roots: np.ndarray, along: str = "orientation", noise: float = 0.0, n: int = 8, **attrs: str
 ) -> xr.Dataset:
-    """Curves of √D (layer, value) after flat pixels, with nuisance samples that scatter by `noise`."""
+    """Curves of √J (layer, value) after flat pixels, with nuisance samples that scatter by `noise`."""
     roots = np.concatenate([np.ones((1, roots.shape[1])), roots])
     samples = roots[..., None] ** 2 * np.exp(noise * np.random.default_rng(0).standard_normal((*roots.shape, n)))
     samples[0] = 1
@@ -36,8 +36,8 @@ def curves_of(
     meaning = MEANING[along]
     return xr.Dataset(
         {
-            "sensitivity": (("layer", along), mean),
-            "sensitivity_samples": (("layer", along, "phase"), samples),
+            "fisher_information": (("layer", along), mean),
+            "fisher_information_samples": (("layer", along, "phase"), samples),
             "relative_sensitivity": (("layer", along), np.sqrt(mean) / np.sqrt(mean).mean(-1, keepdims=True)),
         },
         {"layer": names, "depth": ("layer", np.linspace(0, 1, len(names)))}
@@ -83,16 +83,16 @@ def test_correlation_is_numpys_and_the_baseline_is_subtracted() -> None:
     p = lobes(60)
     roots = rng.uniform(1, 2, (2, 60))
     curves = curves_of(roots)
-    curves.sensitivity[0] = rng.uniform(1, 4, 60)
-    curves = curves.drop_vars("sensitivity_samples")
+    curves.fisher_information[0] = rng.uniform(1, 4, 60)
+    curves = curves.drop_vars("fisher_information_samples")
     one = compare(curves, prior_of(p), bootstraps=0).sel(reference="7 photographs")
-    expected = [np.corrcoef(np.sqrt(curves.sensitivity.values[i]), p)[0, 1] for i in range(3)]
+    expected = [np.corrcoef(np.sqrt(curves.fisher_information.values[i]), p)[0, 1] for i in range(3)]
     assert one.correlation.values == pytest.approx(expected)
     assert one.correlation_over_input.values == pytest.approx(np.array(expected) - expected[0])
 
 
 def test_intervals_cover_the_truth() -> None:
-    """√D ∝ p with scatter over nuisances and photographs: q = 2 lies inside the interval, about 95 % of the time."""
+    """√J ∝ p with scatter over nuisances and photographs: q = 2 lies inside the interval, about 95 % of the time."""
     p = lobes(36)
     covered = 0
     for seed in range(60):
@@ -102,7 +102,7 @@ def test_intervals_cover_the_truth() -> None:
         prior = prior_of(per_photograph.mean(0), samples=(weights @ per_photograph) / weights.sum(1, keepdims=True))
         samples = p[:, None] ** 2 * rng.gamma(50, 1 / 50, (36, 20))
         curves = curves_of(np.sqrt(samples.mean(-1))[None], n=20)
-        curves.sensitivity_samples[1] = samples
+        curves.fisher_information_samples[1] = samples
         one = compare(curves, prior, bootstraps=300).isel(reference=0, layer=1)
         covered += float(one.exponent_low) <= 2 <= float(one.exponent_high)
     assert covered >= 50
@@ -161,7 +161,7 @@ def spatial(frequencies: np.ndarray, density: np.ndarray, scale: str = "100.0") 
 def test_spatial_frequency_is_compared_on_logarithmic_axes() -> None:
     f = np.array([2.0, 4, 8, 16])
     curves = xr.Dataset(
-        {n: (("layer", "spatial_frequency"), np.stack([np.ones(4), 1 / f**2])) for n in ("sensitivity", "relative_sensitivity")},
+        {n: (("layer", "spatial_frequency"), np.stack([np.ones(4), 1 / f**2])) for n in ("fisher_information", "relative_sensitivity")},
         {"layer": ["input", "a"], "depth": ("layer", [0.0, 1]), "spatial_frequency": ("spatial_frequency", f, {"units": "cycle/degree"})},
         {"along": "spatial_frequency", "stimulus": '{"pixels_per_degree": 100.0}'},
     )  # fmt: skip

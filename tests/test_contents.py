@@ -25,8 +25,8 @@ def curves() -> xr.Dataset:
     mean = samples.mean(-1)
     root = np.sqrt(mean)
     variables = {
-        "sensitivity": (("layer", "orientation"), mean),
-        "sensitivity_samples": (("layer", "orientation", "phase"), samples),
+        "fisher_information": (("layer", "orientation"), mean),
+        "fisher_information_samples": (("layer", "orientation", "phase"), samples),
         "relative_sensitivity": (("layer", "orientation"), root / root.mean(-1, keepdims=True)),
     }
     coordinates = {"layer": ["input", "a", "b"], "orientation": GRID, "depth": ("layer", [0.0, 0.5, 1.0])}
@@ -58,10 +58,10 @@ def exposed(density: xr.Dataset) -> None:
 
 
 CURVES: list[tuple[str, Callable[[xr.Dataset], xr.Dataset], str]] = [
-    ("negative", lambda d: changed(d, "sensitivity", -1.0, 14), "'sensitivity' must be at least 0.* got -1 at layer a, orientation 30"),
-    ("negative samples", lambda d: changed(d, "sensitivity_samples", -2.0, 0), "'sensitivity_samples' must be at least 0"),
-    ("text", lambda d: changed(d, "sensitivity", "no"), "'sensitivity' must hold real numbers"),
-    ("complex", lambda d: changed(d, "sensitivity", 1j), "'sensitivity' must hold real numbers, got complex128"),
+    ("negative", lambda d: changed(d, "fisher_information", -1.0, 14), "'fisher_information' must be at least 0.* got -1 at layer a, orientation 30"),
+    ("negative samples", lambda d: changed(d, "fisher_information_samples", -2.0, 0), "'fisher_information_samples' must be at least 0"),
+    ("text", lambda d: changed(d, "fisher_information", "no"), "'fisher_information' must hold real numbers"),
+    ("complex", lambda d: changed(d, "fisher_information", 1j), "'fisher_information' must hold real numbers, got complex128"),
     ("values are text", lambda d: d.assign_coords(orientation=("orientation", ["x"] * 12, {"units": "degree"})), "'orientation' must hold finite numbers"),
     ("a value is NaN", lambda d: d.assign_coords(orientation=("orientation", [np.nan, *GRID[1][1:]], {"units": "degree"})), "'orientation' must hold finite numbers"),
     ("no values", lambda d: d.drop_vars("orientation"), "no coordinate 'orientation'"),
@@ -146,8 +146,8 @@ def test_settings_that_are_none(stimulus: object) -> None:
 def test_what_is_not_known_of_a_layer_is_said_and_the_others_are_compared() -> None:
     whole = fechner.compare(curves(), prior(), bootstraps=20)
     for at in (np.nan, np.inf):
-        found = fechner.compare(changed(curves(), "sensitivity", at, 14), prior(), bootstraps=20)
-        assert contents.fields(found.attrs, "left_out") == {"a": f"its sensitivity is {at} at orientation 30"}
+        found = fechner.compare(changed(curves(), "fisher_information", at, 14), prior(), bootstraps=20)
+        assert contents.fields(found.attrs, "left_out") == {"a": f"its Fisher information is {at} at orientation 30"}
         one = found.sel(layer="a")
         for name in ("correlation", "null_p", "exponent", "ratio", "correlation_low", "correlation_over_input"):
             assert np.isnan(one[name]).all(), name
@@ -158,7 +158,10 @@ def test_what_is_not_known_of_a_layer_is_said_and_the_others_are_compared() -> N
 
 
 def test_a_shift_that_is_not_known_is_not_zero() -> None:
-    for bad in (changed(curves(), "sensitivity_samples", np.nan, 40), curves().where(curves().layer != "a", 0.0)):
+    for bad in (
+        changed(curves(), "fisher_information_samples", np.nan, 40),
+        curves().where(curves().layer != "a", 0.0),
+    ):
         found = fechner.difference(bad.assign_attrs(curves().attrs), curves(), bootstraps=5)
         assert np.isnan(found["shift"].sel(layer="a"))
         assert np.isnan(found.aligned.sel(layer="a"))

@@ -31,7 +31,10 @@ def curves(shift: float, noise: float = 0.0, seed: int = 0, along: str = "orient
     samples = root[:, None] * np.array([0.9, 1.0, 1.1, 1.3]) + noise * rng.normal(size=(36, 4))
     both = np.stack([np.ones((36, 4)), samples]) ** 2
     return xr.Dataset(
-        {"sensitivity": (("layer", along), both.mean(-1)), "sensitivity_samples": (("layer", along, "phase"), both)},
+        {
+            "fisher_information": (("layer", along), both.mean(-1)),
+            "fisher_information_samples": (("layer", along, "phase"), both),
+        },
         {"layer": ["input", "late"], along: (along, THETA, {"units": "degree", "period": 180.0})},
         {"along": along},
     )
@@ -73,7 +76,7 @@ def test_correlations_at_shifts_of_the_grid_are_those_of_the_curves(count: int, 
     grid = np.arange(count) * 180 / count
     one, other = (
         xr.Dataset(
-            {"sensitivity": (("layer", "orientation"), c[None] ** 2)},
+            {"fisher_information": (("layer", "orientation"), c[None] ** 2)},
             {"layer": ["late"], "orientation": ("orientation", grid, {"period": 180.0})},
             {"along": "orientation"},
         )

@@ -17,7 +17,7 @@ ODD = ["input", "a[/b]", "[red]x", ":smile:", "e\x1b[2J\n", "\u202egpj.png"]
 def curves() -> xr.Dataset:
     grid = circular.grid(6, 180.0)
     values = [[1.0, 2, 3, 2, 1, 2]] * len(ODD)
-    variables = dict.fromkeys(("sensitivity", "relative_sensitivity"), (("layer", "orientation"), values))
+    variables = dict.fromkeys(("fisher_information", "relative_sensitivity"), (("layer", "orientation"), values))
     coordinates = {
         "layer": ODD,
         "depth": ("layer", [i / 5 for i in range(6)]),

@@ -42,14 +42,14 @@ def compare(curves: xr.Dataset, prior: xr.Dataset, *, bootstraps: Natural = 1000
         A Dataset over (reference, layer), in which the first reference is `prior`, and the others are the formulas that
         `fechner.human` has for this feature (analytic priors, proxies of human sensitivity):
 
-        - `correlation`: Pearson's r of √D and the reference p over the grid of the curves; 0 for a curve that varies by
+        - `correlation`: Pearson's r of √J and the reference p over the grid of the curves; 0 for a curve that varies by
           less than 1 %, which is marked `flat`,
         - `null_p`: how many of all rotations of the curve correlate at least as well (circular features on a whole grid),
         - `correlation_over_input`: the correlation minus that of the pixels, so that what is due to them is not
           credited to the network,
-        - `exponent`: q of J ∝ p^q, the slope of log D on log p (2 for infomax, 1/2 for discrimax; errors in p make it
-          smaller), D being the Fisher information J under independent Gaussian noise of unit variance,
-        - `ratio`: for orientation √D within 7.5° of 0° and 90° over that within 7.5° of 45° and 135°; otherwise √D in the
+        - `exponent`: q of J ∝ p^q, the slope of log J on log p (2 for infomax, 1/2 for discrimax; errors in p make it
+          smaller), J being the Fisher information under independent Gaussian noise of unit variance,
+        - `ratio`: for orientation √J within 7.5° of 0° and 90° over that within 7.5° of 45° and 135°; otherwise √J in the
           quarter of the grid where the reference is highest over that in the quarter where it is lowest,
         - each with `_low` and `_high`, a 95 % percentile interval; and `correlation_samples`, its bootstrap.
 
@@ -101,7 +101,7 @@ def compare(curves: xr.Dataset, prior: xr.Dataset, *, bootstraps: Natural = 1000
     coordinates = {name: curves[name] for name in kept} | {"reference": list(references)}
     flat = ("layer", np.ptp(np.sqrt(plain), -1) <= FLAT * np.sqrt(plain).mean(-1))
     out = xr.Dataset(variables | dims | {"relative_sensitivity": _relative(curves, along), "flat": flat}, coordinates)
-    out["ratio"].attrs["long_name"] = "√D cardinal / oblique" if along == "orientation" else "√D peak / trough"
+    out["ratio"].attrs["long_name"] = "√J cardinal / oblique" if along == "orientation" else "√J peak / trough"
     attributes = {
         "along": along,
         "network": str(curves.attrs.get("network", "")),
@@ -118,7 +118,7 @@ def compare(curves: xr.Dataset, prior: xr.Dataset, *, bootstraps: Natural = 1000
 
 
 def contrast(root: Array, along: str, grid: Array, reference: Array) -> Array:
-    """Mean √D (last axis) where it should be high over where it should be low; NaN where the grid has no such values.
+    """Mean √J (last axis) where it should be high over where it should be low; NaN where the grid has no such values.
 
     A layer without sensitivity, such as a classifier that starts at zero, has no ratio either.
     """
@@ -159,9 +159,9 @@ def records(found: xr.Dataset) -> list[dict[str, object]]:
 
 
 def _check(curves: xr.Dataset, prior: xr.Dataset) -> str:
-    if "sensitivity" not in curves or "along" not in curves.attrs:
+    if "fisher_information" not in curves or "along" not in curves.attrs:
         swapped = "; give the curves first, the density second" if "density" in curves else ""
-        raise FechnerError(f"the first is not a result of `fechner sensitivity`: it has no sensitivity{swapped}")
+        raise FechnerError(f"the first is not a result of `fechner sensitivity`: it has no fisher_information{swapped}")
     if "density" not in prior:
         raise FechnerError("the second is not a result of `fechner statistics`: it has no density")
     along, other = str(curves.attrs["along"]), str(prior.attrs.get("along", next(iter(prior.density.dims), "")))
@@ -212,7 +212,7 @@ def _number(value: object) -> float | None:
 def _relative(curves: xr.Dataset, along: str) -> xr.DataArray:
     if "relative_sensitivity" in curves:
         return curves.relative_sensitivity
-    root = np.sqrt(curves.sensitivity.transpose("layer", along))
+    root = np.sqrt(curves.fisher_information.transpose("layer", along))
     return (root / root.mean(along)).assign_attrs(units="1", long_name="relative sensitivity")
 
 
@@ -239,11 +239,11 @@ def _formulas(coordinate: xr.DataArray) -> Mapping[str, xr.Dataset]:
 
 
 def _curves(curves: xr.Dataset, along: str, bootstraps: int, rng: np.random.Generator) -> tuple[Array, Array]:
-    """D (layer, value), and its bootstrap over nuisance values (bootstrap, layer, value)."""
-    plain = curves.sensitivity.transpose("layer", along).values
-    if "sensitivity_samples" not in curves:
+    """J (layer, value), and its bootstrap over nuisance values (bootstrap, layer, value)."""
+    plain = curves.fisher_information.transpose("layer", along).values
+    if "fisher_information_samples" not in curves:
         return plain, np.broadcast_to(plain, (bootstraps, *plain.shape))
-    samples = curves.sensitivity_samples.transpose("layer", along, ...).values
+    samples = curves.fisher_information_samples.transpose("layer", along, ...).values
     samples = samples.reshape(*plain.shape, -1)
     n = samples.shape[-1]
     drawn = rng.multinomial(n, np.full(n, 1 / n), bootstraps) / n
@@ -304,10 +304,10 @@ def _over(correlation: Array, inputs: npt.NDArray[np.intp]) -> Array:
     return correlation - correlation[..., inputs]
 
 
-def _exponent(sensitivity: Array, reference: Array) -> Array:
-    usable = (reference > 0) & (sensitivity > 0)
+def _exponent(information: Array, reference: Array) -> Array:
+    usable = (reference > 0) & (information > 0)
     with np.errstate(divide="ignore", invalid="ignore"):
-        x, y = (np.where(usable, np.log(v), 0.0) for v in np.broadcast_arrays(reference, sensitivity))
+        x, y = (np.where(usable, np.log(v), 0.0) for v in np.broadcast_arrays(reference, information))
         n = usable.sum(-1, keepdims=True)
         x = np.where(usable, x - x.sum(-1, keepdims=True) / n, 0.0)
         return (x * y).sum(-1) / (x * x).sum(-1)

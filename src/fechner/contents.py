@@ -14,12 +14,12 @@ from fechner import circular
 from fechner.errors import FechnerError, first_line, printable
 
 # Raised whenever a file of before could be misread.
-LAYOUT = 1
+LAYOUT = 2
 # Stands for the parameter that a result names in its attribute `along`.
 ALONG = "along"
 # What a result of each kind holds at least, and the dimensions of it; there may be more of both.
 KINDS: dict[str, dict[str, tuple[str, ...]]] = {
-    "sensitivity": {"sensitivity": ("layer", ALONG)},
+    "sensitivity": {"fisher_information": ("layer", ALONG)},
     "density": dict.fromkeys(("density", "density_low", "density_high"), (ALONG,)),
     "comparison": {
         "relative_sensitivity": ("layer", ALONG),
@@ -36,7 +36,7 @@ KINDS: dict[str, dict[str, tuple[str, ...]]] = {
     "components": {"variance": ("component",), "components": ("component", "pixel"), "exponent": ()},
     "linear learning": {"end_to_end": ("step", "output", "component")},
     "label learning": {
-        "sensitivity": ("seed", "step", "layer", ALONG),
+        "fisher_information": ("seed", "step", "layer", ALONG),
         "accuracy": ("seed", "step", ALONG),
         "density": ("exposure", ALONG),
     },
@@ -46,8 +46,10 @@ KINDS: dict[str, dict[str, tuple[str, ...]]] = {
 # Between what values of a name lie, in results of any kind; what is not known is NaN.
 _POSITIVE = (0.0, np.inf)
 _RANGES: dict[str, tuple[float, float]] = {
-    **{f"sensitivity{end}": _POSITIVE for end in ("", "_se", "_samples", "_recorded")},
-    **dict.fromkeys(("relative_sensitivity", "relative_sensitivity_se", "threshold", "variance", "power"), _POSITIVE),
+    **{f"fisher_information{end}": _POSITIVE for end in ("", "_se", "_samples", "_recorded")},
+    **dict.fromkeys(
+        ("sensitivity", "relative_sensitivity", "relative_sensitivity_se", "threshold", "variance", "power"), _POSITIVE
+    ),
     **{f"density{end}": _POSITIVE for end in ("", "_low", "_high", "_samples")},
     **{f"correlation{end}": (-1.0, 1.0) for end in ("", "_low", "_high", "_samples")},
     **dict.fromkeys(("validation_accuracy", "accuracy", "depth"), (0.0, 1.0)),
@@ -182,30 +184,30 @@ def _check_integral(dataset: xr.Dataset, along: str) -> None:
 
 
 def curves(dataset: xr.Dataset, along: str) -> None:
-    """Raise `FechnerError` unless `sensitivity` is over layers and a parameter alone, and is nowhere negative."""
-    alone(dataset, "sensitivity", "layer", along)
+    """Raise `FechnerError` unless `fisher_information` is over layers and a parameter alone, and is nowhere negative."""
+    alone(dataset, "fisher_information", "layer", along)
     values(dataset, along)
     coordinate(dataset, along)
-    if not dataset.sensitivity.size:
-        raise FechnerError("'sensitivity' is empty")
+    if not dataset.fisher_information.size:
+        raise FechnerError("'fisher_information' is empty")
     if "layer" not in dataset.coords:
         raise FechnerError("it has no coordinate 'layer' with the names of the layers")
-    if "sensitivity_samples" in dataset and not {"layer", along} <= set(dataset.sensitivity_samples.dims):
-        raise FechnerError(f"'sensitivity_samples' must be over layer and {along}")
-    if "sensitivity_samples" in dataset and not dataset.sensitivity_samples.size:
-        raise FechnerError("'sensitivity_samples' is empty")
+    if "fisher_information_samples" in dataset and not {"layer", along} <= set(dataset.fisher_information_samples.dims):
+        raise FechnerError(f"'fisher_information_samples' must be over layer and {along}")
+    if "fisher_information_samples" in dataset and not dataset.fisher_information_samples.size:
+        raise FechnerError("'fisher_information_samples' is empty")
 
 
 def unknown(dataset: xr.Dataset, along: str) -> dict[str, str]:
-    """The layers whose sensitivity is not known at every value of a parameter, and where not."""
+    """The layers whose Fisher information is not known at every value of a parameter, and where not."""
     found: dict[str, str] = {}
-    for name in ("sensitivity", "sensitivity_samples"):
+    for name in ("fisher_information", "fisher_information_samples"):
         if name in dataset:
             by_layer = dataset[name].transpose("layer", ...)
             for label, one in zip(dataset.layer.values, by_layer, strict=True):
                 bad = ~np.isfinite(one.values)
                 if bad.any():
-                    found.setdefault(str(label), f"its {name.replace('_', ' ')} is {_first(one, bad)}")
+                    found.setdefault(str(label), f"its {name.replace('_', ' ').capitalize()} is {_first(one, bad)}")
     return found
 
 

@@ -46,7 +46,7 @@ def difference(
     Returns:
         A Dataset over layers:
 
-        - `difference` (layer, <along>): relative sensitivity √D / mean √D, manipulated minus upright, averaged over seeds,
+        - `difference` (layer, <along>): relative sensitivity √J / mean √J, manipulated minus upright, averaged over seeds,
           and `difference_by_seed`; `difference_low` and `difference_high` bound its mean with 95 % by Student's t over
           pairs of seeds (NaN for a single pair),
         - `relative_sensitivity` (state, layer, <along>), averaged over seeds,
@@ -135,10 +135,10 @@ def _wrapped(shift: Array, period: float) -> Array:
 
 
 def _samples(curves: xr.Dataset, along: str) -> Array:
-    """D (layer, value, nuisance values)."""
-    if "sensitivity_samples" not in curves:
-        return curves.sensitivity.transpose("layer", along).values.astype(float)[..., None]
-    samples = curves.sensitivity_samples.transpose("layer", along, ...).values.astype(float)
+    """J (layer, value, nuisance values)."""
+    if "fisher_information_samples" not in curves:
+        return curves.fisher_information.transpose("layer", along).values.astype(float)[..., None]
+    samples = curves.fisher_information_samples.transpose("layer", along, ...).values.astype(float)
     return samples.reshape(*samples.shape[:2], -1)
 
 
@@ -146,9 +146,9 @@ def _check(one: Sequence[xr.Dataset], other: Sequence[xr.Dataset]) -> tuple[str,
     if not one or len(one) != len(other):
         raise FechnerError(f"curves are compared in pairs, got {len(one)} manipulated and {len(other)} upright")
     for curves in (*one, *other):
-        if "sensitivity" not in curves or "along" not in curves.attrs:
+        if "fisher_information" not in curves or "along" not in curves.attrs:
             raise FechnerError(
-                "these are no curves of `fechner.sensitivity`: sensitivity or the attribute along is missing"
+                "these are no curves of `fechner.sensitivity`: fisher_information or the attribute along is missing"
             )
     along = str(one[0].attrs["along"])
     for curves in (*one, *other):

@@ -34,7 +34,7 @@ def over_seeds(
     >>> bool(low < mean < high)
     True
 
-    Each of `samples` holds D (seed, …, nuisance value); `measure` takes one D (…) of each, for one seed, averaged over
+    Each of `samples` holds J (seed, …, nuisance value); `measure` takes one J (…) of each, for one seed, averaged over
     nuisance values. Several seeds have an interval of Student's t over what each gives. A single one has a bootstrap over
     nuisance values, drawn alike for all curves, which leaves out how trainings differ; NaN without `bootstraps`.
     """

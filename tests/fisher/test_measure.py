@@ -52,9 +52,9 @@ def test_every_layer_against_the_float64_oracle(small: Network, along: str) -> N
     expected = oracle(small, GABOR, along, values, phases)
     assert curves.layer.values.tolist() == [n for n in expected if n != "output"]
     for name in curves.layer.values:
-        got = np.sqrt(curves.sensitivity_samples.sel(layer=name).transpose(along, "phase").values)
+        got = np.sqrt(curves.fisher_information_samples.sel(layer=name).transpose(along, "phase").values)
         assert np.allclose(got, np.sqrt(expected[name]), rtol=5e-4), name
-    assert np.allclose(curves.sensitivity, curves.sensitivity_samples.mean("phase"))
+    assert np.allclose(curves.fisher_information, curves.fisher_information_samples.mean("phase"))
 
 
 def test_float32_against_float64_on_a_pretrained_network() -> None:
@@ -63,7 +63,7 @@ def test_float32_against_float64_on_a_pretrained_network() -> None:
         sensitivity(network, Gabor(), values=6, average={"phase": [10.0]}, layers="all", dtype=d, **QUIET)
         for d in (torch.float32, torch.float64)
     ]
-    single, double = (np.sqrt(r.sensitivity.values) for r in runs)
+    single, double = (np.sqrt(r.fisher_information.values) for r in runs)
     error = np.abs(single / double - 1)
     assert np.median(error) <= 2e-4
     assert error.max() <= 5e-3
@@ -78,9 +78,9 @@ def test_linear_network_has_its_closed_form() -> None:
     curves = sensitivity(nn.Sequential(nn.Flatten(), linear).eval(), GABOR, values=8, average={}, **QUIET)
     o = torch.tensor(curves.orientation.values)
     slope = torch.func.jvp(lambda v: GABOR(orientation=v), (o,), (torch.ones_like(o),))[1].flatten(1)
-    assert np.allclose(curves.sensitivity.sel(layer="1"), (slope @ weight.double().T).square().sum(1), rtol=1e-4)
-    assert np.allclose(curves.sensitivity.sel(layer="input"), slope.square().sum(1), rtol=1e-4)
-    assert np.allclose(curves.threshold, curves.sensitivity**-0.5)
+    assert np.allclose(curves.fisher_information.sel(layer="1"), (slope @ weight.double().T).square().sum(1), rtol=1e-4)
+    assert np.allclose(curves.fisher_information.sel(layer="input"), slope.square().sum(1), rtol=1e-4)
+    assert np.allclose(curves.threshold, curves.fisher_information**-0.5)
     assert np.allclose(curves.relative_sensitivity.mean("orientation"), 1)
 
 
@@ -92,7 +92,7 @@ def test_rotating_the_weights_shifts_the_curve_by_90_degrees() -> None:
     turned[0].weight.data.copy_(conv.weight.data.rot90(1, (2, 3)))
     turned[0].bias.data.copy_(conv.bias.data)
     one, other = (
-        sensitivity(n, GABOR, values=12, average={"phase": 4}, **QUIET).sensitivity.sel(layer="1")
+        sensitivity(n, GABOR, values=12, average={"phase": 4}, **QUIET).fisher_information.sel(layer="1")
         for n in (upright, turned)
     )
     assert one.max() / one.min() > 1.01
@@ -106,7 +106,7 @@ def test_central_differences_converge_and_chords_sit_half_way() -> None:
     error = []
     for step in (2.0, 1.0, 0.01):
         central = sensitivity(smooth, GABOR, method="central", step=step, **kw)
-        error.append(float(np.abs(central.sensitivity / exact.sensitivity - 1).max()))
+        error.append(float(np.abs(central.fisher_information / exact.fisher_information - 1).max()))
     assert error[0] > 3 * error[1] > error[2]
     assert error[2] < 1e-5
     chord = sensitivity(smooth, GABOR, method="chord", **(kw | {"values": 180}))
@@ -114,42 +114,42 @@ def test_central_differences_converge_and_chords_sit_half_way() -> None:
     part = sensitivity(smooth, GABOR, method="chord", **(kw | {"values": [20.0, 22.0, 24.0]}))
     assert part.orientation.values.tolist() == [21.0, 23.0]
     middle = sensitivity(smooth, GABOR, **(kw | {"values": np.arange(180) + 0.5}))
-    assert np.allclose(chord.sensitivity, middle.sensitivity, rtol=2e-3)
+    assert np.allclose(chord.fisher_information, middle.fisher_information, rtol=2e-3)
 
 
 def test_standard_errors() -> None:
     network = nn.Sequential(nn.Conv2d(3, 4, 5), nn.ReLU()).eval()
     curves = sensitivity(network, GABOR, values=5, average={"phase": 6}, **QUIET)
-    samples = curves.sensitivity_samples.values
-    assert np.allclose(curves.sensitivity_se, samples.std(-1, ddof=1) / np.sqrt(6))
+    samples = curves.fisher_information_samples.values
+    assert np.allclose(curves.fisher_information_se, samples.std(-1, ddof=1) / np.sqrt(6))
     left_out = []
     for i in range(6):
         root = np.sqrt(np.delete(samples, i, -1).mean(-1))
         left_out.append(root / root.mean(-1, keepdims=True))
     assert np.allclose(curves.relative_sensitivity_se, np.std(left_out, 0) * np.sqrt(5))
-    assert np.isnan(sensitivity(network, GABOR, values=3, average={}, **QUIET).sensitivity_se).all()
+    assert np.isnan(sensitivity(network, GABOR, values=3, average={}, **QUIET).fisher_information_se).all()
 
 
 def test_same_bits_twice_and_any_batch_size_close(small: Network) -> None:
     a, b = (sensitivity(small, GABOR, values=7, average={"phase": 3}, **QUIET) for _ in range(2))
-    assert np.array_equal(a.sensitivity, b.sensitivity)
+    assert np.array_equal(a.fisher_information, b.fisher_information)
     c = sensitivity(small, GABOR, values=7, average={"phase": 3}, batch_size=2, **QUIET)
-    assert np.allclose(a.sensitivity, c.sensitivity, rtol=1e-5)
+    assert np.allclose(a.fisher_information, c.fisher_information, rtol=1e-5)
 
 
 def test_two_nuisance_parameters_are_averaged_separately(small: Network) -> None:
     curves = sensitivity(small, GABOR, values=3, average={"phase": 2, "contrast": [0.3, 0.6, 0.9]}, **QUIET)
     assert dict(curves.sizes) == {"layer": curves.sizes["layer"], "orientation": 3, "phase": 2, "contrast": 3}
     one = sensitivity(small, GABOR, values=[60.0], average={"phase": [180.0], "contrast": [0.6]}, **QUIET)
-    many = curves.sensitivity_samples.sel(orientation=60, phase=180, contrast=0.6)
-    assert np.allclose(one.sensitivity[:, 0], many, rtol=1e-5)
+    many = curves.fisher_information_samples.sel(orientation=60, phase=180, contrast=0.6)
+    assert np.allclose(one.fisher_information[:, 0], many, rtol=1e-5)
 
 
 def test_phases_reach_the_stimulus(small: Network) -> None:
     curves = sensitivity(small, GABOR, values=3, **QUIET)
     assert curves.sizes["phase"] == 10
     assert float(curves.phase.max()) < 360
-    assert (curves.sensitivity_samples.std("phase") > 0).all()
+    assert (curves.fisher_information_samples.std("phase") > 0).all()
 
 
 def test_record(small: Network) -> None:
@@ -159,7 +159,7 @@ def test_record(small: Network) -> None:
     assert json.loads(curves.attrs["stimulus"])["sigma"] == GABOR.sigma
     assert len(curves.attrs["weights_sha256"]) == 64
     assert curves.orientation.attrs["units"] == "degree"
-    assert curves.sensitivity.attrs["units"] == "1/degree^2"
+    assert curves.fisher_information.attrs["units"] == "1/degree^2"
 
 
 class Greedy(nn.Module):
@@ -180,7 +180,7 @@ def test_batch_is_halved_when_memory_runs_out() -> None:
     network = Greedy().eval()
     small_batches = sensitivity(network, GABOR, values=8, average={}, batch_size=2, **QUIET)
     halved = sensitivity(network, GABOR, values=8, average={}, batch_size=16, **QUIET)
-    assert np.allclose(halved.sensitivity, small_batches.sensitivity, rtol=1e-5)
+    assert np.allclose(halved.fisher_information, small_batches.fisher_information, rtol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -199,7 +199,7 @@ def test_attention_networks_against_central_differences(name: str) -> None:
     kw = {"values": [20.0, 75.0], "average": {}, "dtype": torch.float64, "batch_size": 2, **QUIET}
     exact = sensitivity(network, shown, **kw)
     central = sensitivity(network, shown, method="central", step=1e-3, **kw)
-    assert np.allclose(exact.sensitivity, central.sensitivity, rtol=1e-4)
+    assert np.allclose(exact.fisher_information, central.fisher_information, rtol=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -238,8 +238,8 @@ def test_a_module_called_input_does_not_hide_the_pixels() -> None:
     found = sensitivity(network, Gabor(size=32), values=4, average={}, layers="all", progress=False)
     other = sensitivity(nn.Identity().eval(), Gabor(size=32), values=4, average={}, layers="all", progress=False)
     assert found.layer.values.tolist() == ["input", "input#1", "output"]
-    assert found.sensitivity[0].values == pytest.approx(other.sensitivity[0].values)
-    assert not np.allclose(found.sensitivity[0], found.sensitivity[1])
+    assert found.fisher_information[0].values == pytest.approx(other.fisher_information[0].values)
+    assert not np.allclose(found.fisher_information[0], found.fisher_information[1])
     only = sensitivity(network, Gabor(size=32), values=4, average={}, layers="input", progress=False)
     assert only.layer.values.tolist() == ["input", "input#1"]
 
@@ -257,5 +257,5 @@ def test_a_network_of_buffers_is_measured_in_the_dtype_asked_for_and_known_by_it
         sensitivity(Bank().eval(), Gabor(size=32), values=4, average={}, dtype=d, progress=False)
         for d in (torch.float32, torch.float64)
     )
-    assert double.sensitivity.values == pytest.approx(single.sensitivity.values, rel=1e-4)
+    assert double.fisher_information.values == pytest.approx(single.fisher_information.values, rel=1e-4)
     assert single.attrs["weights_sha256"] == double.attrs["weights_sha256"]

@@ -86,7 +86,7 @@ def test_parts_of_images_must_lie_together(order: str) -> None:
     network = Then(halves).eval()
     alone = measure(network, batch_size=1)
     if order == "image by image":
-        assert measure(network).sensitivity.values == pytest.approx(alone.sensitivity.values, rel=1e-4)
+        assert measure(network).fisher_information.values == pytest.approx(alone.fisher_information.values, rel=1e-4)
     else:
         with pytest.raises(FechnerError, match="layer 'step' returns parts of images in an order"):
             measure(network)
@@ -94,7 +94,7 @@ def test_parts_of_images_must_lie_together(order: str) -> None:
 
 def test_central_differences_serve_where_forward_mode_cannot() -> None:
     found = measure(Then(NoForward.apply).eval(), method="central")
-    assert (found.sensitivity.sel(layer="step") > 0).all()
+    assert (found.fisher_information.sel(layer="step") > 0).all()
     assert found.attrs["method"].startswith("central, step")
 
 
@@ -126,5 +126,5 @@ def test_a_branch_that_ignores_the_stimulus_has_zero_sensitivity() -> None:
             return self.conv(x).mean((1, 2, 3))[:, None] + self.constant(torch.ones(len(x), 1))
 
     found = measure(Branch().eval())
-    assert (found.sensitivity.sel(layer="constant") == 0).all()
-    assert (found.sensitivity.sel(layer="output") > 0).all()
+    assert (found.fisher_information.sel(layer="constant") == 0).all()
+    assert (found.fisher_information.sel(layer="output") > 0).all()

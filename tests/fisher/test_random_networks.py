@@ -149,7 +149,7 @@ def agrees_or_names_a_layer(seed: int) -> bool:
         assert faults, f"{model} is fine, and was refused: {e}"  # noqa: PT017
         return False
     assert not faults & {"random", "joint"}
-    got, layers = np.sqrt(found.sensitivity.values), found.layer.values.tolist()
+    got, layers = np.sqrt(found.fisher_information.values), found.layer.values.tolist()
     # Differences across a kink are wrong themselves: over one of two steps there is none.
     apart = np.min([np.abs(got - central(model, layers, values, step)) for step in (1e-4, 1e-6)], 0)
     largest = got.max(1, keepdims=True)

@@ -114,16 +114,16 @@ def test_the_first_layer_at_fault_is_named(function, message: str) -> None:
     with pytest.raises(FechnerError, match=message):
         measure(then(function), layers="2")
     # What is upstream of it is right.
-    assert (measure(then(function), layers="0").sensitivity > 0).all()
+    assert (measure(then(function), layers="0").fisher_information > 0).all()
 
 
 def test_an_operator_without_forward_rule() -> None:
-    """D came out 16 times too small: the operator's share of the tangent was missing."""
-    right = measure(then(lambda x: 4 * x)).sensitivity
+    """J came out 16 times too small: the operator's share of the tangent was missing."""
+    right = measure(then(lambda x: 4 * x)).fisher_information
     with pytest.raises(FechnerError, match="layer '1'"):
         measure(then(lambda x: x + gain3(x)))
     central = measure(then(lambda x: x + gain3(x)), method="central", step=0.1)
-    assert central.sensitivity.values == pytest.approx(right.values, rel=1e-2)
+    assert central.fisher_information.values == pytest.approx(right.values, rel=1e-2)
 
 
 @pytest.mark.parametrize("function", [F.dropout, lambda x: F.batch_norm(x, None, None, training=True)])
@@ -139,8 +139,8 @@ def test_batch_statistics_are_measured_one_by_one() -> None:
         measure(network)
     found = measure(network, batch_size=1, dtype=torch.float64)
     instance = nn.Sequential(network[0], nn.InstanceNorm2d(4)).eval()
-    assert found.sensitivity.values == pytest.approx(
-        measure(instance, dtype=torch.float64).sensitivity.values, rel=1e-6
+    assert found.fisher_information.values == pytest.approx(
+        measure(instance, dtype=torch.float64).fisher_information.values, rel=1e-6
     )
 
 
@@ -166,7 +166,7 @@ def test_kinks_ties_and_ends_of_a_range_are_not_accused() -> None:
     grating = Grating(size=32, pixels_per_degree=14.0)
     symmetric = sensitivity(network, grating, values=[0.0, 90.0], average={}, layers="all", **QUIET)
     for found in (hue, contrast, symmetric):
-        assert (found.sensitivity > 0).all()
+        assert (found.fisher_information > 0).all()
         assert found.attrs["derivative_check"] == "central differences in float64"
 
 
@@ -174,7 +174,9 @@ def test_parts_in_float32_are_not_accused() -> None:
     """Differences over a millionth of a turn are rounding errors there."""
     network = then(lambda x: F.layer_norm(x.float(), x.shape[1:]).to(x.dtype))
     plain = then(lambda x: F.layer_norm(x, x.shape[1:]))
-    assert measure(network).sensitivity.values == pytest.approx(measure(plain).sensitivity.values, rel=1e-5)
+    assert measure(network).fisher_information.values == pytest.approx(
+        measure(plain).fisher_information.values, rel=1e-5
+    )
 
 
 def test_an_operation_that_knows_no_float64_is_checked_in_float32() -> None:
@@ -185,7 +187,9 @@ def test_an_operation_that_knows_no_float64_is_checked_in_float32() -> None:
 
     found = measure(then(single))
     assert found.attrs["derivative_check"] == "central differences in float32, a weaker check"
-    assert found.sensitivity.values == pytest.approx(measure(then(torch.tanh)).sensitivity.values, rel=1e-5)
+    assert found.fisher_information.values == pytest.approx(
+        measure(then(torch.tanh)).fisher_information.values, rel=1e-5
+    )
     with pytest.raises(FechnerError, match="layer '1' has an incomplete derivative"):
         measure(then(lambda x: single(x) + 2 * x.detach()))
 
@@ -218,7 +222,7 @@ def test_a_value_without_derivative_is_named_and_the_others_stay() -> None:
         found = sensitivity(Norm().eval(), lamp, "level", levels, {}, "all", **QUIET)
     right = 192 / (4 * (np.array(levels) - 0.6))  # d/dl sqrt(192 (l − .6)), squared
     kept = [0, 1, 3, 4]
-    assert found.sensitivity.sel(layer="output").values[kept] == pytest.approx(right[kept], rel=1e-4)
+    assert found.fisher_information.sel(layer="output").values[kept] == pytest.approx(right[kept], rel=1e-4)
     relative = np.sqrt(right[kept]) / np.sqrt(right[kept]).mean()
     assert found.relative_sensitivity.sel(layer="output").values[kept] == pytest.approx(relative, rel=1e-4)
 
@@ -226,8 +230,8 @@ def test_a_value_without_derivative_is_named_and_the_others_stay() -> None:
 @pytest.mark.parametrize("gain", [1e-21, 1e-30, 1e21])
 def test_squares_that_leave_the_range_of_float32(gain: float) -> None:
     scaled, plain = measure(then(lambda x: x * gain)), measure(then(lambda x: x))
-    assert (scaled.sensitivity.sel(layer="1") / gain**2).values == pytest.approx(
-        plain.sensitivity.sel(layer="1").values, rel=1e-4
+    assert (scaled.fisher_information.sel(layer="1") / gain**2).values == pytest.approx(
+        plain.fisher_information.sel(layer="1").values, rel=1e-4
     )
     assert scaled.relative_sensitivity.values == pytest.approx(plain.relative_sensitivity.values, rel=1e-4, nan_ok=True)
 
@@ -238,8 +242,8 @@ def test_modes_around_a_measurement_do_not_change_it(small: Network) -> None:
         under_autocast = measure(small)
     with torch.inference_mode():
         under_inference = measure(small)
-    assert np.array_equal(plain.sensitivity, under_autocast.sensitivity)
-    assert np.array_equal(plain.sensitivity, under_inference.sensitivity)
+    assert np.array_equal(plain.fisher_information, under_autocast.fisher_information)
+    assert np.array_equal(plain.fisher_information, under_inference.fisher_information)
 
 
 @pytest.mark.parametrize("transform", ["vmap", "jvp"])
@@ -262,7 +266,7 @@ def test_threads_measure_what_one_alone_does(small: Network) -> None:
     found: list[np.ndarray] = []
 
     def work() -> None:
-        found.append(measure(small).sensitivity.values)
+        found.append(measure(small).fisher_information.values)
 
     threads = [threading.Thread(target=work) for _ in range(4)]
     for thread in threads:
@@ -270,7 +274,7 @@ def test_threads_measure_what_one_alone_does(small: Network) -> None:
     for thread in threads:
         thread.join()
     assert len(found) == 4
-    assert all(np.array_equal(one, measure(small).sensitivity) for one in found)
+    assert all(np.array_equal(one, measure(small).fisher_information) for one in found)
 
 
 def test_only_the_first_call_pays_for_the_check() -> None:

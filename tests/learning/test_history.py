@@ -21,7 +21,7 @@ def test_preference_is_the_log_of_a_ratio_of_roots(ratio: float) -> None:
     orientation = circular.grid(60, 180.0)
     root = np.where(circular.near(orientation, [0.0], 180.0, 30.0), ratio, 1.0)
     data = xr.Dataset(
-        {"sensitivity": (("layer", "orientation"), [root**2])}, {"layer": ["x"], "orientation": orientation}
+        {"fisher_information": (("layer", "orientation"), [root**2])}, {"layer": ["x"], "orientation": orientation}
     )
     assert float(history.preference(data, 0.0, 90.0, "x")) == pytest.approx(np.log(ratio))
     assert float(history.preference(data, 178.0, 90.0, "x", 20.0)) == pytest.approx(np.log(ratio))

@@ -51,7 +51,7 @@ def test_recordings_are_jacobians_in_float64(activation: str, loss: str) -> None
         jacobians = torch.func.jacfwd(responses)(orientation)
         for name, jacobian in jacobians.items():
             expected = float(jacobian.detach().square().sum()) / 3
-            measured = float(found.sensitivity.sel(seed=seed, step=step, layer=name)[i])
+            measured = float(found.fisher_information.sel(seed=seed, step=step, layer=name)[i])
             assert measured == pytest.approx(expected, rel=2e-4, abs=1e-9), name
         right = responses(orientation)[name].argmax(-1) if loss == "cross-entropy" else None
         if right is not None:
@@ -68,7 +68,7 @@ def test_snapshots_are_copies_and_learning_happens() -> None:
     assert float(found.loss[:, -10:].mean()) < 0.6 * float(found.loss[:, 0].mean())
     assert float(found.accuracy.isel(step=-1).mean()) > float(found.accuracy.isel(step=0).mean()) + 0.2
     assert (found.stopped == -1).all()
-    assert not found.isel(seed=0).sensitivity.equals(found.isel(seed=1).sensitivity)
+    assert not found.isel(seed=0).fisher_information.equals(found.isel(seed=1).fisher_information)
 
 
 @pytest.mark.parametrize("channel", [None, Erasure(6), Flips(6)])
@@ -107,9 +107,9 @@ def test_seeds_see_the_same_draws_in_every_order_of_exposures() -> None:
     whole = run(NETWORK, Exposure(10), SMALL, [10])
     parts = run(NETWORK, [Exposure(4), Exposure(6)], SMALL, [10])
     assert np.array_equal(whole.loss.values, parts.loss.values)
-    assert whole.sensitivity.equals(parts.sensitivity)
+    assert whole.fisher_information.equals(parts.fisher_information)
     again = run(NETWORK, Exposure(10), SMALL, [10], seeds=[1])
-    assert np.array_equal(again.sensitivity.values[0], whole.sensitivity.values[1])
+    assert np.array_equal(again.fisher_information.values[0], whole.fisher_information.values[1])
 
 
 def test_a_module_of_ones_own_a_factory_and_another_optimizer() -> None:
@@ -132,7 +132,7 @@ def test_a_module_of_ones_own_a_factory_and_another_optimizer() -> None:
         return convolutional()
 
     made = run(factory, Exposure(2), SMALL, [0])
-    assert not np.allclose(made.sensitivity[0], made.sensitivity[1])
+    assert not np.allclose(made.fisher_information[0], made.fisher_information[1])
 
     class Functional(nn.Module):
         def __init__(self) -> None:
@@ -148,7 +148,7 @@ def test_a_module_of_ones_own_a_factory_and_another_optimizer() -> None:
 def test_hue_can_be_learned_too() -> None:
     task = Task(HuePatch(size=4), "hue", 6, average={})
     found = run(Perceptron((24,), scale=1.0), Exposure(120), task, [0, 120], batch=128)
-    assert found.sensitivity.dims == ("seed", "step", "layer", "hue")
+    assert found.fisher_information.dims == ("seed", "step", "layer", "hue")
     assert float(found.accuracy.isel(step=1).mean()) > 0.7
 
 
@@ -162,8 +162,8 @@ def test_divergence_stops_and_keeps_what_was_recorded() -> None:
     assert np.isfinite(found.loss.values[0, :stopped]).all()
     assert not np.isfinite(found.loss.values[0, stopped])
     assert np.isnan(found.loss.values[0, stopped + 1 :]).all()
-    assert np.isfinite(found.sensitivity.sel(step=0).values).all()
-    assert np.isnan(found.sensitivity.isel(step=-1).values).all()
+    assert np.isfinite(found.fisher_information.sel(step=0).values).all()
+    assert np.isnan(found.fisher_information.isel(step=-1).values).all()
 
 
 @pytest.mark.parametrize(

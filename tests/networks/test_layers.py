@@ -314,7 +314,7 @@ def test_sensitivity_of_complex_layers_is_that_of_both_parts() -> None:
     torch.manual_seed(0)
     model = Complex().eval()
     curves = sensitivity(model, Gabor(size=16), values=2, average={}, layers="all", progress=False)
-    # A linear layer: D is the pixels' own, through the weights.
+    # A linear layer: J is the pixels' own, through the weights.
     per_pixel = float(model.weight.detach().sum(0).abs().square().sum()) / 3
-    expected = curves.sensitivity.sel(layer="input") * per_pixel
-    assert curves.sensitivity.sel(layer="mixed").values == pytest.approx(expected.values, rel=1e-4)
+    expected = curves.fisher_information.sel(layer="input") * per_pixel
+    assert curves.fisher_information.sel(layer="mixed").values == pytest.approx(expected.values, rel=1e-4)

@@ -132,7 +132,7 @@ def test_play_goes_to_the_end_and_a_curve_can_be_saved(opened, tmp_path: Path) -
         chart.get_by_role("button", name="Save this curve as CSV").click()
     download.value.save_as(tmp_path / "curve.csv")
     lines = (tmp_path / "curve.csv").read_text().splitlines()
-    assert lines[0] == '"orientation (degree)","√D / mean √D"'
+    assert lines[0] == '"orientation (degree)","√J / mean √J"'
     assert len(lines) == 37
     assert said == []
 

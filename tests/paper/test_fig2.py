@@ -52,10 +52,10 @@ def synthetic(ratios: dict[str, float], networks: tuple[str, ...] = ("efficientn
                     measured.append(
                         xr.Dataset(
                             {
-                                "sensitivity": (("layer", "orientation"), mean),
+                                "fisher_information": (("layer", "orientation"), mean),
                                 "relative_sensitivity": (("layer", "orientation"), rel),
                                 "relative_sensitivity_se": (("layer", "orientation"), rel * 0.01),
-                                "sensitivity_samples": (("layer", "orientation", "phase"), samples),
+                                "fisher_information_samples": (("layer", "orientation", "phase"), samples),
                             },
                             {
                                 "layer": layers,
@@ -102,7 +102,9 @@ def test_claims_recover_a_known_effect_and_its_absence() -> None:
     assert found["mirror"].measured == pytest.approx(0, abs=0.05)
     dipping = synthetic({"pretrained": 1.5})
     at = dipping.orientation.isin([0.0, 90.0])
-    dipping["sensitivity_samples"] = dipping.sensitivity_samples.where(~at, dipping.sensitivity_samples / 4)
+    dipping["fisher_information_samples"] = dipping.fisher_information_samples.where(
+        ~at, dipping.fisher_information_samples / 4
+    )
     (dip,) = (c for c in fig2_claims.claims(dipping) if c.id.endswith("-mirror"))
     assert dip.holds
     assert dip.measured == pytest.approx(-1, abs=0.05)
@@ -142,7 +144,11 @@ def test_figures_draw_from_the_dataset(networks: tuple[str, ...], tmp_path: Path
 def test_a_layer_without_sensitivity_is_left_out() -> None:
     data = synthetic({"pretrained": 1.5, "init": 1.0, "shuffled": 1.0})
     dead = (data.layer == "blocks.8") & (data.weights == "init")
-    for name, value in (("sensitivity", 0.0), ("sensitivity_samples", 0.0), ("relative_sensitivity", np.nan)):
+    for name, value in (
+        ("fisher_information", 0.0),
+        ("fisher_information_samples", 0.0),
+        ("relative_sensitivity", np.nan),
+    ):
         data[name] = data[name].where(~dead, value)
     found = {c.id: c for c in fig2_claims.claims(data)}
     assert found["fig2-efficientnet_lite0-late-init"].holds
@@ -158,7 +164,7 @@ def test_missing_weights_are_marked(tmp_path: Path) -> None:
 def test_reproduce_resumes_and_redraws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(fig2.PROFILES, "quick", TINY)
     said: list[str] = []
-    stopped = parts.sensitivity
+    stopped = parts.fisher_information
 
     def interrupted(network, *args, **kw):
         if network.weights == "shuffled":

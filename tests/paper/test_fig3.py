@@ -19,7 +19,7 @@ TINY = fig3.Profile(("efficientnet_lite0",), values=8, colours=2, seeds=2)
 
 def test_reproduce_with_a_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(fig3.PROFILES, "quick", TINY)
-    measured = parts.sensitivity
+    measured = parts.fisher_information
     monkeypatch.setattr(
         parts, "sensitivity", lambda n, *a: measured(n, *a, layers="blocks.?,blocks.1?", progress=False, batch_size=8)
     )
@@ -29,7 +29,7 @@ def test_reproduce_with_a_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyP
     folder = tmp_path / "out" / "fig3"
     assert dict.fromkeys(data.weights.values.tolist()) == dict.fromkeys(["pretrained", "init", "shuffled", str(file)])
     assert data.sizes["hue"] == 8
-    assert float(data.sensitivity.isel(layer=0).std() / data.sensitivity.isel(layer=0).mean()) < 1e-4
+    assert float(data.fisher_information.isel(layer=0).std() / data.fisher_information.isel(layer=0).mean()) < 1e-4
     claims = json.loads((folder / "claims.json").read_text())
     assert [c["id"].removeprefix("fig3-efficientnet_lite0-") for c in claims] == [
         "follows", "follows-over-early", "follows-over-pixels", "follows-over-init", "follows-over-shuffled"

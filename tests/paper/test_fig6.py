@@ -63,7 +63,7 @@ def test_conditions_differ_only_in_what_they_say(made: tuple[Path, xr.Dataset]) 
     flips = data.sel(condition="d-flips")
     assert flips.effective_density.values == pytest.approx((flips.density * Flips().signal(flips.noise)).values)
     # Before learning, all conditions are the same networks.
-    first = made[1].sensitivity.isel(step=0)
+    first = made[1].fisher_information.isel(step=0)
     assert all(np.array_equal(first.sel(condition=c).values, first[0].values) for c in fig6.CONDITIONS)
 
 
@@ -95,7 +95,7 @@ def test_claims_follow_from_the_numbers(made: tuple[Path, xr.Dataset]) -> None:
         curve = 1 / favoured if condition.startswith("b") else favoured
         if condition == "d-erasure":
             curve = np.array([[1.0], [1.1]]) * np.ones(60)
-        data.sensitivity.loc[{"condition": condition, "step": data.step[-1], "layer": fig6.LAYER}] = curve
+        data.fisher_information.loc[{"condition": condition, "step": data.step[-1], "layer": fig6.LAYER}] = curve
     found = {c.id: c for c in fig6_claims.claims(data)}
     for name in fig6.CHANNELS:
         assert found[f"fig6-b-{name}"].measured == pytest.approx(np.log(2), rel=0.01)

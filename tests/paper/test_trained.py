@@ -28,9 +28,9 @@ def training(condition: str, shift: float, seed: int) -> xr.Dataset:
     dims = ("layer", "orientation", "phase", "spatial_frequency")
     return xr.Dataset(
         {
-            "sensitivity": (dims[:2], (root**2).mean((2, 3))),
-            "sensitivity_samples": (dims, root**2),
-            "sensitivity_recorded": (("epoch", "layer", "orientation", "spatial_frequency"), recorded),
+            "fisher_information": (dims[:2], (root**2).mean((2, 3))),
+            "fisher_information_samples": (dims, root**2),
+            "fisher_information_recorded": (("epoch", "layer", "orientation", "spatial_frequency"), recorded),
             "validation_accuracy": ("epoch_end", [0.5, 0.8]),
         },
         {

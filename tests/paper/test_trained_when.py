@@ -22,7 +22,7 @@ LAYERS = ["input", *(f"layer{i}" for i in range(3))]
 
 
 def curve(octaves: float, dip: float, turned: float) -> np.ndarray:
-    """D whose √ is 2^octaves higher within 20° of 0° and 90° than elsewhere, and 2^dip lower at these; all turned."""
+    """J whose √ is 2^octaves higher within 20° of 0° and 90° than elsewhere, and 2^dip lower at these; all turned."""
     away = np.abs((THETA - turned + 45) % 90 - 45)
     return np.asarray(4.0 ** (octaves * (away <= 20) + dip * (away < 2)))
 
@@ -44,8 +44,8 @@ def training(condition: str, dip: float, seed: int, size: int = 32, mirror: bool
     dims = ("layer", "orientation", "phase", "spatial_frequency")
     steps = xr.Dataset(
         {
-            "sensitivity": (("step", *dims[:2]), np.stack([samples.mean((2, 3))] * 3)),
-            "sensitivity_samples": (("step", *dims), np.stack([np.ones_like(samples), samples, samples])),
+            "fisher_information": (("step", *dims[:2]), np.stack([samples.mean((2, 3))] * 3)),
+            "fisher_information_samples": (("step", *dims), np.stack([np.ones_like(samples), samples, samples])),
             "validation_accuracy": ("epoch_end", [0.8]),
             "validation_loss": ("epoch_end", [0.5]),
             "loss": ("epoch_end", [0.5]),
@@ -117,8 +117,8 @@ def test_what_figures_need_of_a_training_is_taken_once() -> None:
     whole = training("upright", 0.0, 0)
     kept = reduced(whole)
     assert kept.epoch.values.tolist() == [0, 1]
-    assert kept.sensitivity_recorded.values == pytest.approx(
-        whole.sensitivity_samples[[0, 2]].mean("phase").values, rel=1e-6
+    assert kept.fisher_information_recorded.values == pytest.approx(
+        whole.fisher_information_samples[[0, 2]].mean("phase").values, rel=1e-6
     )
     assert reduced(kept).identical(kept)
     assert (

@@ -38,7 +38,7 @@ def test_raw_pixels_are_a_flat_null(saturation: float, value: float, hues: int) 
         torch.nn.Identity().eval(), HuePatch(saturation=saturation, value=value, size=4), along="hue", values=hues,
         average={}, layers="all", dtype=torch.float64, progress=False,
     )  # fmt: skip
-    per_pixel = curves.sensitivity.sel(layer="input").values / 16
+    per_pixel = curves.fisher_information.sel(layer="input").values / 16
     assert np.allclose(per_pixel, (saturation * value / 60) ** 2, rtol=1e-9)
 
 

@@ -115,8 +115,8 @@ def test_what_is_recorded_is_what_sensitivity_gives(tmp_path: Path) -> None:
     for step in (0, 6):
         alone = sensitivity(module.after[step].eval(), GABOR, **SETTINGS, progress=False)
         assert found.layer.values.tolist() == alone.layer.values.tolist()
-        assert np.allclose(found.sensitivity.sel(step=step), alone.sensitivity, rtol=1e-4)
-    assert not np.allclose(found.sensitivity.sel(step=0), found.sensitivity.sel(step=9), rtol=0.01)
+        assert np.allclose(found.fisher_information.sel(step=step), alone.fisher_information, rtol=1e-4)
+    assert not np.allclose(found.fisher_information.sel(step=0), found.fisher_information.sel(step=9), rtol=0.01)
     assert module.body.training
 
 
@@ -148,9 +148,9 @@ def test_recordings_after_the_checkpoint_are_made_again(tmp_path: Path) -> None:
     assert found.step.values.tolist() == [0, 3, 5, 8, 10]
     assert found.sel(step=[0, 3, 5]).identical(before.sel(step=[0, 3, 5]).assign_attrs(found.attrs))
     # Dropout drew other random numbers this time.
-    alone = sensitivity(resumed.after[3].eval(), GABOR, **SETTINGS, progress=False).sensitivity
-    assert np.allclose(found.sensitivity.sel(step=8), alone, rtol=1e-4)
-    assert not np.allclose(before.sensitivity.sel(step=8), alone, rtol=1e-3)
+    alone = sensitivity(resumed.after[3].eval(), GABOR, **SETTINGS, progress=False).fisher_information
+    assert np.allclose(found.fisher_information.sel(step=8), alone, rtol=1e-4)
+    assert not np.allclose(before.fisher_information.sel(step=8), alone, rtol=1e-3)
 
 
 @pytest.mark.parametrize("ended", [3, 5])
@@ -214,8 +214,8 @@ def test_normalisation_of_images(tmp_path: Path) -> None:
         for network in (Network(before, **normalisation), before)
     )
     assert found.layer.values.tolist() == alone.layer.values.tolist()
-    assert np.allclose(found.sensitivity, alone.sensitivity, rtol=1e-4)
-    assert not np.allclose(found.sensitivity, without.sensitivity, rtol=0.1)
+    assert np.allclose(found.fisher_information, alone.fisher_information, rtol=1e-4)
+    assert not np.allclose(found.fisher_information, without.fisher_information, rtol=0.1)
 
 
 class Normed(lightning.LightningModule):
@@ -251,7 +251,7 @@ def test_training_in_half_precision(normalisation: dict[str, float], tmp_path: P
     trained_to = Normed.made()
     trained_to.load_state_dict({name: tensor.float() for name, tensor in module.body.state_dict().items()})
     alone = sensitivity(Network(trained_to.eval(), **normalisation), GABOR, **SETTINGS, progress=False)
-    assert found.sensitivity.sel(step=5).values == pytest.approx(alone.sensitivity.values, rel=1e-4)
+    assert found.fisher_information.sel(step=5).values == pytest.approx(alone.fisher_information.values, rel=1e-4)
     assert module.body[0].bias.dtype == torch.bfloat16  # type: ignore[index]
 
 

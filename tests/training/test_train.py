@@ -217,7 +217,7 @@ def test_a_training_is_recorded_and_its_checkpoint_can_be_measured(tiles: Path, 
     stimulus, settings = probes(32)["orientation"]
     network = load("resnet18_small", mine / "out" / "last.ckpt")
     measured = sensitivity(network, stimulus, progress=False, **settings)
-    assert np.allclose(measured.sensitivity, found.sensitivity.isel(step=-1), rtol=1e-3)
+    assert np.allclose(measured.fisher_information, found.fisher_information.isel(step=-1), rtol=1e-3)
     evaluated = run(
         tiles,
         mine / "other",
@@ -258,7 +258,7 @@ def test_a_training_that_is_killed_and_resumed_gives_the_same_weights(tiles: Pat
     whole, cut = weights(mine / "whole" / "last.ckpt"), weights(mine / "cut" / "last.ckpt")
     assert all(torch.equal(whole[name], cut[name]) for name in whole)
     assert found.step.values.tolist() == [0, 6, 12, 18]
-    assert found.sensitivity.equals(results.read(mine / "whole" / "training.nc").sensitivity)
+    assert found.fisher_information.equals(results.read(mine / "whole" / "training.nc").fisher_information)
     assert found.validation_accuracy.sizes == {"epoch_end": 3}
 
 
@@ -282,9 +282,9 @@ def test_two_processes_record_the_curves_of_one(tiles: Path, mine: Path) -> None
         assert done.returncode == 0, done.stderr
     one, two = (results.read(mine / name / "training.nc") for name in ("one", "two"))
     assert (one.attrs["processes"], two.attrs["processes"]) == (1, 2)
-    assert np.allclose(one.sensitivity, two.sensitivity, rtol=1e-3)
+    assert np.allclose(one.fisher_information, two.fisher_information, rtol=1e-3)
     assert np.allclose(one.validation_accuracy, two.validation_accuracy)
-    assert not np.allclose(one.sensitivity[0], one.sensitivity[-1], rtol=0.01)
+    assert not np.allclose(one.fisher_information[0], one.fisher_information[-1], rtol=0.01)
 
 
 def test_preview_shows_each_class_as_it_is_seen(tiles: Path) -> None:

@@ -183,7 +183,7 @@ def compare(
 ) -> None:
     """How far the sensitivity of every layer in CURVES follows the density in PRIOR.
 
-    r is the correlation of √D with the density (and with formulas that stand in for people), q the exponent of J ∝ p^q;
+    r is the correlation of √J with the density (and with formulas that stand in for people), q the exponent of J ∝ p^q;
     intervals of 95 % over nuisance values and photographs.
 
     [bold]Example[/bold]

@@ -13,15 +13,19 @@ from fechner.errors import printable
 def of_sensitivity(measured: xr.Dataset) -> Table:
     """One row a layer: threshold, where sensitivity peaks, and how much it varies."""
     along, units = str(measured.attrs["along"]), measured.threshold.attrs["units"]
-    table = Table("layer", "type", "units", f"threshold ({units})", "peak at", "√D max/min")
+    table = Table("layer", "type", "units", f"threshold ({units})", "peak at", "√J max/min")
     for i in range(measured.sizes["layer"]):
         layer = measured.isel(layer=i)
-        root = np.sqrt(layer.sensitivity.values)
+        root = np.sqrt(layer.fisher_information.values)
         most = layer[along].values[root.argmax()]
         with np.errstate(divide="ignore", invalid="ignore"):
             spread = root.max() / root.min()
         threshold = float(np.median(layer.threshold))
-        cells = [printable(str(layer.layer.values)), printable(str(layer.layer_type.values)), f"{int(layer.units)}"]
+        cells = [
+            printable(str(layer.layer.values)),
+            printable(str(layer.layer_type.values)),
+            f"{int(layer.unit_count)}",
+        ]
         table.add_row(*cells, f"{threshold:.3g}", f"{most:g}", f"{spread:.2f}")
     table.caption = f"sensitivity along {along}; threshold: median, under independent unit-variance Gaussian noise"
     return table
@@ -76,8 +80,8 @@ def of_comparison(found: xr.Dataset) -> Table:
             *rest,
         )
     table.caption = (
-        f"sensitivity along {found.attrs['along']}: √D against {prior}; q = 2 for infomax, 1/2 for discrimax; "
-        "95 % intervals over nuisance values and photographs; D is the Fisher information J under independent "
+        f"sensitivity along {found.attrs['along']}: √J against {prior}; q = 2 for infomax, 1/2 for discrimax; "
+        "95 % intervals over nuisance values and photographs; J is the Fisher information under independent "
         "unit-variance Gaussian noise"
     )
     return table

@@ -78,12 +78,14 @@ def sensitivity(
     Returns:
         A Dataset over (layer, <along>):
 
-        - `sensitivity`: D(θ) = ‖∂r/∂θ‖² per unit² of the parameter, averaged over the nuisance parameters; the Fisher
-          information of the layer under independent Gaussian noise of unit variance (Benjamin et al. 2022, Fig. 2b),
-        - `sensitivity_samples`: the same before averaging, with a dimension for each nuisance parameter,
-        - `relative_sensitivity`: √D / mean √D, 1 everywhere for a flat curve,
-        - `threshold`: D^(−1/2), in units of the parameter (d′ = 1 under that noise),
-        - `sensitivity_se`, `relative_sensitivity_se`: standard errors over the nuisance values (of the mean; jackknife).
+        - `fisher_information`: J(θ) = ‖∂r/∂θ‖² per unit² of the parameter, averaged over the nuisance parameters: the
+          Fisher information of the layer's response r under independent Gaussian noise of unit variance (Benjamin et al.
+          2022, Fig. 2b),
+        - `fisher_information_samples`: the same before averaging, with a dimension for each nuisance parameter,
+        - `sensitivity`: √J, d′ per unit of the parameter,
+        - `relative_sensitivity`: √J / mean √J, 1 everywhere for a flat curve,
+        - `threshold`: 1/√J, in units of the parameter: the difference at which d′ = 1,
+        - `fisher_information_se`, `relative_sensitivity_se`: standard errors over the nuisance values (of the mean; jackknife).
 
     Raises:
         FechnerError: for a parameter that the stimulus does not have, values out of range, a layer that does not
@@ -165,7 +167,7 @@ def sensitivity(
 
 def _without_value(found: xr.Dataset, along: str) -> list[str]:
     """What to say of layers whose derivative is not finite at some values."""
-    lost = ~np.isfinite(found.sensitivity.values)
+    lost = ~np.isfinite(found.fisher_information.values)
     return [
         f"the derivative of layer '{found.layer.values[i]}' is NaN or Inf at {along} {_few(found[along].values[lost[i]])}; "
         "these values are left out of its curve"
@@ -258,21 +260,22 @@ def _dataset(
     flat = samples.reshape(*samples.shape[:2], -1)
     mean = flat.mean(-1)
     with np.errstate(divide="ignore", invalid="ignore"):
-        relative = relative_to_mean(np.sqrt(mean))
-        threshold = 1 / np.sqrt(mean)
+        root = np.sqrt(mean)
+        relative, threshold = relative_to_mean(root), 1 / root
     variables = {
-        "sensitivity": (("layer", along), mean, {"units": f"1/{units}^2", "long_name": "sensitivity D"}),
-        "sensitivity_se": (("layer", along), _se(flat), {"units": f"1/{units}^2"}),
+        "fisher_information": (("layer", along), mean, {"units": f"1/{units}^2", "long_name": "Fisher information J"}),
+        "fisher_information_se": (("layer", along), _se(flat), {"units": f"1/{units}^2"}),
+        "sensitivity": (("layer", along), root, {"units": f"1/{units}", "long_name": "sensitivity √J"}),
         "relative_sensitivity": (("layer", along), relative, {"units": "1", "long_name": "relative sensitivity"}),
         "relative_sensitivity_se": (("layer", along), _relative_se(flat), {"units": "1"}),
         "threshold": (("layer", along), threshold, {"units": units, "long_name": "threshold"}),
-        "sensitivity_samples": (("layer", *coordinates), samples, {"units": f"1/{units}^2"}),
+        "fisher_information_samples": (("layer", *coordinates), samples, {"units": f"1/{units}^2"}),
     }
     table = {
         "layer": ("layer", [layer.name for layer in layers]),
         "depth": ("layer", np.linspace(0, 1, len(layers)), {"long_name": "position among the layers measured"}),
         "layer_type": ("layer", [layer.kind for layer in layers]),
-        "units": ("layer", [layer.units for layer in layers], {"long_name": "activations per stimulus"}),
+        "unit_count": ("layer", [layer.unit_count for layer in layers], {"long_name": "activations per stimulus"}),
     }
     grids = {name: (name, v, p.attributes) for name, (p, v) in coordinates.items()}
     return xr.Dataset(variables, table | grids, dict(attributes))
@@ -286,13 +289,13 @@ def relative_to_mean(root: np.ndarray) -> np.ndarray:
         return finite / (np.nansum(finite, -1, keepdims=True) / known)
 
 
-def evenly(sensitivity: xr.DataArray, *kept: str) -> xr.DataArray:
-    """Sensitivity over these dimensions, the last of which is the parameter; all nuisance values count alike.
+def evenly(information: xr.DataArray, *kept: str) -> xr.DataArray:
+    """Fisher information over these dimensions, the last of which is the parameter; all nuisance values count alike.
 
     Otherwise the spatial frequencies of high sensitivity would hide the others.
     """
-    others = [d for d in sensitivity.dims if d not in kept]
-    return (sensitivity / sensitivity.mean(kept[-1])).mean(others).transpose(*kept)
+    others = [d for d in information.dims if d not in kept]
+    return (information / information.mean(kept[-1])).mean(others).transpose(*kept)
 
 
 def _se(samples: np.ndarray) -> np.ndarray:

@@ -148,7 +148,7 @@ def fitting_batch(layers: Sequence[Layer], image: Tensor, most: int | None = Non
     what an operation needs besides. Larger batches of photograph size are no faster on a CPU. What fits is rounded down to a
     power of two, because the last bits of a result hang on the batch, and free memory differs from run to run.
     """
-    largest = max([image.numel(), *(layer.units for layer in layers)]) * image.element_size()
+    largest = max([image.numel(), *(layer.unit_count for layer in layers)]) * image.element_size()
     if image.device.type == "cuda":
         free, usual = torch.cuda.mem_get_info(image.device)[0], 256
     else:

@@ -20,16 +20,16 @@ Array = npt.NDArray[np.float64]
 def preference(
     learned: xr.Dataset, favoured: float, against: float, layer: str, within: AboveZero = 30.0
 ) -> xr.DataArray:
-    """Log of mean √D near one orientation over that near another, for each recording: 0 is none, log 2 twice as sensitive.
+    """Log of mean √J near one orientation over that near another, for each recording: 0 is none, log 2 twice as sensitive.
 
     `learned` is what `learn_labels` gave; a value counts as near within so many degrees, around the circle. Raises
     `FechnerError` for a layer that was not recorded, or no recorded value near either.
     """
-    if "sensitivity" not in learned or not {"layer", "orientation"} <= set(learned.sensitivity.dims):
+    if "fisher_information" not in learned or not {"layer", "orientation"} <= set(learned.fisher_information.dims):
         raise FechnerError("learned must be what learn_labels gave for orientation: it has no sensitivity to it")
     if layer not in learned.layer.values:
         raise FechnerError(f"layer '{layer}' was not recorded; there are {', '.join(learned.layer.values)}")
-    root = np.sqrt(learned.sensitivity.sel(layer=layer))
+    root = np.sqrt(learned.fisher_information.sel(layer=layer))
     means = []
     for centre in (favoured, against):
         near = circular.near(learned.orientation.values, [centre], 180.0, within)

@@ -60,10 +60,10 @@ def sensitivity_of_maps(
     values: Annotated[int | Sequence[float], Parameter],
     average: Mapping[str, Any],
 ) -> xr.DataArray:
-    """D = ‖Ŵ ∂x/∂θ‖² of the end-to-end map at every kept step, exact; Fisher information under unit Gaussian noise.
+    """J = ‖Ŵ ∂x/∂θ‖² of the end-to-end map at every kept step, exact; Fisher information under unit Gaussian noise.
 
     `stimulus` gives grey images (B, C, H, W) of which the first channel is a patch; its derivative is taken forward, in
-    float64. Returns (step, <along>, nuisance), per unit² of the parameter: average over nuisance, then D^(−1/2) is the
+    float64. Returns (step, <along>, nuisance), per unit² of the parameter: average over nuisance, then 1/√J is the
     threshold. All steps are one batched product.
     """
     maps = torch.as_tensor(_maps(learned).values)

@@ -57,7 +57,7 @@ class Recorder:
 
     def __init__(self, network: Network, task: Task, values: Array, layers: str | Sequence[str], keep: bool) -> None:
         self.network, self.task, self.keep = network, task, keep
-        self.sensitivity: list[Array] = []
+        self.fisher_information: list[Array] = []
         self.accuracy: list[Array] = []
         self.weights: list[dict[str, npt.NDArray[np.floating]]] = []
         device = next((p.device for p in network.parameters()), torch.device("cpu"))
@@ -112,7 +112,7 @@ class Recorder:
         """Keep what the network is like now."""
         training = self.network.training
         self._labelling.eval()
-        self.sensitivity.append(self.measure())
+        self.fisher_information.append(self.measure())
         with torch.no_grad():
             right = self.task.predicted(self.network(self._images)) == self._right
         self.accuracy.append(right.double().cpu().numpy().reshape(-1, self._count).mean(0))
@@ -123,7 +123,7 @@ class Recorder:
         self.network.train(training)
 
     def measure(self) -> Array:
-        """D of every layer (layer, value), averaged over nuisances."""
+        """J of every layer (layer, value), averaged over nuisances."""
         measured = [Layer(INPUT, INPUT, "pixels", tuple(self._images.shape[1:]), 0), *self._inside]
         order = {"index": torch.arange(len(self._images), dtype=torch.float32)}
         with undisturbed():

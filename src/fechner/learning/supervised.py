@@ -57,7 +57,7 @@ def learn_labels(
 
     >>> from fechner.learning import Exposure, Perceptron, sinusoidal
     >>> found = learn_labels(Perceptron((32,)), Exposure(20, sinusoidal()), snapshots=[0, 20], seeds=2, batch=64)
-    >>> found.sensitivity.dims
+    >>> found.fisher_information.dims
     ('seed', 'step', 'layer', 'orientation')
 
     Args:
@@ -75,8 +75,8 @@ def learn_labels(
         keep_weights: with weights and buffers at every snapshot, as `weights.<name>`.
 
     Returns:
-        A Dataset of `sensitivity` (seed, step, layer, <along>), D per unit² by the exact method, the Fisher information
-        under independent Gaussian noise of unit variance; `relative_sensitivity`; `accuracy` (seed, step, <along>) for
+        A Dataset of `fisher_information` (seed, step, layer, <along>), J per unit² by the exact method, the Fisher
+        information under independent Gaussian noise of unit variance; `relative_sensitivity`; `accuracy` (seed, step, <along>) for
         clean labels; `loss` (seed, update) before each update; and for each exposure `density`, `noise`,
         `information` of a label in bits, and `effective_density`, the density times what noise leaves of the labels'
         signal. A seed whose loss is not finite stops there, with a warning: later values are NaN, and `stopped`
@@ -227,12 +227,12 @@ def _recorded(
         return np.stack([np.stack([*k, *[missing] * (len(wanted) - len(k))]) for k in kept])
 
     along, units = task.along, task.parameter.units
-    sensitivity = stacked([r.sensitivity for r in recorders])
+    information = stacked([r.fisher_information for r in recorders])
     with np.errstate(divide="ignore", invalid="ignore"):
-        relative = relative_to_mean(np.sqrt(sensitivity))
+        relative = relative_to_mean(np.sqrt(information))
     dims = ("seed", "step", "layer", along)
     variables: dict[str, Any] = {
-        "sensitivity": (dims, sensitivity, {"units": f"1/{units}^2", "long_name": "sensitivity D"}),
+        "fisher_information": (dims, information, {"units": f"1/{units}^2", "long_name": "Fisher information J"}),
         "relative_sensitivity": (dims, relative, {"units": "1", "long_name": "relative sensitivity"}),
         "accuracy": (("seed", "step", along), stacked([r.accuracy for r in recorders]), {"units": "1"}),
     }

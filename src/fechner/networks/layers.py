@@ -42,7 +42,7 @@ class Layer:
     passive: bool = False
 
     @property
-    def units(self) -> int:
+    def unit_count(self) -> int:
         """Number of activations per stimulus."""
         return int(torch.tensor(self.shape).prod())
 

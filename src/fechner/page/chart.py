@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[np.floating]
-RELATIVE = "√D / mean √D"
+RELATIVE = "√J / mean √J"
 
 
 @dataclass(frozen=True)

@@ -21,11 +21,11 @@ def charts(dataset: xr.Dataset, densities: Sequence[xr.Dataset] = ()) -> list[Ch
     kind = str(dataset.attrs["kind"])
     along = str(dataset.attrs.get("along", ""))
     references, notes = _references(dataset, along, densities)
-    if "sensitivity_recorded" in dataset:
+    if "fisher_information_recorded" in dataset:
         return [recorded_chart(dataset, references)]
     if kind == "label learning":
         return [_labels(dataset, references, notes)]
-    if "sensitivity" in dataset and {"layer", along} <= set(dataset.sensitivity.dims):
+    if "fisher_information" in dataset and {"layer", along} <= set(dataset.fisher_information.dims):
         return [_layers(dataset, references, notes)]
     if kind == "difference":
         return [_difference(dataset)]
@@ -38,13 +38,13 @@ def _layers(dataset: xr.Dataset, references: tuple[Any, ...], notes: tuple[str, 
     controls = [
         c for c in ("network", "weights", "stimulus", "seed") if c in dataset.coords and dataset[c].dims == ("layer",)
     ]
-    stepped = "step" in dataset.sensitivity.dims
+    stepped = "step" in dataset.fisher_information.dims
     # What was measured several times, for seeds say, is chosen as layers are.
-    several = [str(d) for d in dataset.sensitivity.dims if d not in ("step", "layer", along)]
+    several = [str(d) for d in dataset.fisher_information.dims if d not in ("step", "layer", along)]
     steps = dataset.step.values.astype(float) if stepped else None
     dims = (*(["step"] if stepped else []), along)
     errors = None if stepped else dataset.get("relative_sensitivity_se")
-    if errors is not None and set(errors.dims) != set(dataset.sensitivity.dims):
+    if errors is not None and set(errors.dims) != set(dataset.fisher_information.dims):
         errors = None
     curves = []
     for place in itertools.product(*(range(dataset.sizes[d]) for d in several)):
@@ -52,7 +52,7 @@ def _layers(dataset: xr.Dataset, references: tuple[Any, ...], notes: tuple[str, 
         which = tuple(str(dataset[d].values[i] if d in dataset.coords else i) for d, i in chosen.items())
         for i, layer in enumerate(dataset.layer.values):
             key = (*which, *(_label(dataset[c].values[i]) for c in controls), str(layer))
-            root = np.sqrt(dataset.sensitivity.isel(chosen).isel(layer=i).transpose(*dims).values.astype(float))
+            root = np.sqrt(dataset.fisher_information.isel(chosen).isel(layer=i).transpose(*dims).values.astype(float))
             y = relative_to_mean(np.where(root.sum(-1, keepdims=True) > 0, root, np.nan))
             spread = None if errors is None else 1.96 * errors.isel(chosen).isel(layer=i).values
             band = {} if spread is None or not np.isfinite(spread).all() else {"low": y - spread, "high": y + spread}
@@ -82,9 +82,9 @@ def _difference(dataset: xr.Dataset) -> Chart:
     return Chart("Layers", *_axis(dataset), ("layer", "state"), tuple(curves))
 
 
-def over_seeds(sensitivity: xr.DataArray, along: str) -> tuple[Array, Array | None, Array | None]:
+def over_seeds(information: xr.DataArray, along: str) -> tuple[Array, Array | None, Array | None]:
     """Mean and 95 % t-interval over seeds of relative sensitivity (step, value)."""
-    relative = relative_to_mean(np.sqrt(sensitivity.transpose("seed", "step", along).values.astype(float)))
+    relative = relative_to_mean(np.sqrt(information.transpose("seed", "step", along).values.astype(float)))
     mean, half = relative.mean(0), t_half_width(relative)
     return (mean, mean - half, mean + half) if len(relative) > 1 else (mean, None, None)
 
@@ -94,7 +94,7 @@ def _labels(dataset: xr.Dataset, references: tuple[Any, ...], notes: tuple[str, 
     along = str(dataset.attrs["along"])
     steps = dataset.step.values.astype(float)
     curves = [
-        Curve((str(layer),), *over_seeds(dataset.sensitivity.sel(layer=layer), along), steps=steps)
+        Curve((str(layer),), *over_seeds(dataset.fisher_information.sel(layer=layer), along), steps=steps)
         for layer in dataset.layer.values
     ]
     shown = tuple(
@@ -122,7 +122,7 @@ def recorded_chart(dataset: xr.Dataset, references: tuple[Any, ...]) -> Chart:
     controls = tuple(c for c in ("network", "condition", "seed") if c in dataset.coords)
     curves = []
     for i in range(dataset.sizes["layer"]):
-        one = dataset.sensitivity_recorded.isel(layer=i).dropna("epoch", how="all")
+        one = dataset.fisher_information_recorded.isel(layer=i).dropna("epoch", how="all")
         if str(one.layer.values) == "input":
             continue
         y = relative_to_mean(np.sqrt(evenly(one, "epoch", along).values.astype(float)))

@@ -73,8 +73,8 @@ FIGURES = {
     "fig2": Recipe(
         title="Figure 2: sensitivity to orientation",
         caption="Human data and the density of orientation in photographs (a), the stimulus and its derivative (b), and "
-        "relative sensitivity √D / mean √D of every block, coloured by depth: pretrained, at initialisation, and with "
-        "shuffled weights (c), with cardinal over oblique √D against depth (d); bands: range over seeds. The supplement shows "
+        "relative sensitivity √J / mean √J of every block, coloured by depth: pretrained, at initialisation, and with "
+        "shuffled weights (c), with cardinal over oblique √J against depth (d); bands: range over seeds. The supplement shows "
         "controls, and what a Gabor cut at the border does.",
         share=13,
         profiles=fig2.PROFILES,

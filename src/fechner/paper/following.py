@@ -12,7 +12,7 @@ from fechner.paper.run import RANDOM, density_of, layers_only, select, third
 from fechner.plot.style import LABELS
 
 Array = npt.NDArray[np.float64]
-FOLLOWING = "correlation of √D with the density, mean over the last third of the layers"
+FOLLOWING = "correlation of √J with the density, mean over the last third of the layers"
 SAMPLED = "95 % bootstrap interval over photographs and nuisance values"
 
 

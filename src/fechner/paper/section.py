@@ -74,7 +74,7 @@ def _conditions(dataset: xr.Dataset) -> Chart:
             continue
         panel, _, channel = str(condition).partition("-")
         label = names[panel] + (f", {fig6.LABELS[channel]}" if channel else "")
-        one = dataset.sensitivity.sel(condition=condition, layer=layer)
+        one = dataset.fisher_information.sel(condition=condition, layer=layer)
         curves.append(Curve((label, str(layer)), *over_seeds(one, "orientation"), steps=steps))
     grid = circular.grid(60, 180.0)
     density = fig6.DENSITY(grid)

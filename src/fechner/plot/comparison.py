@@ -21,7 +21,7 @@ def draw(found: xr.Dataset) -> Figure:
         for axes, (name, label) in zip(
             rest,
             (
-                ("correlation", "correlation with √D"),
+                ("correlation", "correlation with √J"),
                 ("exponent", "exponent q of J ∝ p$^q$"),
                 ("ratio", str(found.ratio.attrs.get("long_name", "ratio"))),
             ),
@@ -50,7 +50,7 @@ def draw_curves(found: xr.Dataset, axes: Axes) -> None:
     axes.fill_between(x, 0, y, color=PRIOR, alpha=0.2, lw=0, zorder=0)
     axes.plot(x, y, color=PRIOR, lw=0.8, zorder=1)
     curves.draw(found, axes)
-    axes.set_ylabel("√D, and density (green), / mean")
+    axes.set_ylabel("√J, and density (green), / mean")
     axes.set_title(", ".join(str(found.attrs[n]) for n in ("network", "weights") if found.attrs.get(n)))
 
 

@@ -23,7 +23,7 @@ def draw(dataset: xr.Dataset, axes: Axes) -> list[Line2D]:
     along, extra = str(dataset.attrs["along"]), averaged(dataset)
     relative = dataset.get("relative_sensitivity")
     if relative is None or set(relative.dims) != {"layer", along, *extra}:
-        root = np.sqrt(dataset.sensitivity.astype(float))
+        root = np.sqrt(dataset.fisher_information.astype(float))
         relative = root / root.mean(along)
     relative = relative.assign_coords(depth=("layer", _depth(dataset)))
     mean = relative.mean(extra, skipna=False).transpose("layer", along)
@@ -43,8 +43,8 @@ def draw(dataset: xr.Dataset, axes: Axes) -> list[Line2D]:
 def averaged(dataset: xr.Dataset) -> list[str]:
     """Dimensions that curves have besides layers and the parameter, such as seeds: their mean is drawn."""
     return (
-        [str(d) for d in dataset.sensitivity.dims if d not in ("layer", dataset.attrs["along"])]
-        if "sensitivity" in dataset
+        [str(d) for d in dataset.fisher_information.dims if d not in ("layer", dataset.attrs["along"])]
+        if "fisher_information" in dataset
         else []
     )
 

@@ -28,7 +28,7 @@ def draw(dataset: xr.Dataset) -> Figure:
     >>> figure.axes[0].get_xlabel()
     'orientation (degree)'
 
-    Sensitivity: relative sensitivity √D / mean √D against the parameter, layers coloured by depth; recorded while a network
+    Sensitivity: relative sensitivity √J / mean √J against the parameter, layers coloured by depth; recorded while a network
     learned: layers × step, or parameter × step. Densities, comparisons, differences between trainings, principal components
     and linear learning have figures of their own, and so has every figure of the paper. The figure belongs to no
     window; `figure.savefig` writes it.
@@ -111,15 +111,15 @@ def _training(dataset: xr.Dataset) -> Figure:
         left.set_ylim(0, 1)
     else:
         left.remove()
-    recorded, time = dataset.get("sensitivity"), "step"
-    if "sensitivity_recorded" in dataset:
-        recorded, time = dataset.sensitivity_recorded, "epoch"
+    recorded, time = dataset.get("fisher_information"), "step"
+    if "fisher_information_recorded" in dataset:
+        recorded, time = dataset.fisher_information_recorded, "epoch"
     if recorded is None or time not in recorded.dims:
         right.remove()
         return figure
     along = str(dataset.attrs["along"])
     last = recorded.isel(layer=-1)
-    curves.ratio_bar(_steps(evenly(last, time, along), along, right), "√D / mean √D", right)
+    curves.ratio_bar(_steps(evenly(last, time, along), along, right), "√J / mean √J", right)
     right.set_title(f"layer {last.layer.item()}")
     return figure
 
@@ -131,20 +131,20 @@ def _labels(dataset: xr.Dataset) -> Figure:
     figure = new_figure(7.2, 2.4)
     panels = figure.subplots(1, len(layers), sharey=True, squeeze=False)[0]
     for axes, layer in zip(panels, layers, strict=True):
-        mean = dataset.sensitivity.sel(layer=layer).mean("seed")
+        mean = dataset.fisher_information.sel(layer=layer).mean("seed")
         drawn = _steps(mean.transpose("step", along), along, axes)
         axes.set_title(layer)
         axes.label_outer()
-    curves.ratio_bar(drawn, "√D / mean √D", panels)
+    curves.ratio_bar(drawn, "√J / mean √J", panels)
     return figure
 
 
-def _steps(sensitivity: xr.DataArray, along: str, axes: Axes) -> QuadMesh:
-    """√D / mean √D as an image, parameter × step or epoch, the first dimension."""
-    x, time = sensitivity[along], str(sensitivity.dims[0])
-    relative = relative_to_mean(np.sqrt(sensitivity.values.astype(float)))
+def _steps(information: xr.DataArray, along: str, axes: Axes) -> QuadMesh:
+    """√J / mean √J as an image, parameter × step or epoch, the first dimension."""
+    x, time = information[along], str(information.dims[0])
+    relative = relative_to_mean(np.sqrt(information.values.astype(float)))
     drawn = axes.pcolormesh(
-        sensitivity[time], x, np.log2(relative).T, rasterized=True, shading="nearest", **curves.RATIOS
+        information[time], x, np.log2(relative).T, rasterized=True, shading="nearest", **curves.RATIOS
     )
     axes.set_xlabel(time)
     axes.set_ylabel(f"{along.replace('_', ' ')} ({x.attrs['units']})")

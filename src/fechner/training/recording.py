@@ -165,7 +165,7 @@ def _settings() -> list[str]:
 def recordings(path: Path) -> xr.Dataset:
     """What was recorded into a file so far; `FechnerError` if it holds anything else."""
     found = results.read(path)
-    if "step" not in found.dims or "step" not in found.coords or "sensitivity" not in found:
+    if "step" not in found.dims or "step" not in found.coords or "fisher_information" not in found:
         raise FechnerError(f"'{path}' holds no recordings to go on from; move it away, and train anew")
     return found
 

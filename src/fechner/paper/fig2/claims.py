@@ -27,13 +27,13 @@ Array = npt.NDArray[np.float64]
 
 
 def ratio(sensitivity: Array, orientation: Array) -> Array:
-    """Mean √D within 7.5° of 0° and 90°, over that within 7.5° of 45° and 135°; orientation is the last axis."""
+    """Mean √J within 7.5° of 0° and 90°, over that within 7.5° of 45° and 135°; orientation is the last axis."""
     root = np.sqrt(np.where(sensitivity > 0, sensitivity, np.nan))
     return contrast(root, "orientation", orientation, root)
 
 
 def dip(sensitivity: Array, orientation: Array) -> Array:
-    """Logarithm (base 2) of √D at exactly 0° and 90° over that 2° to 5° from there; NaN without such orientations."""
+    """Logarithm (base 2) of √J at exactly 0° and 90° over that 2° to 5° from there; NaN without such orientations."""
     at, within, beyond = (circular.near(orientation, [0, 90], 180, d) for d in (0.0, 5.0, 1.9))
     beside = within & ~beyond
     if not at.any() or not beside.any():
@@ -45,7 +45,7 @@ def dip(sensitivity: Array, orientation: Array) -> Array:
 
 def ratios(dataset: xr.Dataset, measure: Callable[[Array, Array], Array] = ratio) -> tuple[Array, Array]:
     """Cardinal/oblique ratio, or another measure, of each layer, and of 2000 bootstraps over phases (bootstrap, layer)."""
-    samples = dataset.sensitivity_samples.transpose("phase", "layer", "orientation").values
+    samples = dataset.fisher_information_samples.transpose("phase", "layer", "orientation").values
     orientation = dataset.orientation.values
     rng = np.random.default_rng(0)
     drawn = rng.multinomial(len(samples), np.full(len(samples), 1 / len(samples)), BOOTSTRAPS) / len(samples)
@@ -80,7 +80,7 @@ def _of_network(dataset: xr.Dataset, network: str) -> list[Claim]:
             add(
                 f"late-{state}",
                 f"late layers {LABELS[state]} do not prefer horizontal and vertical",
-                "cardinal/oblique ratio of √D, geometric mean over the last third of the layers, lies in [0.9, 1.1]; "
+                "cardinal/oblique ratio of √J, geometric mean over the last third of the layers, lies in [0.9, 1.1]; "
                 "95 % t-interval over seeds, whole interval inside",
                 *_exp(mean, low, high),
                 holds=bool(np.log(0.9) < low and high < np.log(1.1)),
@@ -93,7 +93,7 @@ def _of_network(dataset: xr.Dataset, network: str) -> list[Claim]:
     add(
         "late-pretrained",
         "late layers of the pretrained network are most sensitive to horizontal and vertical",
-        "cardinal/oblique ratio of √D, geometric mean over the last third of the layers, above 1; "
+        "cardinal/oblique ratio of √J, geometric mean over the last third of the layers, above 1; "
         "95 % bootstrap interval over phases, whole interval above",
         *_exp(float(late), low, high),
         holds=bool(low > 0),
@@ -113,7 +113,7 @@ def _of_network(dataset: xr.Dataset, network: str) -> list[Claim]:
     add(
         "early-pretrained",
         "early layers of the pretrained network prefer horizontal and vertical too",
-        "cardinal/oblique ratio of √D, geometric mean over the first third of the layers, above 1; "
+        "cardinal/oblique ratio of √J, geometric mean over the first third of the layers, above 1; "
         "95 % bootstrap interval over phases",
         *_exp(float(early), low, high),
         holds=bool(low > 0),
@@ -125,7 +125,7 @@ def _of_network(dataset: xr.Dataset, network: str) -> list[Claim]:
     add(
         "early-reversed",
         f"before that the preference is reversed: '{pretrained.layer.values[lowest]}' prefers obliques (not in the paper)",
-        "smallest cardinal/oblique ratio of √D of any layer, below 1; 95 % bootstrap interval over phases, "
+        "smallest cardinal/oblique ratio of √J of any layer, below 1; 95 % bootstrap interval over phases, "
         f"Bonferroni-corrected for the choice among {len(one)} layers",
         float(one[lowest]),
         (float(low), float(high)),
@@ -149,7 +149,7 @@ def _of_network(dataset: xr.Dataset, network: str) -> list[Claim]:
         add(
             "mirror",
             "at exactly 0° and 90°, which mirroring leaves as they are, late layers lose sensitivity (not in the paper)",
-            "log2 of √D at 0° and 90° over that 2° to 5° from there, mean over the last third of the layers, below 0; "
+            "log2 of √J at 0° and 90° over that 2° to 5° from there, mean over the last third of the layers, below 0; "
             "95 % bootstrap interval over phases",
             float(fall),
             (float(low), float(high)),
@@ -196,7 +196,7 @@ def _late_by_seed(dataset: xr.Dataset, network: str, state: str) -> Array:
     logs = []
     for seed in np.unique(part.seed.values):
         late = third(layers_only(select(part, seed=seed)), "late")
-        logs.append(float(np.nanmean(np.log(ratio(late.sensitivity.values, late.orientation.values)))))
+        logs.append(float(np.nanmean(np.log(ratio(late.fisher_information.values, late.orientation.values)))))
     return np.array(logs)
 
 

@@ -141,11 +141,11 @@ def draw_method(dataset: xr.Dataset, left: Axes, right: Axes) -> None:
         axes.set_yticks([])
         axes.spines[:].set_visible(False)
     left.set_xlabel("both go through the network at once:", loc="left")
-    right.set_xlabel("\nresponse r, derivative ∂r/∂θ\nD(θ) = ‖∂r/∂θ‖² per layer", loc="right")
+    right.set_xlabel("\nresponse r, derivative ∂r/∂θ\nJ(θ) = ‖∂r/∂θ‖² per layer", loc="right")
 
 
 def draw_example(dataset: xr.Dataset, axes: Axes) -> None:
-    """√D of one late layer with its standard error over phases, against the pixels: the method's output."""
+    """√J of one late layer with its standard error over phases, against the pixels: the method's output."""
     network = networks(dataset)[0]
     part = select(dataset, network=network, stimulus="gabor")
     part = select(part, weights=part.weights.values[0], seed=part.seed.values[0])
@@ -165,7 +165,7 @@ def draw_example(dataset: xr.Dataset, axes: Axes) -> None:
     axes.set_xticks([0, 45, 90, 135, 180])
     axes.set_ylim(bottom=0)
     axes.set_xlabel("orientation (degree)")
-    axes.set_ylabel("√D / mean √D (± s.e.)")
+    axes.set_ylabel("√J / mean √J (± s.e.)")
     axes.legend(loc="lower left", handlelength=1.5)
 
 
@@ -190,7 +190,7 @@ def draw_state(part: xr.Dataset, axes: Axes, title: str) -> list[Line2D]:
 
 
 def draw_ratio(part: xr.Dataset, axes: Axes) -> None:
-    """Cardinal over oblique √D of every layer against depth; mean and range over seeds."""
+    """Cardinal over oblique √J of every layer against depth; mean and range over seeds."""
     for state, colour in STATES.items():
         one = select(part, weights=state)
         if one.sizes["layer"]:
@@ -201,7 +201,7 @@ def draw_ratio(part: xr.Dataset, axes: Axes) -> None:
 def _ratio_line(part: xr.Dataset, axes: Axes, colour: str, label: str) -> None:
     seeds = np.unique(part.seed.values)
     values = [layers_only(select(part, seed=s)) for s in seeds]
-    by_seed = np.stack([ratio(v.sensitivity.values, v.orientation.values) for v in values])
+    by_seed = np.stack([ratio(v.fisher_information.values, v.orientation.values) for v in values])
     depth = np.linspace(0, 1, by_seed.shape[1])
     axes.plot(depth, by_seed.mean(0), "o-", ms=2.5, color=colour, label=label)
     if len(seeds) > 1:
@@ -215,7 +215,7 @@ def _ratio_axes(axes: Axes) -> None:
     low, high = axes.get_ylim()
     axes.set_ylim(min(low, 0.8), max(high, 1.2))
     axes.set_xlim(-0.05, 1.05)
-    axes.set_ylabel("√D cardinal / oblique")
+    axes.set_ylabel("√J cardinal / oblique")
 
 
 def same_height(row: Sequence[Axes]) -> None:

@@ -102,7 +102,7 @@ def draw_checkpoints(dataset: xr.Dataset, files: Sequence[str], axes: Axes) -> N
     curves.circular_ticks(axes, 360.0)
     axes.set_ylim(bottom=0)
     axes.set_xlabel("hue (degree)")
-    axes.set_ylabel("late layers, √D / mean\n(green: density)")
+    axes.set_ylabel("late layers, √J / mean\n(green: density)")
     axes.set_title("checkpoints")
     axes.legend(loc="upper left", bbox_to_anchor=(1, 1), handlelength=1.5, borderpad=0)
 
@@ -114,7 +114,7 @@ def _stem(file: str) -> str:
 
 
 def draw_correlation(part: xr.Dataset, axes: Axes) -> None:
-    """Correlation of every layer's √D with the density against depth; mean and range over seeds, or the interval."""
+    """Correlation of every layer's √J with the density against depth; mean and range over seeds, or the interval."""
     prior = density_of(part)
     for state, colour in STATES.items():
         one = select(part, weights=state)
@@ -134,4 +134,4 @@ def draw_correlation(part: xr.Dataset, axes: Axes) -> None:
         axes.fill_between(depth, low, high, color=colour, alpha=0.25, lw=0)
     axes.axhline(0, color="0.8", lw=0.6, zorder=1)
     axes.set_xlabel("depth (first to last layer)")
-    axes.set_ylabel("r of √D with density")
+    axes.set_ylabel("r of √J with density")

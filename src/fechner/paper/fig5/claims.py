@@ -56,8 +56,8 @@ def claims(dataset: xr.Dataset) -> list[Claim]:
 
 
 def thresholds(dataset: xr.Dataset, weights: Array | None = None) -> Array:
-    """D^(−1/2) (network, snapshot, frequency), D averaged over phases, each weighing as given."""
-    samples = dataset.sensitivity_samples.transpose("network", "snapshot", "spatial_frequency", "phase").values
+    """1/√J (network, snapshot, frequency), J averaged over phases, each weighing as given."""
+    samples = dataset.fisher_information_samples.transpose("network", "snapshot", "spatial_frequency", "phase").values
     weights = np.full(samples.shape[-1], 1 / samples.shape[-1]) if weights is None else weights
     return (samples @ weights) ** -0.5
 

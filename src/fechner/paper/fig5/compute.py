@@ -132,7 +132,7 @@ def _learned(pca: xr.Dataset, network: LinearNetwork, steps: int, shown: np.ndar
             "proportion": readouts.proportion_learned(learned),
             "misalignment": readouts.misalignment(learned),
             "loss": learned.loss,
-            "sensitivity_samples": sensitivity,
+            "fisher_information_samples": sensitivity,
             "reconstruction": (("step", "example", "pixel"), seen),
             "learning_step": readouts.learning_step(learned),
             "step_at_tenth": readouts.learning_step(learned, 0.1),

@@ -16,8 +16,8 @@ from fechner.paper.fig6.sequels import BURST
 
 Array = npt.NDArray[np.float64]
 WINDOW = 60.0
-INFORMATIVE = f"log of mean √D within 30° of {RARE:g}° over that of {FREQUENT:g}°"
-FREQUENTLY = f"log of mean √D within 30° of {FREQUENT:g}° over that of {RARE:g}°"
+INFORMATIVE = f"log of mean √J within 30° of {RARE:g}° over that of {FREQUENT:g}°"
+FREQUENTLY = f"log of mean √J within 30° of {FREQUENT:g}° over that of {RARE:g}°"
 
 
 def claims(dataset: xr.Dataset) -> list[Claim]:
@@ -57,14 +57,16 @@ def claims(dataset: xr.Dataset) -> list[Claim]:
 
 def final_preference(dataset: xr.Dataset, condition: str, favoured: float, against: float) -> Array:
     """Preference of each seed's first hidden layer in the end."""
-    one = dataset[["sensitivity"]].sel(condition=condition).isel(step=-1)
+    one = dataset[["fisher_information"]].sel(condition=condition).isel(step=-1)
     return np.asarray(history.preference(one, favoured, against, LAYER))
 
 
 def rearing(dataset: xr.Dataset, order: str) -> xr.DataArray:
     """Preference for the orientations of A over those of B (seed, step), along one order of rearing."""
-    one = dataset[["rearing_sensitivity"]].sel(order=order)
-    return history.preference(one.rename(rearing_sensitivity="sensitivity", rearing_step="step"), FREQUENT, RARE, LAYER)
+    one = dataset[["rearing_fisher_information"]].sel(order=order)
+    return history.preference(
+        one.rename(rearing_fisher_information="fisher_information", rearing_step="step"), FREQUENT, RARE, LAYER
+    )
 
 
 def switch_slopes(dataset: xr.Dataset) -> list[history.Slopes]:
@@ -77,7 +79,7 @@ def switch_slopes(dataset: xr.Dataset) -> list[history.Slopes]:
 def burst_effects(dataset: xr.Dataset) -> tuple[Array, Array]:
     """Times of the burst, and its effect on the final preference for the band (time, seed), against no burst."""
     centre = sum(BURST) / 2
-    renamed = dataset[["burst_sensitivity"]].rename(burst_sensitivity="sensitivity")
+    renamed = dataset[["burst_fisher_information"]].rename(burst_fisher_information="fisher_information")
     final = history.preference(renamed, centre, centre + 90, LAYER, (BURST[1] - BURST[0]) / 2)
     effect = final - final.sel(burst_time=-1)
     bursts = effect.sel(burst_time=[t for t in effect.burst_time.values if t >= 0]).transpose("burst_time", "seed")
@@ -85,12 +87,12 @@ def burst_effects(dataset: xr.Dataset) -> tuple[Array, Array]:
 
 
 def growth(dataset: xr.Dataset) -> tuple[Array, Array]:
-    """Accuracy half-way between recordings and growth of √D per step, in condition c: (seed, interval, orientation).
+    """Accuracy half-way between recordings and growth of √J per step, in condition c: (seed, interval, orientation).
 
     Growth is relative to the fastest of its orientation.
     """
     one = dataset.sel(condition="c")
-    root = np.sqrt(one.sensitivity.sel(layer=LAYER)).transpose("seed", "step", "orientation").values
+    root = np.sqrt(one.fisher_information.sel(layer=LAYER)).transpose("seed", "step", "orientation").values
     right = one.accuracy.transpose("seed", "step", "orientation").values
     rate = np.diff(root, axis=1) / np.diff(one.step.values)[None, :, None]
     return (right[:, 1:] + right[:, :-1]) / 2, rate / rate.max(1, keepdims=True)
@@ -129,7 +131,7 @@ def _sequels(dataset: xr.Dataset) -> list[Claim]:
         _claim(
             "fig6-starvation",
             "gradient starvation: sensitivity to an orientation grows more slowly the better it is told already",
-            "minus the rank correlation of growth of √D with accuracy, where accuracy is above 0.05, condition c",
+            "minus the rank correlation of growth of √J with accuracy, where accuracy is above 0.05, condition c",
             -starved,
         ),
         _claim(

@@ -50,7 +50,7 @@ def draw_main(dataset: xr.Dataset) -> Figure:
             if channel in ("", "published"):
                 letter(image, panel)
                 image.set_ylabel("orientation (degree)")
-        ratio_bar(drawn, "relative sensitivity √D of the first hidden layer", cax=figure.add_subplot(cells[1:, 3]))
+        ratio_bar(drawn, "relative sensitivity √J of the first hidden layer", cax=figure.add_subplot(cells[1:, 3]))
     return figure
 
 
@@ -110,7 +110,7 @@ def draw_condition(dataset: xr.Dataset, condition: str, image: Axes, profile: Ax
     profile.tick_params(labelleft=False)
     profile.set_xlim(0, 2.6)
     profile.set_xticks([0, 1, 2])
-    profile.set_xlabel("final √D")
+    profile.set_xlabel("final √J")
     if panel == "c":
         profile.set_title("dotted:\ntheory", fontsize=6, color=THEORY)
     return drawn
@@ -184,7 +184,7 @@ def draw_burst(dataset: xr.Dataset, axes: Axes) -> None:
 
 
 def draw_starvation(dataset: xr.Dataset, axes: Axes) -> None:
-    """Growth of √D against accuracy reached, every orientation and recording; bins of accuracy."""
+    """Growth of √J against accuracy reached, every orientation and recording; bins of accuracy."""
     accuracy, rate = fig6_claims.growth(dataset)
     axes.plot(accuracy.ravel(), rate.ravel(), ".", color="0.75", ms=1, rasterized=True)
     edges = np.linspace(0, 1, 6)
@@ -199,7 +199,7 @@ def draw_starvation(dataset: xr.Dataset, axes: Axes) -> None:
     )
     axes.set_ylim(-0.6, 1.05)
     axes.set_xlabel("accuracy reached")
-    axes.set_ylabel("growth of √D / its fastest")
+    axes.set_ylabel("growth of √J / its fastest")
     axes.set_title("gradient starvation?")
 
 
@@ -262,7 +262,7 @@ def draw_layers(dataset: xr.Dataset, axes: Axes) -> None:
     density = one.density.isel(exposure=0).values
     axes.plot(circular_x(dataset), closed(density / density.mean()), ":", color=THEORY, label="density")
     axes.set_ylim(0, 3.4)
-    axes.set_ylabel("relative sensitivity √D")
+    axes.set_ylabel("relative sensitivity √J")
     axes.set_title("all layers, condition c")
     axes.legend(loc="upper left", handlelength=1, borderpad=0, fontsize=6, ncols=2)
     orientation_axis(axes)

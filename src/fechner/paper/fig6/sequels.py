@@ -45,7 +45,7 @@ def rearing(learn_at: Learner, settings: Sequels) -> xr.Dataset:
         for first, second in orders.values()
     ]
     both = xr.concat(found, "order", combine_attrs="drop").assign_coords(order=list(orders))
-    return _named(both[["sensitivity"]], "rearing")
+    return _named(both[["fisher_information"]], "rearing")
 
 
 def burst(learn_at: Learner, settings: Sequels) -> xr.Dataset:
@@ -61,7 +61,7 @@ def burst(learn_at: Learner, settings: Sequels) -> xr.Dataset:
             shown += [Exposure(1, band(*BURST))]
             shown += [Exposure(total - at - 1, A)] if at < total - 1 else []
         found.append(
-            learn_at(shown, [total], scale=0.05, learning_rate=1.0, batch=settings.burst_batch)[["sensitivity"]]
+            learn_at(shown, [total], scale=0.05, learning_rate=1.0, batch=settings.burst_batch)[["fisher_information"]]
         )
     together = xr.concat(found, "burst_time", combine_attrs="drop").isel(step=0, drop=True)
     return _named(together.assign_coords(burst_time=[-1, *settings.burst_times]), "burst")
@@ -121,4 +121,4 @@ MAKERS: dict[str, Callable[[Learner, Sequels], xr.Dataset]] = {
 def _named(dataset: xr.Dataset, name: str) -> xr.Dataset:
     """With steps and variables of its own name; layers, seeds and orientations are those of the figure."""
     renamed = {"step": f"{name}_step"} if "step" in dataset.dims else {}
-    return dataset.rename({"sensitivity": f"{name}_sensitivity"} | renamed)
+    return dataset.rename({"fisher_information": f"{name}_fisher_information"} | renamed)

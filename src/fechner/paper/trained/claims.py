@@ -28,7 +28,7 @@ from fechner.paper.trained.compute import (
 )
 
 Array = npt.NDArray[np.float64]
-MEASURE = "log2 of √D within 7.5° of 0° and 90° over that of 45° and 135°, mean over layers and spatial frequencies"
+MEASURE = "log2 of √J within 7.5° of 0° and 90° over that of 45° and 135°, mean over layers and spatial frequencies"
 
 
 def claims(dataset: xr.Dataset) -> list[Claim]:
@@ -89,7 +89,7 @@ def _of_network(dataset: xr.Dataset, network: str) -> list[Claim]:
             f"{minus}; last third of layers, this frequency alone",
             _third(apart[..., [i]], 2),
         )
-    if "sensitivity_recorded" in rotated_pairs[0]:
+    if "fisher_information_recorded" in rotated_pairs[0]:
         for epoch in (e for e in (1.0, 4.0) if e in rotated_pairs[0].epoch.values):
             early = np.stack([_at(u, epoch) - _at(r, epoch) for r, u in zip(rotated_pairs, upright_pairs, strict=True)])
             add(
@@ -168,11 +168,11 @@ def _over_seeds(id_: str, statement: str, criterion: str, values: Array) -> Clai
 
 def _final(part: xr.Dataset) -> Array:
     """Preference (layer, spatial frequency) at the end of training."""
-    return preference(part.sensitivity_samples.mean("phase")).transpose("layer", "spatial_frequency").values
+    return preference(part.fisher_information_samples.mean("phase")).transpose("layer", "spatial_frequency").values
 
 
 def _at(part: xr.Dataset, epoch: float) -> Array:
-    return preference(part.sensitivity_recorded.sel(epoch=epoch)).transpose("layer", "spatial_frequency").values
+    return preference(part.fisher_information_recorded.sel(epoch=epoch)).transpose("layer", "spatial_frequency").values
 
 
 def _third(values: Array, which: int) -> Array:

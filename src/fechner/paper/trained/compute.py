@@ -36,11 +36,11 @@ def compute(run: Run) -> xr.Dataset:
         try:
             with contents.complete(recorded):
                 read[name] = reduced(recorded)
-                if "sensitivity" in read[name]:
+                if "fisher_information" in read[name]:
                     _told_apart_by(recorded.attrs)
         except FechnerError as e:
             raise FechnerError(f"'{path}' cannot be shown: {e}") from None
-    found = {name: d for name, d in read.items() if "sensitivity" in d}
+    found = {name: d for name, d in read.items() if "fisher_information" in d}
     distinct(found)
     run.say(f"{len(found)} trainings in {run.trainings}")
     both = {along: [d for d in found.values() if d.attrs.get("along") == along] for along in ("orientation", "hue")}
@@ -90,7 +90,9 @@ def _accuracy(found: xr.Dataset) -> float | None:
 
 def _labelled(found: xr.Dataset) -> xr.Dataset:
     """Curves with network, condition and seed of each layer."""
-    kept = found[[v for v in ("sensitivity", "sensitivity_samples", "sensitivity_recorded") if v in found]]
+    kept = found[
+        [v for v in ("fisher_information", "fisher_information_samples", "fisher_information_recorded") if v in found]
+    ]
     labels = _told_apart_by(found.attrs)
     return kept.assign_coords({k: ("layer", [v] * found.sizes["layer"]) for k, v in labels.items()})
 
@@ -107,7 +109,7 @@ def _told_apart_by(attributes: dict[Any, Any]) -> dict[str, Any]:
 def _renamed(hue: xr.Dataset) -> xr.Dataset:
     """Hue curves beside those of orientation: names of their own."""
     of_layer = [str(n) for n, c in hue.coords.items() if c.dims == ("layer",) and n != "layer"]
-    kept = hue[["sensitivity", "sensitivity_samples"]]
+    kept = hue[["fisher_information", "fisher_information_samples"]]
     return kept.rename({"layer": _HUE, **{n: f"{_HUE}_{n}" for n in (*of_layer, *kept.data_vars)}})
 
 
@@ -145,12 +147,12 @@ def curves(dataset: xr.Dataset, network: str, condition: str) -> list[xr.Dataset
 
 def _even(part: xr.Dataset) -> xr.Dataset:
     part = part.isel(layer=np.flatnonzero(part.layer.values != "input"))
-    if "spatial_frequency" in part.sensitivity_samples.dims:
-        samples = part.sensitivity_samples
+    if "spatial_frequency" in part.fisher_information_samples.dims:
+        samples = part.fisher_information_samples
         along = next(d for d in samples.dims if d in ("orientation", "hue"))
         # A layer is more sensitive at high frequencies by orders of magnitude.
-        part = part.assign(sensitivity_samples=samples / samples.mean([along, "phase"]))
-    along = next(d for d in ("orientation", "hue") if d in part.sensitivity.dims)
+        part = part.assign(fisher_information_samples=samples / samples.mean([along, "phase"]))
+    along = next(d for d in ("orientation", "hue") if d in part.fisher_information.dims)
     return part.assign_attrs(along=along)
 
 
@@ -196,24 +198,28 @@ def short(network: str) -> str:
 
 def late_curve(curves_of_layers: xr.Dataset) -> xr.Dataset:
     """One curve for the last third of the layers, each counting alike."""
-    samples = third(curves_of_layers, "late").sensitivity_samples
+    samples = third(curves_of_layers, "late").fisher_information_samples
     along = str(curves_of_layers.attrs["along"])
     one = (samples / samples.mean([d for d in samples.dims if d != "layer"])).mean("layer").expand_dims(layer=["late"])
     nuisance = [d for d in one.dims if d not in ("layer", along)]
-    return xr.Dataset({"sensitivity": one.mean(nuisance), "sensitivity_samples": one}, attrs={"along": along})
+    return xr.Dataset(
+        {"fisher_information": one.mean(nuisance), "fisher_information_samples": one}, attrs={"along": along}
+    )
 
 
 def late(curves_of_seeds: Sequence[xr.Dataset]) -> npt.NDArray[np.float64]:
-    """D of the late layers (seed, value, nuisance values), each layer counting alike."""
+    """J of the late layers (seed, value, nuisance values), each layer counting alike."""
     found = []
     for one in curves_of_seeds:
-        samples = late_curve(one).sensitivity_samples.isel(layer=0).transpose(str(one.attrs["along"]), ...).values
+        samples = (
+            late_curve(one).fisher_information_samples.isel(layer=0).transpose(str(one.attrs["along"]), ...).values
+        )
         found.append(samples.reshape(len(samples), -1).astype(float))
     return np.stack(found)
 
 
-def preference(sensitivity: xr.DataArray) -> xr.DataArray:
-    """Logarithm (base 2) of cardinal over oblique √D of orientation curves; NaN for a layer without sensitivity."""
-    curve = sensitivity.transpose(..., "orientation").astype(float) ** 0.5
+def preference(information: xr.DataArray) -> xr.DataArray:
+    """Logarithm (base 2) of cardinal over oblique √J of orientation curves; NaN for a layer without sensitivity."""
+    curve = information.transpose(..., "orientation").astype(float) ** 0.5
     ratio = contrast(curve.values, "orientation", curve.orientation.values, np.ones(curve.sizes["orientation"]))
     return curve.isel(orientation=0, drop=True).copy(data=np.log2(ratio))

@@ -123,8 +123,10 @@ def draw_along(dataset: xr.Dataset) -> Figure:
         for row, network in zip(grid, shown, strict=True):
             for i, (condition, title) in enumerate(((UPRIGHT, UPRIGHT), (ROTATED, "rotated by 45°"))):
                 mine = curves(dataset, network, condition)
-                recorded = np.mean([preference(c.sensitivity_recorded).mean("spatial_frequency") for c in mine], 0)
-                final = np.mean([preference(c.sensitivity_samples.mean("phase")) for c in mine], 0)
+                recorded = np.mean(
+                    [preference(c.fisher_information_recorded).mean("spatial_frequency") for c in mine], 0
+                )
+                final = np.mean([preference(c.fisher_information_samples.mean("phase")) for c in mine], 0)
                 layers, epochs = mine[0].layer.values, mine[0].epoch.values
                 _image(row[i], recorded.T, epochs, layers if i == 0 else None)
                 row[i].set_xlabel("epoch")
@@ -132,7 +134,7 @@ def draw_along(dataset: xr.Dataset) -> Figure:
                 drawn = _image(row[2 + i], final, mine[0].spatial_frequency.values, None)
                 row[2 + i].set_xlabel("frequency (c/deg)")
                 row[2 + i].set_title(title)
-        curves_figure.ratio_bar(drawn, "√D cardinal / oblique", grid)
+        curves_figure.ratio_bar(drawn, "√J cardinal / oblique", grid)
         letter(grid[0][0], "a")
         letter(grid[0][2], "b")
     return figure

@@ -41,18 +41,22 @@ def reduced(recorded: xr.Dataset) -> xr.Dataset:
     """
     if "density" in recorded:
         return recorded[["density", "density_low", "density_high"]].astype("float32").assign_attrs(recorded.attrs)
-    if "sensitivity_recorded" in recorded:
+    if "fisher_information_recorded" in recorded:
         return recorded
-    samples = recorded.sensitivity_samples
+    samples = recorded.fisher_information_samples
     if "step" not in samples.dims:
-        return recorded[["sensitivity", "sensitivity_samples"]].astype("float32").assign_attrs(recorded.attrs)
+        return (
+            recorded[["fisher_information", "fisher_information_samples"]]
+            .astype("float32")
+            .assign_attrs(recorded.attrs)
+        )
     ends = np.flatnonzero(np.isclose(recorded.epoch % 1, 0))
     averaged = [d for d in ("phase", "saturation") if d in samples.dims]
     found = xr.Dataset(
         {
-            "sensitivity": recorded.sensitivity.isel(step=-1, drop=True),
-            "sensitivity_samples": samples.isel(step=-1, drop=True),
-            "sensitivity_recorded": samples.isel(step=ends).mean(averaged),
+            "fisher_information": recorded.fisher_information.isel(step=-1, drop=True),
+            "fisher_information_samples": samples.isel(step=-1, drop=True),
+            "fisher_information_recorded": samples.isel(step=ends).mean(averaged),
         }
     ).drop_vars(["step", "epoch"], errors="ignore")
     found = found.rename(step="epoch").assign_coords(epoch=recorded.epoch.values[ends])

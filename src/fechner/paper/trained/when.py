@@ -43,15 +43,15 @@ _LARGER = (
 )
 
 
-def mean_in(sensitivity: Array, orientation: Array, turned: float, band: Band) -> Array:
-    """Mean √D of D (…, orientation) over orientations so far from 0° and 90°, or from these turned."""
+def mean_in(information: Array, orientation: Array, turned: float, band: Band) -> Array:
+    """Mean √J of J (…, orientation) over orientations so far from 0° and 90°, or from these turned."""
     away = np.minimum(*(circular.distance(orientation, turned + axis, 180.0) for axis in (0.0, 90.0)))
-    return np.sqrt(sensitivity[..., (away >= band[0]) & (away <= band[1])]).mean(-1)
+    return np.sqrt(information[..., (away >= band[0]) & (away <= band[1])]).mean(-1)
 
 
-def preference(sensitivity: Array, orientation: Array, band: Band) -> Array:
-    """Logarithm (base 2) of cardinal over oblique √D, both so many degrees from the exact orientations."""
-    return np.log2(mean_in(sensitivity, orientation, 0.0, band) / mean_in(sensitivity, orientation, _TURN, band))
+def preference(information: Array, orientation: Array, band: Band) -> Array:
+    """Logarithm (base 2) of cardinal over oblique √J, both so many degrees from the exact orientations."""
+    return np.log2(mean_in(information, orientation, 0.0, band) / mean_in(information, orientation, _TURN, band))
 
 
 def moved(upright: Array, rotated: Array, orientation: Array, band: Band) -> Array:
@@ -60,7 +60,7 @@ def moved(upright: Array, rotated: Array, orientation: Array, band: Band) -> Arr
 
 
 def dip(upright: Array, rotated: Array, orientation: Array) -> Array:
-    """Logarithm (base 2) of √D at the axes of mirroring over that 10° to 20° from them, mean of both trainings."""
+    """Logarithm (base 2) of √J at the axes of mirroring over that 10° to 20° from them, mean of both trainings."""
     ratios = [
         np.log2(mean_in(d, orientation, turned, _ON) / mean_in(d, orientation, turned, _NEXT))
         for d, turned in ((upright, 0.0), (rotated, _TURN))
@@ -92,14 +92,14 @@ def claims(dataset: xr.Dataset) -> list[Claim]:
             _claim(
                 f"{network}-beside",
                 f"{network}: beside the axes of mirroring, late layers prefer the orientations that are frequent",
-                "log2 of √D 7.5° to 20° from 0° and 90° over that from 45° and 135°, upright minus rotated by 45°, above 0",
+                "log2 of √J 7.5° to 20° from 0° and 90° over that from 45° and 135°, upright minus rotated by 45°, above 0",
                 told,
                 measured["beside"],
             ),
             _claim(
                 f"{network}-mirror",
                 f"{network}: late layers are less sensitive at the axes of mirroring than next to them",
-                "log2 of √D at 0° and 90° (45° and 135° where images are rotated) over that 10° to 20° from there, below 0",
+                "log2 of √J at 0° and 90° (45° and 135° where images are rotated) over that 10° to 20° from there, below 0",
                 told,
                 measured["dip"],
                 above=False,
@@ -118,14 +118,14 @@ def _without_mirroring(dataset: xr.Dataset) -> list[Claim]:
             _claim(
                 f"{network}-without-mirror-dip",
                 f"{network}: without mirrored training images late layers lose less of their sensitivity there",
-                "log2 of √D at the axes of mirroring over that 10° to 20° from there, without mirroring minus with it, above 0",
+                "log2 of √J at the axes of mirroring over that 10° to 20° from there, without mirroring minus with it, above 0",
                 told,
                 interval.over_seeds(lambda u, r, pu, pr: dip(pu, pr, orientation) - dip(u, r, orientation), *samples),
             ),
             _claim(
                 f"{network}-without-mirror-around",
                 f"{network}: without mirroring late layers prefer what is frequent more at the axes themselves",
-                "log2 of √D within 7.5° of 0° and 90° over that of 45° and 135°, upright minus rotated by 45°, without "
+                "log2 of √J within 7.5° of 0° and 90° over that of 45° and 135°, upright minus rotated by 45°, without "
                 "mirroring minus with it, above 0",
                 told,
                 interval.over_seeds(
@@ -147,7 +147,7 @@ def _larger(dataset: xr.Dataset) -> list[Claim]:
                 lambda u, r, lu, lr: moved(lu, lr, orientation, BESIDE) - moved(u, r, orientation, BESIDE), *samples
             )
             criterion = (
-                "log2 of √D 7.5° to 20° from 0° and 90° over that from 45° and 135°, upright minus rotated by 45°, "
+                "log2 of √J 7.5° to 20° from 0° and 90° over that from 45° and 135°, upright minus rotated by 45°, "
                 f"{network} minus {other}, above 0"
             )
             found.append(_claim(id_, statement, criterion, told, more))
@@ -155,7 +155,7 @@ def _larger(dataset: xr.Dataset) -> list[Claim]:
 
 
 def _both(dataset: xr.Dataset, network: str, other: str) -> tuple[list[Array], str]:
-    """D of the late layers of two networks, upright and rotated, for as many seeds as both have; and how these are told."""
+    """J of the late layers of two networks, upright and rotated, for as many seeds as both have; and how these are told."""
     found = [late(c) for n in (network, other) for c in reversed(pairs(dataset, n, ROTATED))]
     seeds = min(len(s) for s in found)
     return [s[:seeds] for s in found], interval.told(seeds)
@@ -170,7 +170,7 @@ def _claim(
 
 
 def upright_and_rotated(dataset: xr.Dataset, network: str) -> list[Array]:
-    """Mean late curve √D (orientation) over seeds, upright and rotated by 45°, each divided by its mean."""
+    """Mean late curve √J (orientation) over seeds, upright and rotated by 45°, each divided by its mean."""
     found = []
     for samples in map(late, reversed(pairs(dataset, network, ROTATED))):
         root = np.sqrt(samples.mean(-1))
@@ -192,13 +192,13 @@ def moved_along(dataset: xr.Dataset, network: str, dimension: str) -> tuple[Arra
 
 
 def _along(curves: xr.Dataset, dimension: str) -> xr.DataArray:
-    """D (dimension, orientation) of late layers, every layer and frequency counting alike; or of each layer."""
+    """J (dimension, orientation) of late layers, every layer and frequency counting alike; or of each layer."""
     if dimension == "layer":
-        return curves.sensitivity_samples.mean(["phase", "spatial_frequency"]).transpose("layer", "orientation")
+        return curves.fisher_information_samples.mean(["phase", "spatial_frequency"]).transpose("layer", "orientation")
     part = third(curves, "late")
     if dimension == "epoch":
-        squared = part.sensitivity_recorded
+        squared = part.fisher_information_recorded
         squared = (squared / squared.mean("orientation")).mean("spatial_frequency")
     else:
-        squared = part.sensitivity_samples.mean("phase")
+        squared = part.fisher_information_samples.mean("phase")
     return (squared / squared.mean("orientation")).mean("layer").transpose(dimension, "orientation")

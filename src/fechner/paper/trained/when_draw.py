@@ -66,7 +66,7 @@ def draw_mirroring(dataset: xr.Dataset, network: str, upright: Axes, rotated: Ax
     rotated.sharey(upright)
     rotated.tick_params(labelleft=False)
     upright.set_ylim(0, 1.25 * upright.get_ylim()[1])
-    upright.set_ylabel("√D / mean √D, late layers")
+    upright.set_ylabel("√J / mean √J, late layers")
     upright.legend(loc="upper center", handlelength=1, ncols=2, columnspacing=1, borderpad=0)
 
 
