@@ -77,7 +77,7 @@ def first_matrix() -> None:
     learned = xr.Dataset({"end_to_end": (("step", "output", "component"), maps.numpy())}, {"step": [0, 1]})
     grating = Grating(size=16, channels=1, orientation=90, aperture="none")
     frequency = np.linspace(2, 40, 20)
-    found = readouts.sensitivity_of_maps(learned, pca, grating, "spatial_frequency", frequency, {"phase": 10})
+    found = readouts.fisher_information_of_maps(learned, pca, grating, "spatial_frequency", frequency, {"phase": 10})
     ours, theirs = found.mean("phase").values ** -0.5
     print(
         f"first matrix transposed: correlation of thresholds along frequency {np.corrcoef(ours, theirs)[0, 1]:.2f}; "

@@ -60,7 +60,7 @@ legend = plt.legend()
 # %%
 grating = fechner.stimuli.Grating(size=20, channels=1, pixels_per_degree=100, orientation=90, aperture="none")
 frequency = np.arange(2.0, 41.0)
-sensitivity = readouts.sensitivity_of_maps(learned, pca, grating, "spatial_frequency", frequency, {"phase": 8})
+sensitivity = readouts.fisher_information_of_maps(learned, pca, grating, "spatial_frequency", frequency, {"phase": 8})
 threshold = sensitivity.mean("phase") ** -0.5
 shown = threshold.sel(step=[1000, 2000, 4000, 7000])
 lines = shown.plot.line(x="spatial_frequency", aspect=1.6, size=3)

@@ -10,6 +10,7 @@ import pytest
 import xarray as xr
 
 import fechner
+import fechner.paper
 from fechner import FechnerError, circular, contents, results
 from fechner.learning import Exposure
 from fechner.page import report

@@ -12,7 +12,7 @@ import xarray as xr
 from fechner import circular, contents, results
 from fechner.arguments import Natural, Seed, checked
 from fechner.errors import FechnerError
-from fechner.fisher.measure import relative_to_mean
+from fechner.fisher import relative_to_mean
 from fechner.interval import over_seeds, t_half_width
 from fechner.limits import check_memory, check_time
 

@@ -242,7 +242,7 @@ REQUIRED: dict[Callable[..., Any], str] = {
     readouts.proportion_learned: "learned=learned",
     readouts.misalignment: "learned=learned",
     readouts.learning_step: "learned=learned",
-    readouts.sensitivity_of_maps: "learned=learned, pca=pca, stimulus=gabor, along='phase', values=[0], average={}",
+    readouts.fisher_information_of_maps: "learned=learned, pca=pca, stimulus=gabor, along='phase', values=[0], average={}",
     readouts.elbow: "frequency=[1, 2], threshold=[1, 2]",
     readouts.acuity: "frequency=[1, 2], threshold=[1, 2], criterion=1",
     theory.rate: "s=1, depth=2, variance=1, covariance=1",

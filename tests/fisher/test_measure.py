@@ -12,7 +12,7 @@ from torchvision.models import VisionTransformer
 
 from fechner import FechnerError, Gabor, load, sensitivity
 from fechner.networks import Network, tap
-from fechner.stimuli import Family
+from fechner.stimuli import Draws, Family
 
 GABOR = Gabor(size=48, pixels_per_degree=21.4)
 QUIET = {"progress": False}
@@ -119,7 +119,7 @@ def test_central_differences_converge_and_chords_sit_half_way() -> None:
 
 def test_standard_errors() -> None:
     network = nn.Sequential(nn.Conv2d(3, 4, 5), nn.ReLU()).eval()
-    curves = sensitivity(network, GABOR, values=5, average={"phase": 6}, **QUIET)
+    curves = sensitivity(network, GABOR, values=5, average={"phase": Draws(6)}, **QUIET)
     samples = curves.fisher_information_samples.values
     assert np.allclose(curves.fisher_information_se, samples.std(-1, ddof=1) / np.sqrt(6))
     left_out = []
@@ -127,7 +127,31 @@ def test_standard_errors() -> None:
         root = np.sqrt(np.delete(samples, i, -1).mean(-1))
         left_out.append(root / root.mean(-1, keepdims=True))
     assert np.allclose(curves.relative_sensitivity_se, np.std(left_out, 0) * np.sqrt(5))
-    assert np.isnan(sensitivity(network, GABOR, values=3, average={}, **QUIET).fisher_information_se).all()
+    # A grid is no sample, and a single draw says nothing of its error.
+    for nuisance in (6, Draws(1)):
+        assert "fisher_information_se" not in sensitivity(
+            network, GABOR, values=3, average={"phase": nuisance}, **QUIET
+        )
+
+
+def test_draws_are_averaged_over_and_decided_by_the_seed() -> None:
+    network = nn.Sequential(nn.Conv2d(3, 4, 5), nn.ReLU()).eval()
+    average = {"phase": Draws(3), "contrast": [0.5, 1.0], "spatial_frequency": Draws(3)}
+    with pytest.raises(FechnerError, match="spatial_frequency has no natural range to draw 3 values from"):
+        sensitivity(network, GABOR, values=3, average=average, **QUIET)
+    average["spatial_frequency"] = [2.0]
+    one, same, other = (sensitivity(network, GABOR, values=3, average=average, seed=s, **QUIET) for s in (1, 1, 2))
+    assert one.identical(same.assign_attrs(date=one.date))
+    assert one.draws_seed == 1
+    assert not np.allclose(one.phase, other.phase)
+    assert one.fisher_information_samples.dims == ("layer", "orientation", "draw", "contrast", "spatial_frequency")
+    at = {"phase": [float(one.phase[1])], "contrast": [0.5, 1.0], "spatial_frequency": [2.0]}
+    single = sensitivity(network, GABOR, values=3, average=at, **QUIET)
+    drawn = one.fisher_information_samples.isel(draw=1)
+    assert np.allclose(drawn, single.fisher_information_samples.isel(phase=0), rtol=1e-5)
+    assert np.allclose(
+        one.fisher_information, one.fisher_information_samples.mean(one.fisher_information_samples.dims[2:])
+    )
 
 
 def test_same_bits_twice_and_any_batch_size_close(small: Network) -> None:

@@ -109,12 +109,12 @@ def test_grating_has_the_published_form() -> None:
     assert float(images[1, 0, 0, 7]) == pytest.approx(0.5 + 0.5 * np.sin(2 * np.pi * 7.5 / 32))
 
 
-def test_sensitivity_of_maps_is_the_derivative(pca: xr.Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fisher_information_of_maps_is_the_derivative(pca: xr.Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fig5, "SIZE", 8)
     learned = learn(
         LinearNetwork("tied", scale=0.1), Phase(pca.variance.values, 300), [0, 100, 300], dtype=torch.float64
     )
-    found = readouts.sensitivity_of_maps(
+    found = readouts.fisher_information_of_maps(
         learned, pca, fig5.grating, "spatial_frequency", [3.0, 9.0], {"phase": [0.0, 40.0]}
     )
     assert found.dims == ("step", "spatial_frequency", "phase")
@@ -131,16 +131,16 @@ def test_sensitivity_of_maps_is_the_derivative(pca: xr.Dataset, monkeypatch: pyt
             assert float(found[s, i, 1]) == pytest.approx(expected, rel=1e-5)
 
 
-def test_sensitivity_of_maps_to_orientation_and_bad_sizes(pca: xr.Dataset) -> None:
+def test_fisher_information_of_maps_to_orientation_and_bad_sizes(pca: xr.Dataset) -> None:
     learned = learn(LinearNetwork(1, scale=0.1), Phase(pca.variance.values, 50), [50])
     shown = fechner.stimuli.Grating(size=8, pixels_per_degree=8.0, radius=0.4)
-    found = readouts.sensitivity_of_maps(learned, pca, shown, "orientation", [0.0, 45.0, 90.0], {"phase": 4})
+    found = readouts.fisher_information_of_maps(learned, pca, shown, "orientation", [0.0, 45.0, 90.0], {"phase": 4})
     assert found.shape == (1, 3, 4)
     assert (found > 0).all()
     with pytest.raises(FechnerError, match="the stimulus has 100 pixels, the patches 64"):
-        readouts.sensitivity_of_maps(learned, pca, fechner.stimuli.Grating(size=10), "orientation", [0.0], {})
+        readouts.fisher_information_of_maps(learned, pca, fechner.stimuli.Grating(size=10), "orientation", [0.0], {})
     with pytest.raises(FechnerError, match="unknown parameter"):
-        readouts.sensitivity_of_maps(learned, pca, shown, "hue", [0.0], {})
+        readouts.fisher_information_of_maps(learned, pca, shown, "hue", [0.0], {})
 
 
 def test_learning_steps_are_interpolated() -> None:

@@ -1,5 +1,7 @@
-"""The heart of the package: one verb, `sensitivity`."""
+"""Fisher information of layers about a stimulus parameter: the verb `sensitivity`, and curves made of its results."""
 
 from __future__ import annotations
 
+from fechner.fisher.curves import evenly as evenly
+from fechner.fisher.curves import relative_to_mean as relative_to_mean
 from fechner.fisher.measure import sensitivity as sensitivity

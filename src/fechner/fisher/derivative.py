@@ -11,12 +11,17 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 
+from fechner.errors import FechnerError
 from fechner.fisher.rules import forward_mode
+from fechner.stimuli import Design
 
+Array = npt.NDArray[np.float64]
 Values = dict[str, Tensor]
 
 
@@ -25,12 +30,22 @@ class Method(ABC):
 
     name: str
     overlap: int = 0
+    # How far to either side of a value stimuli are rendered.
+    reach: float = 0.0
 
     @contextmanager
     def context(self) -> Iterator[None]:
         """What must surround rendering and the forward pass."""
         with torch.no_grad():
             yield
+
+    def edges(self, design: Design) -> Array:
+        """The parameter values that stimuli are rendered at, or around."""
+        return design.values
+
+    def between(self, edges: Array) -> Array:
+        """The parameter values that derivatives belong to."""
+        return edges
 
     @abstractmethod
     def prepare(self, values: Values, along: str) -> Values:
@@ -68,6 +83,9 @@ class Central(Method):
     name: str = "central"
     _widths: Tensor = field(default_factory=lambda: torch.ones(1))
 
+    def __post_init__(self) -> None:
+        self.reach = self.step
+
     def prepare(self, values: Values, along: str) -> Values:
         # What rounding makes of 2 step.
         self._widths = (values[along] + self.step) - (values[along] - self.step)
@@ -88,6 +106,17 @@ class Chord(Method):
     overlap: int = 1
     _widths: Tensor = field(default_factory=lambda: torch.ones(1))
 
+    def edges(self, design: Design) -> Array:
+        grid, period = design.values, design.parameter.period
+        if (np.diff(grid) <= 0).any() or len(grid) < 2:
+            raise FechnerError(f"chords need at least two increasing values of {design.along}")
+        # A grid of part of a circle has no chord across the rest.
+        closing = np.inf if period is None else grid[0] + period - grid[-1]
+        return np.append(grid, grid[0] + period) if closing <= 1.001 * np.diff(grid).max() else grid
+
+    def between(self, edges: Array) -> Array:
+        return (edges[1:] + edges[:-1]) / 2
+
     def prepare(self, values: Values, along: str) -> Values:
         self._widths = values[along].diff()
         return values
@@ -95,6 +124,24 @@ class Chord(Method):
     def derivative(self, output: Tensor) -> tuple[Tensor, Tensor | None]:
         widths = self._widths.view(-1, *[1] * (output.dim() - 1))
         return (output[1:] + output[:-1]) / 2, (output[1:] - output[:-1]) / widths
+
+
+def method_of(name: str, step: float | None, design: Design) -> Method:
+    """The method of this name; `FechnerError` for one that these values do not allow.
+
+    The step of central differences is by default a hundredth of the grid's spacing.
+    """
+    if step is not None and name != "central":
+        raise FechnerError(f"step is that of central differences: choose method central, got {name}")
+    if name == "exact":
+        return Exact()
+    if name == "central":
+        grid = design.values
+        spacing = float(np.diff(np.sort(grid)).min()) if len(grid) > 1 else abs(float(grid[0])) or 1.0
+        return Central(0.01 * spacing if step is None else step)
+    method = Chord()
+    method.edges(design)
+    return method
 
 
 def norm(response: Tensor, tangent: Tensor) -> Tensor:

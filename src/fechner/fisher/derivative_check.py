@@ -15,7 +15,7 @@ from fechner.fisher.difference_check import DifferenceCheck, Outcome, in_double
 from fechner.fisher.passes import explained, per_image
 from fechner.fisher.repetition import Repetition
 from fechner.networks import INPUT, Layer, Network, tap
-from fechner.stimuli import Family, render
+from fechner.stimuli import Design, Family, render
 
 _INSTEAD = "use method='central', which needs no derivative rule"
 
@@ -38,10 +38,8 @@ class Derivatives:
     """Checks the derivatives of `layers`, of which `names` were chosen, at the two stimuli of `values`."""
 
     network: Network
-    stimulus: Family
+    design: Design
     values: dict[str, Tensor]
-    along: str
-    scale: float
     together: bool
     layers: Mapping[str, Layer]
     names: set[str]
@@ -59,9 +57,7 @@ class Derivatives:
             }
         )
         run = in_double(self.network)
-        check = DifferenceCheck(
-            self.network, run or self.network, self.stimulus, self.along, self.scale, run is not None, self.together
-        )
+        check = DifferenceCheck(self.network, run or self.network, self.design, run is not None, self.together)
         values, chosen = self._inside(), {n: layer for n, layer in self.layers.items() if n in self.names}
         try:
             found = _compared(check, values, chosen, norms)
@@ -77,7 +73,7 @@ class Derivatives:
         if any(o.wrong for one in found for o in one.values()):
             tied = self._accuse_wrong(check, values, norms)
             notes.append(
-                f"at {self.along} {tied} units of layer '{next(n for one in found for n, o in one.items() if o.wrong)}' tie, "
+                f"at {self.design.along} {tied} units of layer '{next(n for one in found for n, o in one.items() if o.wrong)}' tie, "
                 "and PyTorch's rules give the derivative of neither side: leave this value out"
             )
         if not check.double:
@@ -92,7 +88,7 @@ class Derivatives:
         jumping = [n for n in self.layers if n in self.names - set(rounded) and any(one[n].jumps for one in found)]
         if jumping:
             notes.append(
-                f"the response of layer '{jumping[0]}' also jumps along {self.along}, which no derivative counts; "
+                f"the response of layer '{jumping[0]}' also jumps along {self.design.along}, which no derivative counts; "
                 "see method='central'"
             )
         return "central differences in float64", notes
@@ -120,7 +116,7 @@ class Derivatives:
             norms[name] = norm(response, tangent).cpu().double()
             if moves and not tangent.any():
                 faults[name] = (
-                    f"the output of layer '{name}' changes with {self.along} in steps (rounding, sign or a comparison on the "
+                    f"the output of layer '{name}' changes with {self.design.along} in steps (rounding, sign or a comparison on the "
                     f"way), so its derivative is zero; use method='central' with a step over which the response changes"
                 )
             elif not tangent.reshape(2, -1).isfinite().all(1).any():
@@ -146,7 +142,7 @@ class Derivatives:
         blamed = elsewhere & {n for one in found for n, o in one.items() if o.wrong}
         self._accuse({n: self._why_wrong(n, found) for n in blamed})
         wrong = [any(o.wrong for o in one.values()) for one in found]
-        return ", ".join(f"{float(v):g}" for v, w in zip(values[self.along], wrong, strict=True) if w)
+        return ", ".join(f"{float(v):g}" for v, w in zip(values[self.design.along], wrong, strict=True) if w)
 
     def _accuse(self, faults: Mapping[str, str]) -> None:
         accuse(self.network, faults, self.layers, self.names)
@@ -160,7 +156,7 @@ class Derivatives:
         )
         if outcome.nearest <= 0.1 * outcome.tangent:
             return (
-                f"{what} changes with {self.along} in steps, and its derivative is another function's (a surrogate gradient, such "
+                f"{what} changes with {self.design.along} in steps, and its derivative is another function's (a surrogate gradient, such "
                 f"as that of a straight-through estimator): {norms}; use method='central' with a step over which it changes"
             )
         return (
@@ -170,19 +166,19 @@ class Derivatives:
 
     def _inside(self) -> dict[str, Tensor]:
         """The two values, moved where steps would leave the range of the parameter."""
-        reach, moved = 2e-3 * self.scale, self.values[self.along].clone()
-        for i, value in enumerate(self.values[self.along]):
+        reach, moved = 2e-3 * self.design.scale, self.values[self.design.along].clone()
+        for i, value in enumerate(self.values[self.design.along]):
             for centre in (value, value - reach, value + reach):
                 ends = torch.stack([centre - reach / 2, centre, centre + reach / 2])
                 others = {n: v[i].expand(3) for n, v in self.values.items()}
                 try:
                     with torch.no_grad():
-                        render(self.stimulus, others | {self.along: ends})
+                        render(self.design.stimulus, others | {self.design.along: ends})
                 except Exception:
                     continue
                 moved[i] = centre
                 break
-        return self.values | {self.along: moved}
+        return self.values | {self.design.along: moved}
 
 
 def _rounded(names: set[str], norms: Mapping[str, Tensor], found: Sequence[Mapping[str, Outcome]]) -> list[str]:

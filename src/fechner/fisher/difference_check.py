@@ -24,7 +24,7 @@ from fechner.fisher.derivative import Exact
 from fechner.fisher.passes import Run
 from fechner.fisher.sweep import out_of_memory
 from fechner.networks import INPUT, Layer, Network, tap
-from fechner.stimuli import Family, render
+from fechner.stimuli import Design, render
 
 # How far outside a tangent may lie: in float64; where responses may be rounded to 32 bits; where all is in float32.
 _OUTSIDE, _OUTSIDE_ROUNDED, _OUTSIDE_SINGLE = 1e-2, 1e-2, 0.1
@@ -72,9 +72,7 @@ class DifferenceCheck:
 
     network: Network
     run: Run
-    stimulus: Family
-    along: str
-    scale: float
+    design: Design
     double: bool
     together: bool
 
@@ -94,13 +92,13 @@ class DifferenceCheck:
     def _compare(
         self, values: Mapping[str, Tensor], layers: Mapping[str, Layer], share: float
     ) -> list[dict[str, Outcome]]:
-        step, far, last = share * self.scale, max(share, _FAR) * self.scale, share == _STEPS[-1]
-        along = values[self.along]
+        step, far, last = share * self.design.scale, max(share, _FAR) * self.design.scale, share == _STEPS[-1]
+        along = values[self.design.along]
         dtype = torch.float64 if self.double else along.dtype
         values = {n: v.to(dtype) for n, v in values.items()}
         here = self._responses(values, layers, tangents=True)
         moved = {n: v.repeat(3) for n, v in values.items()}
-        moved[self.along] = torch.cat([values[self.along] + d for d in (-step, step, far)])
+        moved[self.design.along] = torch.cat([values[self.design.along] + d for d in (-step, step, far)])
         there = self._responses(moved, layers, tangents=False)
         found: list[dict[str, Outcome]] = []
         count = len(along)
@@ -128,12 +126,12 @@ class DifferenceCheck:
     ) -> dict[str, tuple[list[Tensor], list[Tensor]]]:
         method = Exact()
         kept: dict[str, tuple[list[Tensor], list[Tensor]]] = {}
-        count = len(values[self.along])
+        count = len(values[self.design.along])
         # Images that share a batch must not depend on one another.
         for batch in [slice(0, count)] if together else [slice(i, i + 1) for i in range(count)]:
             with method.context():
                 chosen = {n: v[batch] for n, v in values.items()}
-                images = render(self.stimulus, method.prepare(chosen, self.along) if tangents else chosen)
+                images = render(self.design.stimulus, method.prepare(chosen, self.design.along) if tangents else chosen)
 
                 def listen(name: str, output: Tensor) -> None:
                     response, tangent = method.derivative(output)
@@ -146,7 +144,7 @@ class DifferenceCheck:
                     if name in layers:
                         listen(name, layers[name].per_stimulus(tensor, n))
 
-                images = images.to(values[self.along].dtype)
+                images = images.to(values[self.design.along].dtype)
                 listen(INPUT, images)
                 with tap(self.network, visit):
                     self.run(images)

@@ -14,6 +14,7 @@ import weakref
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor, nn
@@ -24,9 +25,11 @@ from fechner.fisher.derivative_check import Derivatives, accuse, differentiable,
 from fechner.fisher.passes import responses, returned, traced
 from fechner.fisher.repetition import Repetition
 from fechner.networks import Layer, Network, select
-from fechner.stimuli import Family, Stimulus, render, settings
+from fechner.stimuli import Design, Stimulus, render, settings
 
 _KEPT = 32
+# Where between the ends of the values a network is looked at.
+_PROBED = (0.236068, 0.618034)
 # Relative difference of images that should be the same.
 _ALIKE = 1e-3
 
@@ -47,22 +50,39 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Probe:
-    """The question: can these layers of this network be measured along a parameter? `values` are those of two stimuli.
+    """The question: can these layers of this network be measured as designed, with parameter values like this tensor?
 
-    `scale` is that of the parameter: its period, or the extent of the grid. `together` says that several stimuli will run
-    in one batch. `original` is the module for which the verdict is kept, of which `network` may hold a copy.
+    `together` says that several stimuli will run in one batch. `original` is the module for which the verdict is kept, of
+    which `network` may hold a copy.
     """
 
     network: Network
-    stimulus: Family
-    values: dict[str, Tensor]
-    along: str
-    scale: float
+    design: Design
+    like: Tensor
     method: Method
     wanted: str | Sequence[str]
     together: bool
     weights_sha256: str
     original: nn.Module
+
+    @cached_property
+    def values(self) -> dict[str, Tensor]:
+        """Those of the two stimuli that are looked at.
+
+        Not the first value and the middle one: on many grids these are symmetric, and there a faulty derivative may be right.
+        """
+        design, along, parameter = self.design, self.design.along, self.design.parameter
+        every = design.tensors(self.like)
+        count, low, high = len(every[along]), float(design.values.min()), float(design.values.max())
+        two = {n: v[[int(share * count) for share in _PROBED]] for n, v in every.items()}
+        if high > low:
+            two[along] = torch.as_tensor([low + share * (high - low) for share in _PROBED]).to(two[along])
+        first, second = two[along]
+        if first == second:
+            # Where there is one value only, the other lies a thousandth of the scale below or above.
+            step = 1e-3 * (parameter.period or max(abs(float(first)), 1e-3))
+            two[along] = torch.stack([first, first - step if float(first) - step >= parameter.low else first + step])
+        return two
 
     def verdict(self) -> Verdict:
         """The verdict of before, or a new one.
@@ -93,14 +113,16 @@ class Probe:
             for name, module in self.original.named_modules()
         ]
         stimulus = (
-            json.dumps(settings(self.stimulus), default=str) if isinstance(self.stimulus, Stimulus) else self.stimulus
+            json.dumps(settings(self.design.stimulus), default=str)
+            if isinstance(self.design.stimulus, Stimulus)
+            else self.design.stimulus
         )
         first = next(iter(self.values.values()))
         wanted = self.wanted if isinstance(self.wanted, str) else tuple(self.wanted)
         normalisation = (tuple(self.network.mean.flatten().tolist()), tuple(self.network.std.flatten().tolist()))
         return (
-            self.weights_sha256, tuple(modules), normalisation, type(self.stimulus), stimulus, self.along,
-            tuple((name, *v.tolist()) for name, v in self.values.items()), self.scale,
+            self.weights_sha256, tuple(modules), normalisation, type(self.design.stimulus), stimulus, self.design.along,
+            tuple((name, *v.tolist()) for name, v in self.values.items()), self.design.scale,
             wanted, self.together, self.method.name, first.dtype, first.device,
         )  # fmt: skip
 
@@ -108,10 +130,10 @@ class Probe:
         network, exact = self.network, isinstance(self.method, Exact)
         _check_mode(network)
         if exact:
-            images, slope = differentiable(self.stimulus, self.values, self.along)
+            images, slope = differentiable(self.design.stimulus, self.values, self.design.along)
         else:
             with torch.no_grad():
-                images = render(self.stimulus, self.values)
+                images = render(self.design.stimulus, self.values)
         if not images.isfinite().all():
             raise FechnerError(f"the stimulus contains NaN or Inf at {listed_values(self.values)}")
         self._check_stimulus(images)
@@ -142,9 +164,7 @@ class Probe:
         if len(layers) == len(listed) and not torch.equal(random_before, torch.get_rng_state()):
             notes.append("it draws random numbers in evaluation; they changed no response here, and may elsewhere")
         if exact:
-            derivatives = Derivatives(
-                network, self.stimulus, self.values, self.along, self.scale, self.together, layers, names
-            )
+            derivatives = Derivatives(network, self.design, self.values, self.together, layers, names)
             check, more = derivatives.checked(images, slope, repetition)
             notes += more
         return Verdict(listed, chosen, images[0].clone(), check, (*left_out, *notes))
@@ -152,8 +172,8 @@ class Probe:
     def _check_stimulus(self, images: Tensor) -> None:
         """Raise `FechnerError` if the stimulus is random, or depends on the other values of a batch."""
         with torch.no_grad():
-            again = render(self.stimulus, self.values)
-            alone = render(self.stimulus, {n: v[1:] for n, v in self.values.items()})
+            again = render(self.design.stimulus, self.values)
+            alone = render(self.design.stimulus, {n: v[1:] for n, v in self.values.items()})
         size = float(torch.linalg.vector_norm(images))
         if float(torch.linalg.vector_norm(again - images)) > _ALIKE * size:
             raise FechnerError(

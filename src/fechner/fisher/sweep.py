@@ -125,7 +125,7 @@ def _batch(
             missed.discard(name)
 
     with method.context():
-        images = render(stimulus, method.prepare(values, along))
+        images = render(stimulus, method.prepare(values, along), valid=True)
         record(INPUT, images)
         with tap(network, visit, {layer.module for layer in wanted.values()}):
             network(images)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import lru_cache
-from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,8 +11,9 @@ import torch
 import xarray as xr
 
 from fechner.arguments import array, checked
-from fechner.errors import FechnerError, choices
-from fechner.stimuli import Family, Parameter, parameters
+from fechner.errors import FechnerError
+from fechner.stimuli import Design, Family
+from fechner.stimuli.design import Nuisance, Values
 
 Array = npt.NDArray[np.float64]
 
@@ -52,13 +52,13 @@ def learning_step(learned: xr.Dataset, criterion: float = 0.5) -> xr.DataArray:
 
 
 @checked
-def sensitivity_of_maps(
+def fisher_information_of_maps(
     learned: xr.Dataset,
     pca: xr.Dataset,
     stimulus: Family,
     along: str,
-    values: Annotated[int | Sequence[float], Parameter],
-    average: Mapping[str, Any],
+    values: Values,
+    average: Mapping[str, Nuisance],
 ) -> xr.DataArray:
     """J = ‖Ŵ ∂x/∂θ‖² of the end-to-end map at every kept step, exact; Fisher information under unit Gaussian noise.
 
@@ -69,28 +69,18 @@ def sensitivity_of_maps(
     maps = torch.as_tensor(_maps(learned).values)
     if "components" not in pca or "pixel" not in pca.dims:
         raise FechnerError("pca must be a result of principal_components: it has no components")
-    known = parameters(stimulus)
-    for name in (along, *average):
-        if name not in known:
-            raise choices("parameter of the stimulus", name, known)
-    grid = known[along].values(along, values)
-    nuisance = {name: known[name].values(name, spec) for name, spec in average.items()}
-    mesh = np.meshgrid(grid, *nuisance.values(), indexing="ij")
-    tensors = [torch.as_tensor(m.ravel(), dtype=torch.float64) for m in mesh]
-    fixed = dict(zip(nuisance, tensors[1:], strict=True))
-    _, slopes, *_ = torch.func.jvp(
-        lambda v: stimulus(**{along: v}, **fixed), (tensors[0],), (torch.ones_like(tensors[0]),)
-    )
+    design = Design(stimulus, along, values, average)
+    fixed = design.tensors(torch.empty(0, dtype=torch.float64))
+    at = fixed.pop(along)
+    _, slopes, *_ = torch.func.jvp(lambda v: stimulus(**{along: v}, **fixed), (at,), (torch.ones_like(at),))
     pixels = slopes[:, 0].flatten(1)
     if pixels.shape[1] != pca.sizes["pixel"]:
         raise FechnerError(f"the stimulus has {pixels.shape[1]} pixels, the patches {pca.sizes['pixel']}")
     directions = torch.as_tensor(np.ascontiguousarray(pca.components.values)) @ pixels.T
     squared = torch.matmul(maps, directions.to(maps.dtype)).double().square().sum(1).numpy()
-    shape = (len(maps), len(grid), *map(len, nuisance.values()))
-    grids = {name: (name, v, known[name].attributes) for name, v in ({along: grid} | nuisance).items()}
-    coordinates = {"step": learned.step.values, **grids}
-    units = {"units": f"1/({known[along].units})^2"}
-    return xr.DataArray(squared.reshape(shape), coordinates, ("step", along, *nuisance), attrs=units)
+    coordinates = {"step": learned.step.values, **design.coordinates()}
+    units = {"units": f"1/({design.parameter.units})^2"}
+    return xr.DataArray(design.arranged(squared), coordinates, ("step", along, *design.dims), attrs=units)
 
 
 @checked

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
-import math
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,14 +13,14 @@ from torch.autograd import forward_ad
 
 from fechner.errors import FechnerError
 from fechner.fisher.ambient import undisturbed
-from fechner.fisher.derivative import Exact, at, norm
+from fechner.fisher.derivative import Exact, norm
 from fechner.fisher.probe import Probe
 from fechner.fisher.rules import forward_mode
 from fechner.fisher.sweep import fitting_batch, sweep
 from fechner.learning.task import Task
 from fechner.limits import check_memory
 from fechner.networks import INPUT, OUTPUT, Layer, Network
-from fechner.stimuli import how_many, render
+from fechner.stimuli import Design, render
 
 Array = npt.NDArray[np.float64]
 SOFTMAX = "softmax"
@@ -42,9 +39,9 @@ class _Labelling(nn.Module):
         return self.softmax(self.network(images))
 
 
-def check_count(task: Task, values: Any) -> None:
+def check_count(task: Task, design: Design) -> None:
     """Raise `FechnerError` for more stimuli than memory has room for: recordings keep them."""
-    count = math.prod(how_many(spec) for spec in (*task.average.values(), values))
+    count = len(design.values) * len(design.nuisances)
     stimuli = f"{count} stimuli of {task.pixels} pixels, which recordings keep,"
     check_memory(16.0 * count * task.pixels, stimuli, "take fewer values or a smaller size")
 
@@ -55,36 +52,21 @@ class Recorder:
     Raises `FechnerError` for a network that cannot be measured, or whose output does not fit the task.
     """
 
-    def __init__(self, network: Network, task: Task, values: Array, layers: str | Sequence[str], keep: bool) -> None:
+    def __init__(self, network: Network, task: Task, design: Design, layers: str | Sequence[str], keep: bool) -> None:
         self.network, self.task, self.keep = network, task, keep
         self.fisher_information: list[Array] = []
         self.accuracy: list[Array] = []
         self.weights: list[dict[str, npt.NDArray[np.floating]]] = []
         device = next((p.device for p in network.parameters()), torch.device("cpu"))
-        combinations = np.array(list(itertools.product(*task.nuisance.values(), values))).T
-        names = [*task.nuisance, task.along]
-        shown = {
-            n: torch.as_tensor(v, dtype=torch.float32, device=device) for n, v in zip(names, combinations, strict=True)
-        }
+        like = torch.empty(0, dtype=torch.float32, device=device)
+        presented = design.tensors(like)
         network.eval()
-        two = at(shown, slice(0, 2))
         with undisturbed():
-            probe = Probe(
-                network,
-                task.stimulus,
-                two,
-                task.along,
-                task.period,
-                Exact(),
-                layers,
-                True,
-                network.weights_sha256(),
-                network.model,
-            )
+            probe = Probe(network, design, like, Exact(), layers, True, network.weights_sha256(), network.model)
             self.layers = probe.verdict().chosen
             # Rendered once: the stimuli of every recording are the same.
             with forward_mode():
-                images = render(task.stimulus, Exact().prepare(shown, task.along))
+                images = render(task.stimulus, Exact().prepare(presented, task.along), valid=True)
                 self._images, self._tangents = (t.clone() for t in forward_ad.unpack_dual(images))
         with torch.no_grad():
             shape = tuple(network(self._images[:2]).shape)
@@ -92,8 +74,8 @@ class Recorder:
             raise FechnerError(
                 f"{network.name} must return (B, {task.outputs}) for B images, and for 2 returned {shape}"
             )
-        self._right = task.labels(shown[task.along])
-        self._count = len(values)
+        self._right = task.labels(presented[task.along])
+        self._count = len(design.values)
         self._labelling, self._inside = network, self.layers
         if task.loss == "cross-entropy":
             self._labelling = Network(_Labelling(network), name=network.name).eval()

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from fechner import results
 from fechner.arguments import AboveZero, Count, Seed, check_device, checked, shown
 from fechner.errors import FechnerError
-from fechner.fisher.measure import relative_to_mean
+from fechner.fisher import relative_to_mean
 from fechner.learning.exposure import Exposure
 from fechner.learning.labels import Channel, Erasure
 from fechner.learning.perceptron import Perceptron
@@ -31,7 +31,7 @@ from fechner.learning.task import Task
 from fechner.limits import check_memory, check_time
 from fechner.networks import Network, as_network
 from fechner.progress import bar
-from fechner.stimuli import Parameter
+from fechner.stimuli import Design, Parameter
 
 Array = npt.NDArray[np.float64]
 
@@ -88,8 +88,8 @@ def learn_labels(
     task = Task() if task is None else task
     exposures = [exposures] if isinstance(exposures, Exposure) else list(exposures)
     wanted, chosen = _check(exposures, task, snapshots, seeds, batch)
-    check_count(task, values)
-    grid = task.parameter.values(task.along, values)
+    design = task.design(values)
+    check_count(task, design)
     target = check_device(device)
     total = sum(e.steps for e in exposures)
     recorders: list[Recorder] = []
@@ -99,7 +99,7 @@ def learn_labels(
         for i, seed in enumerate(chosen):
             learner = _make(network, seed, task).to(target)
             rule = optimizer([p for p in learner.parameters() if p.requires_grad], lr=learning_rate)
-            recorder = Recorder(learner, task, grid, layers, keep_weights)
+            recorder = Recorder(learner, task, design, layers, keep_weights)
             recorders.append(recorder)
             for step, (sample, channel) in enumerate(_steps(exposures, task, target)):
                 if step in wanted:
@@ -117,7 +117,7 @@ def learn_labels(
             else:
                 if total in wanted:
                     recorder.record()
-    dataset = _recorded(recorders, wanted, chosen, task, grid).merge(_shown(exposures, task, grid))
+    dataset = _recorded(recorders, wanted, chosen, design).merge(_shown(exposures, task, design.values))
     dataset["loss"] = (("seed", "update"), losses, {"long_name": f"loss ({task.loss})"})
     dataset["stopped"] = (("seed",), stopped, {"long_name": "step of the first loss that is not finite, or -1"})
     attributes = {
@@ -216,9 +216,7 @@ def _check(
     return wanted, chosen
 
 
-def _recorded(
-    recorders: Sequence[Recorder], wanted: Sequence[int], seeds: Sequence[int], task: Task, grid: Array
-) -> xr.Dataset:
+def _recorded(recorders: Sequence[Recorder], wanted: Sequence[int], seeds: Sequence[int], design: Design) -> xr.Dataset:
     """The recordings of all seeds, with NaN where one stopped before."""
 
     def stacked(kept: Sequence[Sequence[npt.NDArray[Any]]]) -> npt.NDArray[Any]:
@@ -226,7 +224,7 @@ def _recorded(
         missing = np.full(like.shape, np.nan)
         return np.stack([np.stack([*k, *[missing] * (len(wanted) - len(k))]) for k in kept])
 
-    along, units = task.along, task.parameter.units
+    along, units = design.along, design.parameter.units
     information = stacked([r.fisher_information for r in recorders])
     with np.errstate(divide="ignore", invalid="ignore"):
         relative = relative_to_mean(np.sqrt(information))
@@ -243,7 +241,8 @@ def _recorded(
         "seed": list(seeds),
         "step": list(wanted),
         "layer": recorders[0].names,
-        along: (along, grid, task.parameter.attributes),
+        along: design.coordinates()[along],
+        "pixels": ("layer", [i == 0 for i in range(len(recorders[0].names))]),
     }
     return xr.Dataset(variables, coordinates)
 

@@ -8,15 +8,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
-import numpy as np
-import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from fechner.arguments import Whole, check_fields
 from fechner.errors import FechnerError, choices
-from fechner.stimuli import Grating, Parameter, Stimulus, parameters, settings
+from fechner.stimuli import Design, Draws, Grating, Parameter, Stimulus, parameters, settings
+from fechner.stimuli.design import Values
 
 # Five cycles across 64 pixels, as published.
 GRATING = Grating(size=64, channels=1, pixels_per_degree=64.0, spatial_frequency=5.0, radius=0.45, edge=0.1)
@@ -51,9 +50,9 @@ class Task:
                 raise FechnerError(
                     f"'{name}' is not circular: here it must be one of {[n for n in known if known[n].period]}"
                 )
-        if self.along in self.average:
-            raise FechnerError(f"'{self.along}' cannot be both the parameter learned and one averaged over")
-        self.stimulus.validate(**self.nuisance)
+            if isinstance(self.average.get(name), Draws):
+                raise FechnerError(f"recordings average over a grid: give values of {name}, or how many, and no Draws")
+        self.design(1)
 
     @property
     def parameter(self) -> Parameter:
@@ -65,11 +64,9 @@ class Task:
         """Of that parameter."""
         return float(self.parameter.period or math.nan)
 
-    @property
-    def nuisance(self) -> dict[str, npt.NDArray[np.float64]]:
-        """The values of nuisance parameters that recordings are averaged over."""
-        known = parameters(self.stimulus)
-        return {name: known[name].values(name, spec) for name, spec in self.average.items()}
+    def design(self, values: Values) -> Design:
+        """What recordings present: these values, and those of the nuisance parameters."""
+        return Design(self.stimulus, self.along, values, self.average)
 
     @property
     def pixels(self) -> int:
@@ -110,7 +107,7 @@ class Task:
         return {
             "along": self.along,
             "stimulus": json.dumps(settings(self.stimulus)),
-            "average": json.dumps({name: v.tolist() for name, v in self.nuisance.items()}),
+            "average": json.dumps({name: v.tolist() for name, v in self.design(1).grids.items()}),
             "classes": self.classes,
             "loss": self.loss,
         }

@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 
 from fechner import circular, human
-from fechner.fisher.measure import evenly, relative_to_mean
+from fechner.fisher import evenly, relative_to_mean
 from fechner.interval import t_half_width
 from fechner.page.chart import Array, Chart, Curve
 from fechner.plot.style import LABELS

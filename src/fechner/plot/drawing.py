@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from fechner import circular, contents, results
 from fechner.arguments import checked
 from fechner.errors import FechnerError
-from fechner.fisher.measure import evenly, relative_to_mean
+from fechner.fisher import evenly, relative_to_mean
 from fechner.plot import comparison, curves, density
 from fechner.plot.style import DEPTH, HUMAN, PRIOR, literally, new_figure, style
 

@@ -16,6 +16,8 @@ from fechner.stimuli.base import settings as settings
 from fechner.stimuli.colour import HuePatch as HuePatch
 from fechner.stimuli.colour import LChPatch as LChPatch
 from fechner.stimuli.colour import SpectralPatch as SpectralPatch
+from fechner.stimuli.design import Design as Design
+from fechner.stimuli.design import Draws as Draws
 from fechner.stimuli.gratings import CentreSurround as CentreSurround
 from fechner.stimuli.gratings import Gabor as Gabor
 from fechner.stimuli.gratings import Grating as Grating
@@ -29,7 +31,6 @@ from fechner.stimuli.parameter import Orientation as Orientation
 from fechner.stimuli.parameter import Parameter as Parameter
 from fechner.stimuli.parameter import Phase as Phase
 from fechner.stimuli.parameter import Positive as Positive
-from fechner.stimuli.parameter import how_many as how_many
 
 STIMULI: dict[str, Callable[..., Stimulus]] = {
     "gabor": Gabor,

@@ -132,6 +132,11 @@ class Stimulus:
             if name not in known:
                 raise choices(f"parameter of {type(self).__name__}", name, known)
         self.validate(**overrides)
+        return self.present(**overrides)
+
+    def present(self, **overrides: Any) -> Tensor:
+        """The same without a check, for values that were checked before, such as those of a `Design`."""
+        known = parameters(self)
         tensors = {k: v for k, v in overrides.items() if isinstance(v, Tensor)}
         like = next(iter(tensors.values()), torch.empty(0))
         dtype = like.dtype if like.is_floating_point() else torch.get_default_dtype()
@@ -197,9 +202,12 @@ def parameters(stimulus: Family) -> dict[str, Parameter]:
     return {n: _annotation(hints.get(n)) or _annotation(_USUAL.get(n)) or Parameter() for n in names}
 
 
-def render(stimulus: Family, values: Mapping[str, Tensor]) -> Tensor:
-    """Images of a stimulus or callable, checked to be a floating (B, C, H, W) batch in [0, 1]."""
-    images = stimulus(**values)
+def render(stimulus: Family, values: Mapping[str, Tensor], valid: bool = False) -> Tensor:
+    """Images of a stimulus or callable, checked to be a floating (B, C, H, W) batch in [0, 1].
+
+    Values that are known to be `valid` are not looked at again, which would wait for the device in every batch.
+    """
+    images = stimulus.present(**values) if valid and isinstance(stimulus, Stimulus) else stimulus(**values)
     size = max((len(v) for v in values.values()), default=1)
     if not isinstance(images, Tensor) or images.dim() != 4 or not images.is_floating_point():
         got = f"{images.dtype} {tuple(images.shape)}" if isinstance(images, Tensor) else type(images).__name__

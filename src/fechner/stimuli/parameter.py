@@ -73,6 +73,13 @@ class Parameter:
             self.check(name, values)
         return values
 
+    def draw(self, name: str, count: int, generator: np.random.Generator) -> np.ndarray:
+        """Random values, uniform over the circle or the range."""
+        low, high = (0.0, self.period) if self.period is not None else (self.low, self.high)
+        if not (math.isfinite(low) and math.isfinite(high)):
+            raise FechnerError(f"{name} has no natural range to draw {count} values from: list the values themselves")
+        return generator.uniform(low, high, count)
+
     def check_different(self, name: str, values: np.ndarray) -> None:
         """Raise `FechnerError` if two of the values are the same, or the same place on a circle."""
         places = values.astype(float) % self.period if self.period else values
@@ -108,17 +115,6 @@ Frequency = Annotated[float, Parameter("cycle/degree", positive=True)]
 Length = Annotated[float, Parameter("degree", positive=True)]
 Contrast = Annotated[float, Parameter("1", low=0.0, high=1.0)]
 Positive = Annotated[float, Parameter("1", positive=True)]
-
-
-def how_many(spec: Any) -> int:
-    """How many values a number of values, or a list of them, is; for arithmetic before they are made.
-
-    >>> how_many(180), how_many([0.0, 45.0])
-    (180, 2)
-    """
-    if isinstance(spec, int | np.integer):
-        return max(int(spec), 0)
-    return len(spec) if hasattr(spec, "__len__") else 1
 
 
 def as_numbers(value: Any) -> np.ndarray | None:

@@ -121,7 +121,9 @@ def _learned(pca: xr.Dataset, network: LinearNetwork, steps: int, shown: np.ndar
     learned = learn(network, Phase(pca.variance.values, steps), snapshots.tolist())
     average: dict[str, Any] = {"phase": 8}
     frequency = np.arange(1.0, 49.0)
-    sensitivity = readouts.sensitivity_of_maps(learned, pca, grating, "spatial_frequency", frequency.tolist(), average)
+    sensitivity = readouts.fisher_information_of_maps(
+        learned, pca, grating, "spatial_frequency", frequency.tolist(), average
+    )
     # How the first patches are reconstructed, in the basis of the components and back.
     basis = pca.components.values
     codes = (shown - pca["mean"].values) @ basis.T

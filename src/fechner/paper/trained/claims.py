@@ -8,7 +8,7 @@ import xarray as xr
 
 from fechner import circular, interval
 from fechner.differences import difference
-from fechner.fisher.measure import relative_to_mean
+from fechner.fisher import relative_to_mean
 from fechner.paper.claim import Claim, t_interval
 from fechner.paper.trained import when as trained_when
 from fechner.paper.trained.compute import (

@@ -1,0 +1,186 @@
+"""What is presented to a network: a stimulus at values of one parameter, averaged over nuisance parameters.
+
+A `Design` is made once from "stimulus, along, values, average" and checked as a whole; after that it is read alone, as
+tensors to render, as coordinates of a result, as the shape of what is measured. Whatever presents stimuli (`sensitivity`,
+learning, recordings) goes through here.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Annotated, Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from fechner.arguments import Count, check_fields
+from fechner.errors import FechnerError, choices
+from fechner.limits import check_memory
+from fechner.stimuli.base import Family, Stimulus, parameters
+from fechner.stimuli.parameter import Parameter
+
+Array = npt.NDArray[np.float64]
+# The dimension along which random draws of nuisance parameters are counted.
+DRAW = "draw"
+
+
+@dataclass(frozen=True)
+class Draws:
+    """So many random values of a nuisance parameter, uniform over its circle or range, in place of an even grid.
+
+    >>> from fechner import Gabor
+    >>> Design(Gabor(), "orientation", 4, {"phase": Draws(3)}, seed=1).shape
+    (3,)
+
+    A grid is an integration rule; draws are a sample, over which there is a standard error. Several parameters that are
+    drawn are drawn together, so they need the same count.
+
+    Raises `FechnerError` for a count below 1.
+    """
+
+    count: Count
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+
+
+Values = Annotated[int | Sequence[float] | np.ndarray, Parameter]
+Nuisance = Annotated[int | Sequence[float] | np.ndarray | Draws, Parameter]
+
+
+class Design:
+    """A stimulus at values of one parameter, averaged over nuisance parameters: resolved, and checked as a whole.
+
+    >>> from fechner import Gabor
+    >>> four = Design(Gabor(), "orientation", 4, {"phase": 2})
+    >>> four.values.tolist(), four.grids["phase"].tolist()
+    ([0.0, 45.0, 90.0, 135.0], [0.0, 180.0])
+
+    Args:
+        stimulus: a `Stimulus`, or a callable from parameter tensors (B,) to images (B, C, H, W).
+        along: the parameter that is measured along.
+        values: how many values, evenly spaced (half-open on a circle), or the values themselves.
+        average: nuisance parameters and their values, in the same forms, or `Draws`. By default 10 phases where the stimulus
+            has a phase; {} averages over nothing.
+        seed: of random draws.
+
+    Attributes:
+        values: the values of the parameter (value,).
+        grids: nuisance parameters whose every combination is presented, by name.
+        drawn: nuisance parameters that are drawn together, a value for each draw, by name.
+
+    Raises:
+        FechnerError: for a parameter that the stimulus does not have, values out of range, and more stimuli than memory has
+            room for.
+    """
+
+    def __init__(
+        self,
+        stimulus: Family,
+        along: str,
+        values: Values,
+        average: Mapping[str, Nuisance] | None = None,
+        seed: int = 0,
+    ) -> None:
+        known = parameters(stimulus)
+        if along not in known:
+            raise choices("parameter of the stimulus", along, known)
+        if average is None:
+            average = {"phase": 10} if "phase" in known and along != "phase" else {}
+        for name in average:
+            if name not in known:
+                raise choices("parameter of the stimulus", name, known)
+            if name == along:
+                raise FechnerError(f"'{along}' cannot be both the parameter measured and one averaged over")
+        grids = {name: spec for name, spec in average.items() if not isinstance(spec, Draws)}
+        draws = {name: spec.count for name, spec in average.items() if isinstance(spec, Draws)}
+        if len(set(draws.values())) > 1:
+            listed = ", ".join(f"{name} {count}" for name, count in draws.items())
+            raise FechnerError(f"parameters that are drawn are drawn together: give them the same count, got {listed}")
+        counts = [_count(values), *map(_count, grids.values()), *set(draws.values())]
+        # Of each stimulus, the value of every parameter and what is computed in all layers.
+        product = " × ".join(map(str, counts))
+        check_memory(80.0 * len(counts) * math.prod(counts), f"{product} stimuli", "take fewer values")
+        generator = np.random.default_rng(seed)
+        self.stimulus, self.along = stimulus, along
+        self.values: Array = known[along].values(along, values)
+        self.grids = {name: known[name].values(name, spec) for name, spec in grids.items()}
+        self.drawn = {name: known[name].draw(name, count, generator) for name, count in draws.items()}
+        self.check_reach(0.0)
+
+    @property
+    def parameter(self) -> Parameter:
+        """The parameter that is measured along."""
+        return parameters(self.stimulus)[self.along]
+
+    @property
+    def scale(self) -> float:
+        """The scale of that parameter: its period, or how far its values reach."""
+        reach = max(float(np.ptp(self.values)), float(np.abs(self.values).max()), 1e-3)
+        return self.parameter.period or reach
+
+    @property
+    def dims(self) -> tuple[str, ...]:
+        """The dimensions of nuisance parameters in a result; draws come first."""
+        return (*((DRAW,) if self.drawn else ()), *self.grids)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """How many values these dimensions have."""
+        draws = [len(next(iter(self.drawn.values())))] if self.drawn else []
+        return (*draws, *map(len, self.grids.values()))
+
+    @cached_property
+    def nuisances(self) -> list[dict[str, float]]:
+        """Every combination of nuisance values, the last dimension fastest."""
+        draws: list[dict[str, float]] = [
+            dict(zip(self.drawn, d, strict=True)) for d in zip(*self.drawn.values(), strict=True)
+        ]
+        grid = [dict(zip(self.grids, c, strict=True)) for c in itertools.product(*self.grids.values())]
+        return [draw | one for draw in draws or [{}] for one in grid]
+
+    def runs(self, like: Tensor, values: npt.ArrayLike | None = None) -> list[dict[str, Tensor]]:
+        """The parameter values to present, a run for each combination of nuisances, as tensors like this one.
+
+        `values` stand in for those of the design.
+        """
+        at = torch.as_tensor(np.asarray(self.values if values is None else values)).to(like)
+        return [{self.along: at} | {n: torch.full_like(at, v) for n, v in one.items()} for one in self.nuisances]
+
+    def tensors(self, like: Tensor) -> dict[str, Tensor]:
+        """All of them in one run: nuisances outermost, the values of the parameter innermost."""
+        runs = self.runs(like)
+        return {name: torch.cat([run[name] for run in runs]) for name in runs[0]}
+
+    def arranged(self, measured: Array) -> Array:
+        """What was measured of each stimulus, in the order of `tensors` (…, stimulus), as (…, value, *nuisances)."""
+        return np.moveaxis(measured.reshape(*measured.shape[:-1], *self.shape, -1), -1, measured.ndim - 1)
+
+    def coordinates(self, values: npt.ArrayLike | None = None) -> dict[str, Any]:
+        """Coordinates of a result, each with its units, period and convention."""
+        known = parameters(self.stimulus)
+        at = self.values if values is None else np.asarray(values)
+        by_name = {self.along: (self.along, at), **{n: (n, v) for n, v in self.grids.items()}}
+        by_name |= {n: (DRAW, v) for n, v in self.drawn.items()}
+        return {name: (dim, v, known[name].attributes) for name, (dim, v) in by_name.items()}
+
+    def check_reach(self, reach: float) -> None:
+        """Raise `FechnerError` if the stimulus does not have the values so far to either side, as differences need."""
+        for edge in (self.values - reach, self.values + reach):
+            if isinstance(self.stimulus, Stimulus):
+                self.stimulus.validate(**{self.along: edge}, **self.grids, **self.drawn)
+            else:
+                self.parameter.check(self.along, edge)
+
+
+def _count(spec: Any) -> int:
+    """How many values a number of values, or a list of them, is: known before they are made."""
+    if isinstance(spec, int | np.integer):
+        return max(int(spec), 0)
+    return len(spec) if hasattr(spec, "__len__") else 1

@@ -1,0 +1,77 @@
+"""What is presented: resolved and checked once, and read as tensors and coordinates in one order."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from scipy import stats
+
+from fechner import FechnerError, Gabor
+from fechner.stimuli import Design, Draws
+
+GABOR = Gabor(size=16)
+LIKE = torch.empty(0, dtype=torch.float64)
+
+
+def test_what_is_measured_comes_back_where_its_stimulus_was() -> None:
+    design = Design(GABOR, "orientation", [0.0, 10.0, 25.0], {"phase": 4, "contrast": [0.2, 0.7]})
+    presented = design.tensors(LIKE)
+    assert {len(v) for v in presented.values()} == {3 * 4 * 2}
+    # A measure that is different for every stimulus.
+    measured = sum(w * presented[n].numpy() for n, w in {"orientation": 1.0, "phase": 100.0, "contrast": 1e5}.items())
+    arranged = design.arranged(np.stack([measured, -measured]))
+    assert arranged.shape == (2, 3, 4, 2)
+    mesh = np.meshgrid(design.values, design.grids["phase"], design.grids["contrast"], indexing="ij")
+    assert np.allclose(arranged[0], mesh[0] + 100 * mesh[1] + 1e5 * mesh[2])
+    assert np.allclose(arranged[1], -arranged[0])
+    runs = design.runs(LIKE)
+    assert all(torch.equal(torch.cat([run[n] for run in runs]), presented[n]) for n in presented)
+
+
+def test_without_nuisances_there_is_one_run() -> None:
+    design = Design(GABOR, "orientation", 3, {})
+    assert design.nuisances == [{}]
+    assert design.arranged(np.arange(3.0)[None]).tolist() == [[0, 1, 2]]
+    assert Design(GABOR, "orientation", 3).grids["phase"].size == 10
+    assert Design(GABOR, "phase", 3).dims == ()
+
+
+def test_draws_are_uniform_and_drawn_together() -> None:
+    design = Design(GABOR, "orientation", 2, {"phase": Draws(2000), "contrast": Draws(2000)}, seed=3)
+    assert design.dims == ("draw",)
+    assert design.shape == (2000,)
+    assert stats.kstest(design.drawn["phase"], stats.uniform(0, 360).cdf).pvalue > 1e-3
+    assert stats.kstest(design.drawn["contrast"], stats.uniform(0, 1).cdf).pvalue > 1e-3
+    assert abs(np.corrcoef(design.drawn["phase"], design.drawn["contrast"])[0, 1]) < 0.1
+    assert design.coordinates()["phase"][0] == "draw"
+
+
+@pytest.mark.parametrize(
+    ("along", "values", "average", "message"),
+    [
+        ("hue", 3, {}, "unknown parameter of the stimulus 'hue'"),
+        ("phase", 3, {"phase": 2}, "'phase' cannot be both the parameter measured and one averaged over"),
+        ("orientation", 3, {"fase": 2}, "unknown parameter of the stimulus 'fase'.*phase"),
+        (
+            "orientation",
+            3,
+            {"phase": Draws(2), "contrast": Draws(3)},
+            "give them the same count, got phase 2, contrast 3",
+        ),
+        ("orientation", 10**11, {}, "100000000000 stimuli"),
+        ("orientation", 10**6, {"phase": Draws(10**6)}, "1000000 × 1000000 stimuli"),
+        ("contrast", [0.5, 1.5], {}, r"contrast must lie in \[0, 1\]"),
+        ("orientation", 3, {"spatial_frequency": [9.0, 51.0]}, "above the Nyquist limit"),
+        ("orientation", "many", {}, "values of orientation must be a number of values or a list of numbers"),
+    ],
+)
+def test_all_of_it_is_checked(along: str, values: object, average: dict[str, object], message: str) -> None:
+    with pytest.raises(FechnerError, match=message):
+        Design(GABOR, along, values, average)
+
+
+@pytest.mark.parametrize("count", [0, -1, 2.5, "3", True])
+def test_draws_are_counted(count: object) -> None:
+    with pytest.raises(FechnerError, match="count must be a whole number of at least 1"):
+        Draws(count)
