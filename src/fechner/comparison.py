@@ -233,7 +233,7 @@ def _formulas(coordinate: xr.DataArray) -> Mapping[str, xr.Dataset]:
     convention = coordinate.attrs.get("convention")
     return {
         name: curve
-        for name, curve in human.curves(str(coordinate.name)).items()
+        for name, curve in human.priors(str(coordinate.name)).items()
         if convention is None or curve[coordinate.name].attrs.get("convention", convention) == convention
     }
 

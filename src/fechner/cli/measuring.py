@@ -41,7 +41,8 @@ def sensitivity(
     weights: Weights = "pretrained",
     layers: Annotated[str, typer.Option(help="all, blocks, or globs separated by commas: 'layer1.*,fc'.")] = "blocks",
     method: Annotated[
-        Literal["exact", "central", "chord"], typer.Option(help="Derivative, central differences, or chords.")
+        Literal["exact", "central", "forward"],
+        typer.Option(help="Derivative, central differences, or forward differences."),
     ] = "exact",
     step: Annotated[float | None, typer.Option(help="Step of central differences, in units of the parameter.")] = None,
     dtype: Annotated[Literal["float32", "float64"], typer.Option(help="Precision.")] = "float32",

@@ -167,7 +167,7 @@ def _references(
     ]
     found += [
         (f"{name} (formula)", *relative_density(c))
-        for name, c in human.curves(along).items()
+        for name, c in human.priors(along).items()
         if circular.period_of(c[along]) and alike(c[along])
     ]
     return tuple(found), tuple(_human(along))

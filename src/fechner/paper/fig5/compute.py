@@ -20,7 +20,7 @@ from torch import Tensor
 
 from fechner import results
 from fechner.errors import FechnerError
-from fechner.learning import LinearNetwork, Phase, learn, readouts
+from fechner.learning import LinearNetwork, Stage, learn, readouts
 from fechner.paper.run import Run, kept, source
 from fechner.statistics import principal_components
 from fechner.statistics.crops import Given, are_crops, crops
@@ -118,7 +118,7 @@ def _learned(pca: xr.Dataset, network: LinearNetwork, steps: int, shown: np.ndar
     run.say(f"learning, {LABELS[str(network.depth)]}, {steps} steps")
     early = np.geomspace(1, steps, 31).round().astype(int)
     snapshots = np.unique(np.concatenate([early, np.linspace(0, steps, 21).round().astype(int)]))
-    learned = learn(network, Phase(pca.variance.values, steps), snapshots.tolist())
+    learned = learn(network, Stage(pca.variance.values, steps), snapshots.tolist())
     average: dict[str, Any] = {"phase": 8}
     frequency = np.arange(1.0, 49.0)
     sensitivity = readouts.fisher_information_of_maps(

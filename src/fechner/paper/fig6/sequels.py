@@ -12,7 +12,7 @@ import numpy as np
 import xarray as xr
 
 from fechner import circular
-from fechner.learning import Exposure, LinearNetwork, Phase, band, learn, sinusoidal, theory
+from fechner.learning import Exposure, LinearNetwork, Stage, band, learn, sinusoidal, theory
 
 Learner = Callable[..., xr.Dataset]
 A, B = sinusoidal(90.0), sinusoidal(0.0)
@@ -93,7 +93,7 @@ def toy(learn_at: Learner, settings: Sequels) -> xr.Dataset:
     steps = np.linspace(0, TOY_STEPS, 61).astype(int)
     learned, predicted = [], []
     for spectrum in spectra.values():
-        phase = Phase(np.asarray(spectrum), TOY_STEPS, covariance=np.diag(spectrum))
+        phase = Stage(np.asarray(spectrum), TOY_STEPS, covariance=np.diag(spectrum))
         found = learn(
             LinearNetwork(2, "balanced", TOY_START),
             phase,
