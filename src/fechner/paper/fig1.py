@@ -6,13 +6,15 @@ Pillow 2018) under independent Gaussian noise of unit variance; thresholds ∝ J
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
 from fechner import circular, human, results
 from fechner.comparison import contrast
-from fechner.paper.claim import Claim
+from fechner.paper.claim import Claim, Estimate, above, judge
 from fechner.paper.run import Run, density, density_of, with_density
 from fechner.plot import density as density_figure
 from fechner.plot.curves import circular_ticks
@@ -84,16 +86,20 @@ def claims(dataset: xr.Dataset) -> list[Claim]:
     def ratio(p: np.ndarray) -> np.ndarray:
         return contrast(p, "orientation", grid, p)
 
-    low, high = np.quantile(ratio(prior.density_samples.values), [0.025, 0.975])
+    estimate = Estimate.bootstrap(
+        float(ratio(prior.density.values)), ratio(prior.density_samples.values), "photographs"
+    )
+    claim = judge(
+        "fig1-cardinal",
+        "horizontal and vertical are the most frequent orientations in photographs",
+        "density within 7.5° of 0° and 90° over that within 7.5° of 45° and 135°",
+        estimate,
+        above(1),
+    )
     return [
-        Claim(
-            "fig1-cardinal",
-            "fig1",
-            "horizontal and vertical are the most frequent orientations in photographs",
-            "density within 7.5° of 0° and 90° over that within 7.5° of 45° and 135°, above 1; 95 % bootstrap interval over "
-            "photographs, whole interval above",
-            float(ratio(prior.density.values)),
-            (float(low), float(high)),
-            bool(low > 1),
+        replace(
+            claim,
+            criterion="density within 7.5° of 0° and 90° over that within 7.5° of 45° and 135°, above 1; 95 % bootstrap "
+            "interval over photographs, whole interval above",
         )
     ]
