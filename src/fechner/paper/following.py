@@ -8,7 +8,8 @@ import xarray as xr
 
 from fechner.comparison import compare
 from fechner.paper.claim import Claim, Estimate, above, judge
-from fechner.paper.run import RANDOM, density_of, layers_only, select, third
+from fechner.paper.curves import RANDOM, layers_only, select, third
+from fechner.paper.photographs import density_of
 from fechner.plot.style import LABELS
 
 Array = npt.NDArray[np.float64]

@@ -14,7 +14,7 @@ from fechner import circular
 from fechner.comparison import contrast
 from fechner.paper import following
 from fechner.paper.claim import Bound, Claim, Estimate, above, below, judge, within
-from fechner.paper.run import MAIN, RANDOM, layers_only, networks, select, third
+from fechner.paper.curves import MAIN, RANDOM, layers_only, networks, select, third
 from fechner.plot.style import LABELS
 
 BOOTSTRAPS = 2000
