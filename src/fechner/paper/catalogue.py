@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from pathlib import Path
+from typing import Any
 
 import xarray as xr
 from matplotlib.figure import Figure
@@ -33,6 +34,8 @@ from fechner.paper.trained import compute as trained
 from fechner.paper.trained import draw as trained_draw
 from fechner.plot import style
 
+Result = xr.Dataset | xr.DataTree
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -46,9 +49,9 @@ class Recipe:
     caption: str
     share: float
     profiles: Collection[str]
-    compute: Callable[[Run], xr.Dataset]
-    draw: Callable[[xr.Dataset], dict[str, Figure]]
-    claims: Callable[[xr.Dataset], list[Claim]]
+    compute: Callable[[Run], Any]
+    draw: Callable[[Any], dict[str, Figure]]
+    claims: Callable[[Any], list[Claim]]
     why_not: Mapping[str, str] = field(default_factory=dict)
     densities: tuple[str, ...] = ()
 
@@ -165,26 +168,26 @@ FIGURES = {
 }
 
 
-def drawn(dataset: xr.Dataset) -> dict[str, Figure]:
+def drawn(dataset: Result) -> dict[str, Figure]:
     """The figures of a figure's Dataset, by file name; `FechnerError` if it lacks what they show."""
     recipe = recipe_of(dataset)
     with contents.complete(dataset):
         return recipe.draw(style.literally(dataset))
 
 
-def first_figure(dataset: xr.Dataset) -> Figure:
-    """The figure itself, without its supplements."""
-    return next(iter(drawn(dataset).values()))
+def first_figure(dataset: Result) -> Figure:
+    """The figure itself, without its supplements; `fechner.draw` has seen to its text."""
+    return next(iter(recipe_of(dataset).draw(dataset).values()))
 
 
-def judged(dataset: xr.Dataset) -> list[Claim]:
+def judged(dataset: Result) -> list[Claim]:
     """The claims of a figure's Dataset; `FechnerError` if it lacks what they are judged by."""
     recipe = recipe_of(dataset)
     with contents.complete(dataset):
         return recipe.claims(dataset)
 
 
-def recipe_of(dataset: xr.Dataset) -> Recipe:
+def recipe_of(dataset: Result) -> Recipe:
     """How a figure's Dataset is drawn and judged; `FechnerError` for one that is of no figure."""
     name = str(dataset.attrs.get("figure", ""))
     if name not in FIGURES:

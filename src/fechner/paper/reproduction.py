@@ -18,7 +18,6 @@ from queue import Empty
 from typing import Any
 
 import torch
-import xarray as xr
 
 from fechner import outputs, processes, progress, results
 from fechner.arguments import Count, check_device, checked
@@ -48,8 +47,8 @@ def reproduce(
     device: str = "cpu",
     jobs: Count = 1,
     say: Say = print,
-) -> xr.Dataset:
-    """Reproduce figures of Benjamin et al. (2022); returns the Dataset of the last one.
+) -> Any:
+    """Reproduce figures of Benjamin et al. (2022); returns the DataTree of the last one.
 
     Writes OUT/<figure>/{data.nc, <figure>.svg, <figure>.png, claims.json} and OUT/index.html, a page of all of them.
     Finished parts are kept in OUT/<figure>/parts and OUT/photographs, and read instead of measured again with `resume`.
