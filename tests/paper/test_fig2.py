@@ -164,7 +164,7 @@ def test_missing_weights_are_marked(tmp_path: Path) -> None:
 def test_reproduce_resumes_and_redraws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(fig2.PROFILES, "quick", TINY)
     said: list[str] = []
-    stopped = parts.fisher_information
+    stopped = parts.sensitivity
 
     def interrupted(network, *args, **kw):
         if network.weights == "shuffled":

@@ -19,7 +19,7 @@ TINY = fig3.Profile(("efficientnet_lite0",), values=8, colours=2, seeds=2)
 
 def test_reproduce_with_a_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(fig3.PROFILES, "quick", TINY)
-    measured = parts.fisher_information
+    measured = parts.sensitivity
     monkeypatch.setattr(
         parts, "sensitivity", lambda n, *a: measured(n, *a, layers="blocks.?,blocks.1?", progress=False, batch_size=8)
     )

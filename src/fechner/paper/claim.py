@@ -79,7 +79,7 @@ class Estimate:
         """
         tail = 0.025 / choices
         low, high = np.quantile(np.asarray(replicates, float), [tail, 1 - tail])
-        corrected = f", Bonferroni-corrected for the choice among {choices}" if choices > 1 else ""
+        corrected = f" (Bonferroni-corrected for the choice among {choices})" if choices > 1 else ""
         return cls._of(value, low, high, f"95 % bootstrap interval over {resampled}{corrected}")
 
     @classmethod

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
@@ -30,9 +28,8 @@ def claims(dataset: xr.Dataset, network: str, figure: str, stimulus: str, featur
     judged = []
 
     def add(id_: str, statement: str, minus: str, estimate: Estimate) -> None:
-        claim = judge(f"{figure}-{network}-{id_}", f"{network}: {statement}", FOLLOWING + minus, estimate, above(0))
         judged.append(
-            replace(claim, criterion=f"{FOLLOWING}{minus}; {estimate.interval}, above 0; whole interval above")
+            judge(f"{figure}-{network}-{id_}", f"{network}: {statement}", FOLLOWING + minus, estimate, above(0))
         )
 
     def over_photographs(value: float, replicates: Array) -> Estimate:

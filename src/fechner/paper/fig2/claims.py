@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -19,6 +18,7 @@ from fechner.paper.run import MAIN, RANDOM, layers_only, networks, select, third
 from fechner.plot.style import LABELS
 
 BOOTSTRAPS = 2000
+RATIO = "cardinal/oblique ratio of √J, geometric mean over the last third of the layers"
 _ALEXNETS = {
     "alexnet_no_overlap": "pools that do not overlap",
     "alexnet_no_pooling": "strided convolutions",
@@ -59,15 +59,11 @@ def claims(dataset: xr.Dataset) -> list[Claim]:
     judged: list[Claim] = []
     for network in (n for n in networks(dataset) if n in MAIN):
         judged += [
-            _judge(f"fig2-{network}-{id_}", f"{network}: {statement}", quantity, estimate, bound)
+            judge(f"fig2-{network}-{id_}", f"{network}: {statement}", quantity, estimate, bound)
             for id_, statement, quantity, estimate, bound in _of_network(dataset, network)
         ]
         judged += following.claims(dataset, network, "fig2", "gabor", "orientation")
-    return judged + [_judge(*claim) for claim in _pooling(dataset)]
-
-
-def _judge(id_: str, statement: str, criterion: str, estimate: Estimate, bound: Bound) -> Claim:
-    return replace(judge(id_, statement, criterion, estimate, bound), criterion=criterion)
+    return judged + [judge(*claim) for claim in _pooling(dataset)]
 
 
 def _of_network(dataset: xr.Dataset, network: str) -> Iterator[tuple[str, str, str, Estimate, Bound]]:
@@ -77,8 +73,7 @@ def _of_network(dataset: xr.Dataset, network: str) -> Iterator[tuple[str, str, s
         yield (
             f"late-{state}",
             f"late layers {LABELS[state]} do not prefer horizontal and vertical",
-            "cardinal/oblique ratio of √J, geometric mean over the last third of the layers, lies in [0.9, 1.1]; "
-            "95 % t-interval over seeds, whole interval inside",
+            RATIO,
             Estimate.over(logs, "seeds").exp(),
             within(0.9, 1.1),
         )
@@ -89,8 +84,7 @@ def _of_network(dataset: xr.Dataset, network: str) -> Iterator[tuple[str, str, s
     yield (
         "late-pretrained",
         "late layers of the pretrained network are most sensitive to horizontal and vertical",
-        "cardinal/oblique ratio of √J, geometric mean over the last third of the layers, above 1; "
-        "95 % bootstrap interval over phases, whole interval above",
+        RATIO,
         late.exp(),
         above(1),
     )
@@ -98,15 +92,14 @@ def _of_network(dataset: xr.Dataset, network: str) -> Iterator[tuple[str, str, s
         yield (
             f"pretrained-over-{state}",
             f"the preference of late layers for horizontal and vertical is absent {_ABSENT[state]}",
-            f"late cardinal/oblique ratio, pretrained over {state}, above 1; 95 % t-interval over seeds",
+            f"{RATIO}, pretrained over {state}",
             Estimate.over(late.value - logs, "seeds").exp(),
             above(1),
         )
     yield (
         "early-pretrained",
         "early layers of the pretrained network prefer horizontal and vertical too",
-        "cardinal/oblique ratio of √J, geometric mean over the first third of the layers, above 1; "
-        "95 % bootstrap interval over phases",
+        "cardinal/oblique ratio of √J, geometric mean over the first third of the layers",
         early.exp(),
         above(1),
     )
@@ -115,8 +108,7 @@ def _of_network(dataset: xr.Dataset, network: str) -> Iterator[tuple[str, str, s
     yield (
         "early-reversed",
         f"before that the preference is reversed: '{pretrained.layer.values[lowest]}' prefers obliques (not in the paper)",
-        "smallest cardinal/oblique ratio of √J of any layer, below 1; 95 % bootstrap interval over phases, "
-        f"Bonferroni-corrected for the choice among {count} layers",
+        "smallest cardinal/oblique ratio of √J of any layer",
         Estimate.bootstrap(by_layer[lowest], replicates[:, lowest], "phases", choices=count),
         below(1),
     )
@@ -124,7 +116,7 @@ def _of_network(dataset: xr.Dataset, network: str) -> Iterator[tuple[str, str, s
     yield (
         "depth",
         f"the preference grows with depth (above 1 from layer '{_onset(pretrained, replicates)}' on)",
-        "rank correlation of a layer's cardinal/oblique ratio with its depth, above 0; 95 % bootstrap interval over phases",
+        "rank correlation of a layer's cardinal/oblique ratio with its depth",
         Estimate.bootstrap(trend, trends, "phases"),
         above(0),
     )
@@ -133,8 +125,7 @@ def _of_network(dataset: xr.Dataset, network: str) -> Iterator[tuple[str, str, s
         yield (
             "mirror",
             "at exactly 0° and 90°, which mirroring leaves as they are, late layers lose sensitivity (not in the paper)",
-            "log2 of √J at 0° and 90° over that 2° to 5° from there, mean over the last third of the layers, below 0; "
-            "95 % bootstrap interval over phases",
+            "log2 of √J at 0° and 90° over that 2° to 5° from there, mean over the last third of the layers",
             Estimate.bootstrap(float(np.nanmean(by_layer)), np.nanmean(replicates, -1), "phases"),
             below(0),
         )
@@ -159,7 +150,7 @@ def _pooling(dataset: xr.Dataset) -> Iterator[tuple[str, str, str, Estimate, Bou
             yield (
                 f"fig2-{variant}" + ("" if state == "init" else f"-{state}"),
                 f"AlexNet {LABELS[state]}: with {change} the late layers' anisotropy is smaller",
-                "|log cardinal/oblique ratio| of late layers, AlexNet minus variant, above 0; 95 % t-interval over seeds",
+                "|log cardinal/oblique ratio| of late layers, AlexNet minus variant",
                 Estimate.over(np.abs(base) - np.abs(other), "seeds"),
                 above(0),
             )
