@@ -92,17 +92,18 @@ def _conditions(dataset: xr.Dataset) -> Chart:
     )
 
 
-def _components(dataset: xr.Dataset) -> Chart:
+def _components(tree: xr.DataTree) -> Chart:
     """Figure 5: which components each network has learned, at every step."""
-    total = dataset.sizes["component"]
+    networks = fig5.learning(tree)
+    total = tree["components"].sizes["component"]
     shown = np.unique(np.geomspace(1, total, SHOWN_COMPONENTS).round().astype(int)) - 1
     curves = [
         Curve(
-            (fig5.LABELS[str(network)],),
-            dataset.proportion.sel(network=network).transpose("snapshot", "component").values[:, shown],
-            steps=dataset.step.sel(network=network).values.astype(float),
+            (fig5.LABELS[name],),
+            network.proportion.transpose("step", "component").values[:, shown],
+            steps=network.step.values.astype(float),
         )
-        for network in dataset.network.values
+        for name, network in networks.items()
     ]
     return Chart(
         "Step through learning",
