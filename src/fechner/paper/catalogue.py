@@ -23,27 +23,29 @@ FIGURES = {
     "trained": trained.FIGURE,
 }
 
+Result = xr.Dataset | xr.DataTree
 
-def drawn(dataset: xr.Dataset) -> dict[str, Figure]:
+
+def drawn(dataset: Result) -> dict[str, Figure]:
     """The figures of a figure's Dataset, by file name; `FechnerError` if it lacks what they show."""
     figure = figure_of(dataset)
     with contents.complete(dataset):
         return figure.draw(style.literally(dataset))
 
 
-def first_figure(dataset: xr.Dataset) -> Figure:
-    """The figure itself, without its supplements."""
-    return next(iter(drawn(dataset).values()))
+def first_figure(dataset: Result) -> Figure:
+    """The figure itself, without its supplements; `fechner.draw` has seen to its text."""
+    return next(iter(figure_of(dataset).draw(dataset).values()))
 
 
-def judged(dataset: xr.Dataset) -> list[Claim]:
+def judged(dataset: Result) -> list[Claim]:
     """The claims of a figure's Dataset; `FechnerError` if it lacks what they are judged by."""
     figure = figure_of(dataset)
     with contents.complete(dataset):
         return figure.claims(dataset)
 
 
-def figure_of(dataset: xr.Dataset) -> PaperFigure:
+def figure_of(dataset: Result) -> PaperFigure:
     """How a figure's Dataset is drawn and judged; `FechnerError` for one that is of no figure."""
     name = str(dataset.attrs.get("figure", ""))
     if name not in FIGURES:

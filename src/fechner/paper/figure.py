@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
+from typing import Any
 
-import xarray as xr
 from matplotlib.figure import Figure
 
 from fechner.paper.claim import Claim
@@ -26,9 +26,9 @@ class PaperFigure:
     caption: str
     share: float
     profiles: Collection[str]
-    compute: Callable[[Run], xr.Dataset]
-    draw: Callable[[xr.Dataset], dict[str, Figure]]
-    claims: Callable[[xr.Dataset], list[Claim]]
+    compute: Callable[[Run], Any]
+    draw: Callable[[Any], dict[str, Figure]]
+    claims: Callable[[Any], list[Claim]]
     why_not: Mapping[str, str] = field(default_factory=dict)
     densities: tuple[str, ...] = ()
 

@@ -39,8 +39,8 @@ def reproduce(
     resume: bool = False,
     device: str = "cpu",
     say: Say = print,
-) -> xr.Dataset:
-    """Reproduce figures of Benjamin et al. (2022); returns the Dataset of the last one.
+) -> xr.DataTree:
+    """Reproduce figures of Benjamin et al. (2022); returns the DataTree of the last one.
 
     Writes OUT/<figure>/{data.nc, <figure>.svg, <figure>.png, claims.json} and OUT/index.html, a page of all of them.
     Finished parts are kept in OUT/<figure>/parts and OUT/photographs, and read instead of measured again with `resume`.
