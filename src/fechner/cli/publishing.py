@@ -40,7 +40,6 @@ def reproduce(
     ] = Path("trainings"),
     resume: Annotated[bool, typer.Option("--resume", help="Keep parts that are finished already.")] = False,
     device: Device = "auto",
-    jobs: Annotated[int, typer.Option(help="Figures made at once, each with its share of the cores.")] = 1,
 ) -> None:
     """Reproduce figures of Benjamin et al. (2022): data, figures, and which claims hold.
 
@@ -50,7 +49,7 @@ def reproduce(
 
       fechner reproduce all --images photographs/ --out results
 
-      fechner reproduce fig2 fig3 --profile paper --resume --jobs 2
+      fechner reproduce fig2 fig3 --profile paper --resume
     """
     wanted = set(FIGURES) if not figures or "all" in figures else set(figures)
     if "fig3" not in wanted:
@@ -69,7 +68,6 @@ def reproduce(
             trainings=trainings,
             resume=resume,
             device=str(arguments.device(device)),
-            jobs=jobs,
             say=say,
         )
     except KeyboardInterrupt:

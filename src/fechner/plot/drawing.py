@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -20,8 +21,8 @@ from fechner.plot.style import DEPTH, HUMAN, PRIOR, literally, new_figure, style
 
 
 @checked
-def draw(dataset: xr.Dataset) -> Figure:
-    """The figure of any Dataset that a function of fechner returned or a file of fechner holds.
+def draw(dataset: xr.Dataset | xr.DataTree) -> Figure:
+    """The figure of any Dataset or DataTree that a function of fechner returned or a file of fechner holds.
 
     >>> from fechner import Gabor, draw, load, sensitivity
     >>> figure = draw(sensitivity(load("resnet18_small", "init"), Gabor(size=32), values=6, average={"phase": 2}))
@@ -39,7 +40,7 @@ def draw(dataset: xr.Dataset) -> Figure:
     try:
         results.check(dataset)
     except FechnerError as e:
-        raise FechnerError(f"this Dataset {e}") from None
+        raise FechnerError(f"this {type(dataset).__name__} {e}") from None
     kind = str(dataset.attrs["kind"])
     if kind == "sensitivity" and "step" in dataset.dims:
         kind = "training"
@@ -51,7 +52,7 @@ def draw(dataset: xr.Dataset) -> Figure:
         return DRAWERS[kind](literally(dataset))
 
 
-def _check_dimensions(dataset: xr.Dataset, kind: str) -> None:
+def _check_dimensions(dataset: Any, kind: str) -> None:
     """Raise `FechnerError` for a dimension that the figure does not show; curves are averaged instead."""
     along = str(dataset.attrs.get("along", ""))
     for name, dimensions in results.KINDS[kind].items():
@@ -204,7 +205,7 @@ def _linear(dataset: xr.Dataset, axes: Axes) -> None:
 
 
 # What draws each kind of result; another package adds its own.
-DRAWERS: dict[str, Callable[[xr.Dataset], Figure]] = {
+DRAWERS: dict[str, Callable[[Any], Figure]] = {
     "sensitivity": _one(_sensitivity),
     "density": _one(density.draw),
     "comparison": comparison.draw,

@@ -18,7 +18,8 @@ from fechner import circular, contents, results
 from fechner.comparison import contrast
 from fechner.differences import difference
 from fechner.errors import FechnerError
-from fechner.paper.run import Run, third
+from fechner.paper.curves import third
+from fechner.paper.run import Run
 from fechner.paper.trained.files import distinct, files, label, reduced
 
 PROFILES = ("quick", "paper")
