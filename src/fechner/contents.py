@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import xarray as xr
 
 from fechner import circular
@@ -249,6 +250,23 @@ def alone(dataset: xr.Dataset, name: str, *dimensions: str) -> None:
 def text(dataset: xr.Dataset | xr.DataTree, name: str, default: str = "") -> str:
     """An attribute as text."""
     return str(dataset.attrs.get(name, default))
+
+
+def along(dataset: xr.Dataset | xr.DataTree) -> str:
+    """The parameter that a result is measured along; no text where there is none."""
+    return str(dataset.attrs.get("along", ""))
+
+
+def noise_model(dataset: xr.Dataset | xr.DataTree) -> str:
+    """The noise under which a result has its Fisher information; no text where it has none."""
+    return str(dataset.attrs.get("noise_model", ""))
+
+
+def pixels(dataset: xr.Dataset) -> npt.NDArray[np.bool_]:
+    """Which layers of a result are the image itself: those that its coordinate `pixels` marks, or else are named "input"."""
+    if "pixels" in dataset.coords and dataset["pixels"].dims == ("layer",):
+        return dataset["pixels"].values.astype(bool)
+    return np.asarray(dataset["layer"].values == "input")
 
 
 def fields(attributes: dict[Any, Any], name: str) -> dict[str, Any]:

@@ -27,11 +27,17 @@ from fechner import outputs
 from fechner.arguments import checked
 from fechner.contents import KINDS as KINDS
 from fechner.contents import LAYOUT as LAYOUT
+from fechner.contents import along as along
 from fechner.contents import check as check
+from fechner.contents import noise_model as noise_model
+from fechner.contents import pixels as pixels
 from fechner.errors import FechnerError, first_line, printable
 from fechner.outputs import expanded, whole
 
 T = TypeVar("T")
+
+# The noise model of Fisher information J = ‖∂r/∂θ‖².
+UNIT_GAUSSIAN = "independent Gaussian, unit variance"
 
 # A file ends in this and the SHA-256 of all before it. HDF5 looks no further than its own end, and drops what follows when
 # a file is changed.

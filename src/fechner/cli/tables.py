@@ -6,13 +6,13 @@ import numpy as np
 import xarray as xr
 from rich.table import Table
 
-from fechner import circular
+from fechner import circular, results
 from fechner.errors import printable
 
 
 def of_sensitivity(measured: xr.Dataset) -> Table:
     """One row a layer: threshold, where sensitivity peaks, and how much it varies."""
-    along, units = str(measured.attrs["along"]), measured.threshold.attrs["units"]
+    along, units = results.along(measured), measured.threshold.attrs["units"]
     table = Table("layer", "type", "units", f"threshold ({units})", "peak at", "√J max/min")
     for i in range(measured.sizes["layer"]):
         layer = measured.isel(layer=i)
@@ -37,7 +37,7 @@ def of_statistics(found: xr.Dataset) -> str:
         low, high = float(found.exponent_low), float(found.exponent_high)
         interval = f" [{low:.2f}, {high:.2f}]" if np.isfinite(low) else ""
         return f"power falls as 1/frequency^{float(found.exponent):.2f}{interval}"
-    along = str(found.attrs["along"])
+    along = results.along(found)
     period = circular.circle_of(found[along])
     parts = []
     for word, at in (("most", int(found.density.values.argmax())), ("least", int(found.density.values.argmin()))):

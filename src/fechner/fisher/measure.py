@@ -118,7 +118,7 @@ def sensitivity(
         "stimulus": json.dumps(settings(stimulus)),
         "along": along,
         "method": taken.name + (f", step {taken.step:g}" if isinstance(taken, Central) else ""),
-        "noise_model": "independent Gaussian, unit variance",
+        "noise_model": results.UNIT_GAUSSIAN,
         "dtype": str(dtype).removeprefix("torch."),
         "device": device.type,
         "batch_size": batch_size,

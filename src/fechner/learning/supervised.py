@@ -125,7 +125,7 @@ def learn_labels(
         "optimizer": getattr(optimizer, "__name__", str(optimizer)),
         "learning_rate": learning_rate,
         "batch": batch,
-        "noise_model": "independent Gaussian, unit variance",
+        "noise_model": results.UNIT_GAUSSIAN,
         "method": "exact",
         "device": target.type,
     }

@@ -147,7 +147,7 @@ def networks(dataset: xr.Dataset) -> list[str]:
 
 def layers_only(dataset: xr.Dataset) -> xr.Dataset:
     """Without the pixels."""
-    return dataset.isel(layer=np.flatnonzero(dataset.layer.values != "input"))
+    return dataset.isel(layer=~results.pixels(dataset))
 
 
 def third(dataset: xr.Dataset, which: str) -> xr.Dataset:

@@ -36,7 +36,7 @@ def compute(run: Run) -> xr.Dataset:
             "predicted_threshold": (("q", "orientation"), 1 / roots / (1 / roots).mean(-1, keepdims=True), {"long_name": "threshold / mean"}),
         },
         {"q": list(EXPONENTS), "orientation": ("orientation", grid, prior.orientation.attrs)},
-        results.provenance("figure") | {"figure": "fig1", "along": "orientation", "noise_model": "independent Gaussian, unit variance"},
+        results.provenance("figure") | {"figure": "fig1", "along": "orientation", "noise_model": results.UNIT_GAUSSIAN},
     )  # fmt: skip
     return with_density(dataset, prior)
 

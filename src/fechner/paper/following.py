@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from fechner import results
 from fechner.comparison import compare
 from fechner.paper.claim import Claim, Estimate, above, judge
 from fechner.paper.curves import RANDOM, layers_only, select, third
@@ -23,7 +24,7 @@ def claims(dataset: xr.Dataset, network: str, figure: str, stimulus: str, featur
         return []
     prior = density_of(dataset)
     compared = compare(pretrained, prior).isel(reference=0)
-    pixels = compared.isel(layer=compared.layer.values == "input")
+    pixels = compared.isel(layer=results.pixels(compared))
     late, late_replicates = _mean(compared, "late")
     early, early_replicates = _mean(compared, "early")
     judged = []

@@ -8,7 +8,7 @@ from dataclasses import asdict, replace
 
 import xarray as xr
 
-from fechner import image_statistics
+from fechner import image_statistics, results
 from fechner.outputs import expanded
 from fechner.paper.run import Run, kept
 from fechner.statistics import make, photographs
@@ -44,7 +44,7 @@ def density(feature: str, run: Run, again: bool = False) -> xr.Dataset:
 
 def with_density(dataset: xr.Dataset, prior: xr.Dataset) -> xr.Dataset:
     """A figure's data together with a density, whose coordinate is renamed because it has other values."""
-    along = str(prior.attrs["along"])
+    along = results.along(prior)
     renamed = prior[_VARIABLES].rename({name: name + OF_DENSITY for name in (along, "bootstrap")})
     return dataset.merge(renamed, combine_attrs="override").assign_attrs(
         dataset.attrs | {"images": prior.attrs["images"], "photographs": prior.attrs["photographs"]}
@@ -53,7 +53,7 @@ def with_density(dataset: xr.Dataset, prior: xr.Dataset) -> xr.Dataset:
 
 def density_of(dataset: xr.Dataset) -> xr.Dataset:
     """The density in a figure's data, as `image_statistics` gave it."""
-    along = str(dataset.attrs["along"])
+    along = results.along(dataset)
     density = dataset[_VARIABLES]
     others = [name for name in density.coords if not str(name).endswith(OF_DENSITY)]
     renamed = density.drop_vars(others).rename({name + OF_DENSITY: name for name in (along, "bootstrap")})

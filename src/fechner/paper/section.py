@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from fechner import circular, contents
+from fechner import circular, contents, results
 from fechner.page.chart import Chart, Curve
 from fechner.page.explore import REFERENCE, charts, over_seeds, recorded_chart, relative_density
 from fechner.page.section import Picture, Section, as_png
@@ -53,7 +53,7 @@ def section(path: Path, dataset: Any, densities: Sequence[xr.Dataset]) -> Sectio
 
 def _charts(dataset: Any, densities: Sequence[xr.Dataset]) -> list[Chart]:
     """What can be explored of a figure."""
-    figure, along = str(dataset.attrs["figure"]), str(dataset.attrs.get("along", ""))
+    figure, along = str(dataset.attrs["figure"]), results.along(dataset)
     if figure == "fig5":
         return [_components(dataset)]
     if figure == "fig6":

@@ -54,7 +54,7 @@ def draw(dataset: xr.Dataset | xr.DataTree) -> Figure:
 
 def _check_dimensions(dataset: Any, kind: str) -> None:
     """Raise `FechnerError` for a dimension that the figure does not show; curves are averaged instead."""
-    along = str(dataset.attrs.get("along", ""))
+    along = results.along(dataset)
     for name, dimensions in results.KINDS[kind].items():
         if kind != "sensitivity" and name in dataset:
             try:
@@ -86,7 +86,7 @@ def _difference(dataset: xr.Dataset) -> Figure:
     """Difference curves, and the shift of every layer."""
     figure = new_figure(7.2, 2.6)
     left, right = figure.subplots(1, 2)
-    layers = dataset.isel(layer=np.flatnonzero(dataset.layer.values != "input"))
+    layers = dataset.isel(layer=~results.pixels(dataset))
     curves.draw_difference(layers, left)
     left.set_ylabel("Δ relative sensitivity")
     left.set_title("manipulated − upright")
@@ -118,7 +118,7 @@ def _training(dataset: xr.Dataset) -> Figure:
     if recorded is None or time not in recorded.dims:
         right.remove()
         return figure
-    along = str(dataset.attrs["along"])
+    along = results.along(dataset)
     last = recorded.isel(layer=-1)
     curves.ratio_bar(_steps(evenly(last, time, along), along, right), "√J / mean √J", right)
     right.set_title(f"layer {last.layer.item()}")
@@ -127,7 +127,7 @@ def _training(dataset: xr.Dataset) -> Figure:
 
 def _labels(dataset: xr.Dataset) -> Figure:
     """Sensitivity of every layer but the pixels along learning, averaged over seeds."""
-    along = str(dataset.attrs["along"])
+    along = results.along(dataset)
     layers = [str(name) for name in dataset.layer.values if name != "input"]
     figure = new_figure(7.2, 2.4)
     panels = figure.subplots(1, len(layers), sharey=True, squeeze=False)[0]

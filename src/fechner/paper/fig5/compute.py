@@ -81,7 +81,7 @@ def compute(run: Run) -> xr.DataTree:
     attributes = {
         "figure": "fig5",
         **{name: pca.attrs[name] for name in ("images", "patches", "photographs")},
-        "noise_model": "independent Gaussian, unit variance",
+        "noise_model": results.UNIT_GAUSSIAN,
         "engine": "flow",
     }
     return xr.DataTree.from_dict(

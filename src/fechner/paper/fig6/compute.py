@@ -98,7 +98,7 @@ def compute(run: Run) -> xr.DataTree:
         "images": "none",
         "photographs": 0,
         "imbalance": json.dumps({name: imbalances(name) for name in CHANNELS}),
-        "noise_model": "independent Gaussian, unit variance",
+        "noise_model": results.UNIT_GAUSSIAN,
         "method": "exact",
     }
     return xr.DataTree.from_dict(
