@@ -13,7 +13,7 @@ import xarray as xr
 
 import fechner
 from fechner import FechnerError, results
-from fechner.learning import LinearNetwork, Phase, learn, readouts
+from fechner.learning import LinearNetwork, Stage, learn, readouts
 from fechner.paper import reproduce
 from fechner.paper.fig5 import claims as fig5_claims
 from fechner.paper.fig5 import compute as fig5
@@ -115,7 +115,7 @@ def test_grating_has_the_published_form() -> None:
 def test_fisher_information_of_maps_is_the_derivative(pca: xr.Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fig5, "SIZE", 8)
     learned = learn(
-        LinearNetwork("tied", scale=0.1), Phase(pca.variance.values, 300), [0, 100, 300], dtype=torch.float64
+        LinearNetwork("tied", scale=0.1), Stage(pca.variance.values, 300), [0, 100, 300], dtype=torch.float64
     )
     found = readouts.fisher_information_of_maps(
         learned, pca, fig5.grating, "spatial_frequency", [3.0, 9.0], {"phase": [0.0, 40.0]}
@@ -135,7 +135,7 @@ def test_fisher_information_of_maps_is_the_derivative(pca: xr.Dataset, monkeypat
 
 
 def test_fisher_information_of_maps_to_orientation_and_bad_sizes(pca: xr.Dataset) -> None:
-    learned = learn(LinearNetwork(1, scale=0.1), Phase(pca.variance.values, 50), [50])
+    learned = learn(LinearNetwork(1, scale=0.1), Stage(pca.variance.values, 50), [50])
     shown = fechner.stimuli.Grating(size=8, pixels_per_degree=8.0, radius=0.4)
     found = readouts.fisher_information_of_maps(learned, pca, shown, "orientation", [0.0, 45.0, 90.0], {"phase": 4})
     assert found.shape == (1, 3, 4)
