@@ -12,7 +12,7 @@ from pathlib import Path
 
 import xarray as xr
 
-from fechner import outputs, processes, progress, report, results
+from fechner import outputs, processes, report, results
 from fechner.arguments import check_device, checked
 from fechner.errors import FechnerError, choices
 from fechner.networks import load
@@ -23,6 +23,7 @@ from fechner.paper.fig5 import compute as fig5
 from fechner.paper.photographs import density
 from fechner.paper.run import Run, Say
 from fechner.paper.trained import files as trained_files
+from fechner.progress import bar
 from fechner.statistics.crops import are_crops
 from fechner.statistics.images import find, in_words
 
@@ -117,7 +118,7 @@ def _check_images(images: str | Path | None, wanted: Sequence[str], say: Say) ->
 def _make_all(names: Sequence[str], run: Run) -> None:
     """Measure, draw and judge figures, each in a folder of `run.folder`, below one bar for all of them."""
     runs = {name: replace(run, folder=run.folder / name) for name in names}
-    with progress.whole("all figures", sum(FIGURES[name].share for name in names)) as (bars, task):
+    with bar(True, "all figures", sum(FIGURES[name].share for name in names), "") as progressing:
         for feature in dict.fromkeys(f for name in names for f in FIGURES[name].densities):
             density(feature, next(iter(runs.values())), again=not run.resume)
         before = 0.0
@@ -128,11 +129,11 @@ def _make_all(names: Sequence[str], run: Run) -> None:
                 run.say(f"{name}: {text}")
 
             def done(part: float, before: float = before, share: float = share) -> None:
-                bars.update(task, completed=before + share * part)
+                progressing.update(before + share * part - progressing.n)
 
             _make(name, replace(own, say=say, done=done))
             before += share
-            bars.update(task, completed=before)
+            progressing.update(before - progressing.n)
 
 
 def _make(name: str, run: Run) -> None:
