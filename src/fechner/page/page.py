@@ -20,7 +20,6 @@ from fechner import contents, outputs, results
 from fechner.arguments import checked
 from fechner.errors import FechnerError, printable
 from fechner.outputs import expanded
-from fechner.page.chart import as_json
 from fechner.page.explore import charts
 from fechner.page.section import SECTIONS, Picture, Section, as_png
 from fechner.plot import draw
@@ -84,12 +83,12 @@ def report(found: Sequence[str | Path], out: str | Path = "report.html", *, titl
             section = _section(path, dataset, densities)
         except FechnerError as e:
             raise FechnerError(f"'{path}': {e}") from None
-        taken, first = {s.id for s in sections}, sum(len(s.charts) for s in sections)
+        taken = {s.id for s in sections}
         id = _id(section.id)
         names = itertools.chain([id], (f"{id}--{n}" for n in itertools.count(2)))
         name = next(n for n in names if n not in taken)
         links = tuple((file.name, _link(file, out.parent)) for file in section.files)
-        sections.append(replace(section, id=name, first=first, links=links))
+        sections.append(replace(section, id=name, links=links))
     with outputs.whole(out) as part:
         part.write_text(_page(sections, title or "fechner: results"), encoding="utf-8")
     return out
@@ -156,7 +155,6 @@ def _page(sections: Sequence[Section], title: str) -> str:
         undefined=jinja2.StrictUndefined,
     )
     template = environment.from_string(here.joinpath("page.html").read_text(encoding="utf-8"))
-    shown = [chart for section in sections for chart in section.charts]
     judged = [c for s in sections for c, _ in s.claims]
     return template.render(
         title=title,
@@ -165,8 +163,7 @@ def _page(sections: Sequence[Section], title: str) -> str:
         holding=sum(c.holds for c in judged),
         judged=len(judged),
         seconds=round(sum(s.seconds for s in sections)),
-        charts=as_json(shown),
         style=here.joinpath("page.css").read_text(encoding="utf-8"),
         script=here.joinpath("page.js").read_text(encoding="utf-8"),
-        plotly=get_plotlyjs().replace("</script", "<\\/script") if shown else "",
+        plotly=get_plotlyjs().replace("</script", "<\\/script") if any(s.charts for s in sections) else "",
     )

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import base64
-import itertools
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import xarray as xr
 
-from fechner import circular, contents
-from fechner.page.chart import Chart, Curve
-from fechner.page.explore import REFERENCE, charts, over_seeds, recorded_chart, relative_density
+from fechner import contents
+from fechner.page.chart import Chart, chart, reference
+from fechner.page.explore import charts, over_seeds, recorded
 from fechner.page.section import Picture, Section, as_png
 from fechner.paper import claim as claims_file
 from fechner.paper.catalogue import drawn, judged, recipe_of
@@ -21,7 +20,8 @@ from fechner.paper.fig6 import compute as fig6
 from fechner.paper.run import OF_DENSITY, density_of
 from fechner.paper.trained import compute as trained
 
-SHOWN_COMPONENTS = 150
+# So many of the components of Figure 5 are on the page, evenly spread on its logarithmic axis.
+COMPONENTS = 150
 
 
 def section(path: Path, dataset: xr.Dataset, densities: Sequence[xr.Dataset]) -> Section:
@@ -59,57 +59,31 @@ def _charts(dataset: xr.Dataset, densities: Sequence[xr.Dataset]) -> list[Chart]
         return [_conditions(dataset)]
     if figure == "trained":
         counted = trained.density(dataset, "orientation")
-        shown = () if counted is None else ((REFERENCE.format("the upright images"), *relative_density(counted)),)
-        return [recorded_chart(dataset, shown)]
+        return [
+            recorded(dataset, [] if counted is None else [reference("density in the upright images", counted.density)])
+        ]
     return charts(dataset, [density_of(dataset)] if along + OF_DENSITY in dataset.dims else densities)
 
 
 def _conditions(dataset: xr.Dataset) -> Chart:
     """Figure 6: every condition and layer, at every step."""
-    names = {"b": "(b) uniform inputs", "c": "(c) no noise", "d": "(d) equal total information"}
-    steps = dataset.step.values.astype(float)
-    curves = []
-    for condition, layer in itertools.product(dataset.condition.values, dataset.layer.values):
-        if layer == "input":
-            continue
-        panel, _, channel = str(condition).partition("-")
-        label = names[panel] + (f", {fig6.LABELS[channel]}" if channel else "")
-        one = dataset.fisher_information.sel(condition=condition, layer=layer)
-        curves.append(Curve((label, str(layer)), *over_seeds(one, "orientation"), steps=steps))
-    grid = circular.grid(60, 180.0)
-    density = fig6.DENSITY(grid)
-    return Chart(
-        "Step through learning",
-        "orientation",
-        "degree",
-        dataset.orientation.values,
-        circular.period_of(dataset.orientation),
-        ("condition", "layer"),
-        tuple(curves),
-        (("density shown in (c) and (d)", grid, density / density.mean()),),
-        interval="95 % over seeds",
-    )
+    panels = {"b": "(b) uniform inputs", "c": "(c) no noise", "d": "(d) equal total information"}
+    parts = [str(condition).partition("-") for condition in dataset.condition.values]
+    names = [panels[panel] + (f", {fig6.LABELS[channel]}" if channel else "") for panel, _, channel in parts]
+    layers = dataset.isel(layer=dataset.layer != "input").assign_coords(condition=names)
+    density = xr.DataArray(fig6.DENSITY(dataset.orientation.values), {"orientation": dataset.orientation})
+    shown = reference("density shown in (c) and (d)", density)
+    information = layers.fisher_information.transpose(..., "orientation")
+    return over_seeds("Step through learning", information, ("condition", "layer"), [shown])
 
 
 def _components(dataset: xr.Dataset) -> Chart:
     """Figure 5: which components each network has learned, at every step."""
     total = dataset.sizes["component"]
-    shown = np.unique(np.geomspace(1, total, SHOWN_COMPONENTS).round().astype(int)) - 1
-    curves = [
-        Curve(
-            (fig5.LABELS[str(network)],),
-            dataset.proportion.sel(network=network).transpose("snapshot", "component").values[:, shown],
-            steps=dataset.step.sel(network=network).values.astype(float),
-        )
-        for network in dataset.network.values
-    ]
-    return Chart(
-        "Step through learning",
-        "component",
-        "in the order of variance",
-        shown + 1.0,
-        None,
-        ("network",),
-        tuple(curves),
-        y_label="proportion learned",
+    components = np.unique(np.geomspace(1, total, COMPONENTS).round().astype(int))
+    learned = dataset.proportion.transpose("network", "snapshot", "component")[..., components - 1].assign_coords(
+        network=[fig5.LABELS[str(network)] for network in dataset.network.values],
+        component=("component", components, {"units": "in the order of variance"}),
+        step=dataset.step,
     )
+    return chart("Step through learning", learned, ("network",), step="step", label="proportion learned")
