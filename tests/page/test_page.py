@@ -15,6 +15,7 @@ import fechner
 from fechner import FechnerError, results
 from fechner.errors import printable
 from fechner.page import report
+from fechner.page.chart import chart as charted
 from fechner.page.explore import charts
 
 EMBEDDED = r'<script type="application/json">(.*?)</script>'
@@ -146,3 +147,22 @@ def test_curves_of_several_seeds_are_chosen_by_seed(curves: xr.Dataset) -> None:
     assert list(chart.controls) == ["seed", "layer"]
     assert {c["key"][0] for c in several} == {"0", "1"}
     assert len(several) == 2 * curves.sizes["layer"]
+
+
+def test_a_silent_layer_has_no_curve(curves: xr.Dataset) -> None:
+    (chart,) = charts(curves.assign(fisher_information=curves.fisher_information.where(curves.depth > 0, 0.0)))
+    figure = json.loads(chart.json)
+    silent, other = figure["layout"]["meta"]["curves"][:2]
+    assert silent["y"] == [[None] * 12]
+    assert silent["tops"][0] > 0
+    assert other["y"][0][0] > 0
+
+
+def test_ticks_of_a_logarithmic_axis_have_their_decade() -> None:
+    frequencies = [0.5, 1.0, 2.0, 4.0]
+    values = xr.DataArray(
+        [frequencies], {"layer": ["a"], "spatial_frequency": frequencies}, ("layer", "spatial_frequency")
+    )
+    axis = charted("Layers", values, ["layer"]).figure.layout.xaxis
+    assert axis.type == "log"
+    assert {0.5, 1.0, 2.0, 5.0} <= set(axis.tickvals)

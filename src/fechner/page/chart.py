@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import html
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,6 +29,24 @@ LOGARITHMIC = ("component", "spatial_frequency")
 # Okabe & Ito's colours have enough contrast on a light and on a dark page, as has this grey; `page.css` colours the text.
 CURVE = STATES["pretrained"]
 GREY = "rgba(128, 128, 128, 0.4)"
+GRID = {"gridcolor": GREY, "zerolinecolor": GREY, "linecolor": GREY, "automargin": True}
+LAYOUT = {
+    "template": "none",
+    "paper_bgcolor": "rgba(0, 0, 0, 0)",
+    "plot_bgcolor": "rgba(0, 0, 0, 0)",
+    "font": {"family": "system-ui, sans-serif", "size": 13},
+    "margin": {"l": 55, "r": 24, "t": 10, "b": 45},
+    "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "traceorder": "normal"},
+    "showlegend": True,
+    "hovermode": "x",
+}
+LINE = {"mode": "lines", "hoverinfo": "x+y"}
+SIDE = {"mode": "lines", "hoverinfo": "skip", "showlegend": False, "line_width": 0}
+TRACES = (
+    {"meta": "low", **SIDE},
+    {"meta": "high", **SIDE, "fill": "tonexty", "fillcolor": f"{CURVE}40"},
+    {"meta": "y", **LINE, "line_width": 2.5, "line_color": CURVE, "zorder": 1},
+)
 
 
 @dataclass(frozen=True)
@@ -56,7 +74,7 @@ def chart(
     curves: xr.DataArray,
     controls: Sequence[str],
     *,
-    half_width: xr.DataArray | None = None,
+    half_width: xr.DataArray | float = np.nan,
     step: str = "",
     references: Sequence[Any] = (),
     label: str = RELATIVE,
@@ -82,79 +100,54 @@ def chart(
     along, moment = curves.dims[-1], curves[step].dims[-1] if step else None
     several = [d for d in curves.dims if d not in (along, moment)]
     places = {d: np.arange(curves.sizes[d]) for d in several if d not in curves.coords}
-    half_width = curves * np.nan if half_width is None else half_width
-    flat = xr.Dataset({"y": curves, "half": half_width}).assign_coords(places).stack(curve=several, create_index=False)
+    lists = xr.Dataset({"y": curves, "low": curves - half_width, "high": curves + half_width}).assign_coords(places)
+    flat = lists.stack(curve=several, create_index=False)
     texts = {c: [printable(str(v)) for v in np.broadcast_to(flat[c].values, flat.sizes["curve"])] for c in controls}
     choices = {c: texts[c] for c in controls if len(set(texts[c])) > 1} or {controls[-1]: texts[controls[-1]]}
     keys = list(zip(*choices.values(), strict=True))
-    banded = bool(np.isfinite(half_width).any())
-    beneath = max((np.nanmax(r.y) for r in references), default=0.0)
+    behind = max((np.nanmax(r.y) for r in references), default=0.0)
     records = []
     for number, key in enumerate(keys):
-        one = flat.isel(curve=number)
-        if step:
-            one = one.isel({moment: np.flatnonzero(np.isfinite(one[step]))})
-        y, half = (np.atleast_2d(one[n].transpose(..., along)) for n in ("y", "half"))
-        interval = bool(np.isfinite(half).all())
-        # The axis holds every step of the curve, so that steps can be compared, and this step's band.
-        tops = np.full(len(y), np.max(y, where=np.isfinite(y), initial=beneath))
-        record = {"key": key, "steps": one[step].values.tolist() if step else [], "y": _digits(y)}
-        if interval:
-            tops = np.maximum(tops, (y + half).max(-1))
-            record |= {"low": _digits(y - half), "high": _digits(y + half)}
         name = ", ".join(f"{c} {v}" if v.isdecimal() else v for c, v in zip(choices, key, strict=True))
-        records.append(record | {"name": name, "label": _text(name), "tops": _digits(1.05 * np.where(tops, tops, 1))})
+        one = flat.isel(curve=number).transpose(..., along)
+        records.append({"key": key, "name": name, "label": _text(name), **_steps(one, step, moment, behind)})
+    x, _ = _closed(curves[along], curves[along])
     axis, name = _axis(curves[along])
-    side = {"x": _digits(_closed(y, curves[along])[0]), "mode": "lines", "showlegend": False, "hoverinfo": "skip"}
-    band = [
-        side | {"meta": of, "line": {"width": 0}, "fill": fill, "fillcolor": f"{CURVE}40"}
-        for of, fill in (("low", "none"), ("high", "tonexty"))
-    ]
-    line = side | {
-        "meta": "y",
-        "showlegend": True,
-        "hoverinfo": "all",
-        "line": {"color": CURVE, "width": 2.5},
-        "zorder": 1,
+    layout = {
+        "meta": {"axes": [name, label], "step": step, "curves": records},
+        "xaxis": {**GRID, **axis, "title_text": _text(name)},
+        "yaxis": {**GRID, "title_text": _text(label)},
     }
-    meta = {"axes": [name, label], "step": step, "curves": records}
-    grid = {"gridcolor": GREY, "zerolinecolor": GREY, "linecolor": GREY, "automargin": True}
-    figure = go.Figure(
-        [*(band if banded else ()), line, *references],
-        {
-            "template": "none",
-            "meta": meta,
-            "paper_bgcolor": "rgba(0, 0, 0, 0)",
-            "plot_bgcolor": "rgba(0, 0, 0, 0)",
-            "font": {"family": "system-ui, sans-serif", "size": 13},
-            "margin": {"l": 55, "r": 24, "t": 10, "b": 45},
-            "xaxis": grid | axis | {"title": {"text": _text(name)}},
-            "yaxis": grid | {"title": {"text": _text(label)}},
-            "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "traceorder": "normal"},
-            "showlegend": True,
-            "hovermode": "x",
-        },
-    )
+    traces = [go.Scatter(x=_digits(x), **trace) for trace in TRACES]
     # At first, the last of those that the first curve stands among: the last layer of the first network.
     first = [key for key in keys if key[:-1] == keys[0][:-1]][-1]
+    figure = go.Figure([*traces, *references], {**LAYOUT, **layout})
     return Chart(title, dict(zip(choices, first, strict=True)), figure, tuple(notes))
+
+
+def _steps(curve: xr.Dataset, step: str, moment: Hashable, behind: float) -> dict[str, list[Any]]:
+    """The lists of one curve, with an entry a step; an interval only where all of it is known."""
+    if step:
+        curve = curve.isel({moment: np.flatnonzero(np.isfinite(curve[step]))})
+    lists = {str(n): np.atleast_2d(v) for n, v in curve.items()}
+    # The axis holds every step, so that steps can be compared, and this step's interval.
+    highest = np.max(lists["y"], where=np.isfinite(lists["y"]), initial=behind)
+    tops = np.fmax(highest, lists["high"].max(-1))
+    known = {n: _digits(v) for n, v in lists.items() if n == "y" or np.isfinite(v).all()}
+    return {
+        "steps": curve[step].values.tolist() if step else [],
+        "tops": _digits(1.05 * np.where(tops, tops, 1)),
+        **known,
+    }
 
 
 def reference(name: str, density: xr.DataArray, formula: bool = False) -> Any:
     """A density (parameter,) relative to its mean, as what stays behind the curves; a formula has a dashed line."""
     (along,) = density.dims
     x, y = _closed((density / density.mean()).values, density[along])
-    look = {"dash": "dash", "color": HUMAN} if formula else {"color": PRIOR}
+    look = {"line_dash": "dash", "line_color": HUMAN} if formula else {"line_color": PRIOR}
     fill = {} if formula else {"fill": "tozeroy", "fillcolor": f"{PRIOR}33"}
-    return go.Scatter(
-        x=_digits(x),
-        y=_digits(y),
-        name=_text(name),
-        mode="lines",
-        hoverinfo="name+y",
-        line={"width": 1.5} | look,
-        **fill,
-    )
+    return go.Scatter(x=_digits(x), y=_digits(y), name=_text(name), line_width=1.5, **LINE, **look, **fill)
 
 
 def _closed(curve: npt.ArrayLike, coordinate: xr.DataArray) -> tuple[Any, Any]:

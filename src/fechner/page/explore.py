@@ -27,9 +27,9 @@ def charts(dataset: xr.Dataset, densities: Sequence[xr.Dataset] = ()) -> list[Ch
         return [recorded(dataset, references)]
     if kind == "label learning":
         exposures = [f", exposure {i + 1}" for i in range(len(dataset.density))] if len(dataset.density) > 1 else [""]
-        shown = [reference(f"density shown{e}", d) for e, d in zip(exposures, dataset.density, strict=True)]
+        frequencies = [reference(f"density shown{e}", d) for e, d in zip(exposures, dataset.density, strict=True)]
         information = dataset.fisher_information.transpose(..., along)
-        return [over_seeds("Along learning", information, ("layer",), shown or references, notes)]
+        return [over_seeds("Along learning", information, ("layer",), frequencies or references, notes)]
     if "fisher_information" in dataset and {"layer", along} <= set(dataset.fisher_information.dims):
         return [_layers(dataset, references, notes)]
     if kind == "difference":
@@ -41,20 +41,19 @@ def charts(dataset: xr.Dataset, densities: Sequence[xr.Dataset] = ()) -> list[Ch
 def _layers(dataset: xr.Dataset, references: Sequence[Any], notes: tuple[str, ...]) -> Chart:
     """Every layer of every network, state and seed; of a training, at every step."""
     along, network = str(dataset.attrs["along"]), dataset.attrs.get("network", "")
-    if "weights" in dataset.coords:
-        states = [LABELS.get(str(v), str(v)) for v in dataset.weights.values.ravel()]
-        dataset = dataset.assign_coords(weights=(dataset.weights.dims, np.reshape(states, dataset.weights.shape)))
     parts = [
         c for c in ("network", "weights", "stimulus", "seed") if c in dataset.coords and dataset[c].dims == ("layer",)
     ]
+    if "weights" in parts:
+        states = [LABELS.get(str(state), str(state)) for state in dataset.weights.values]
+        dataset = dataset.assign_coords(weights=("layer", states))
     stepped = "step" in dataset.fisher_information.dims
     # What was measured several times, for seeds say, is chosen as layers are.
     several = [str(d) for d in dataset.fisher_information.dims if d not in ("step", "layer", along)]
-    errors = None if stepped else dataset.get("relative_sensitivity_se")
+    half_width: xr.DataArray | float = np.nan
+    errors = dataset.get("relative_sensitivity_se")
     if errors is not None and set(errors.dims) == set(dataset.fisher_information.dims):
         half_width, notes = 1.96 * errors, ("Band: ±1.96 standard errors over nuisance values.", *notes)
-    else:
-        half_width = None
     return chart(
         f"Layers of {network}" if network else "Networks, their states and layers",
         _relative(dataset.fisher_information.transpose(..., along)),

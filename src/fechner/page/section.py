@@ -47,7 +47,6 @@ class Section:
     The page itself adds the record of how the result was made and the links.
     """
 
-    id: str
     title: str
     caption: str
     pictures: tuple[Picture, ...]

@@ -40,7 +40,6 @@ def section(path: Path, dataset: xr.Dataset, densities: Sequence[xr.Dataset]) ->
         links += [p for n in names if (p := folder / f"{n}.svg").is_file()]
         links.append(folder / "claims.json")
     return Section(
-        figure,
         recipe.title,
         recipe.caption,
         tuple(Picture(png, f"{recipe.title}{'' if n == figure else ', supplement'}") for n, png in pictures.items()),
@@ -72,9 +71,9 @@ def _conditions(dataset: xr.Dataset) -> Chart:
     names = [panels[panel] + (f", {fig6.LABELS[channel]}" if channel else "") for panel, _, channel in parts]
     layers = dataset.isel(layer=dataset.layer != "input").assign_coords(condition=names)
     density = xr.DataArray(fig6.DENSITY(dataset.orientation.values), {"orientation": dataset.orientation})
-    shown = reference("density shown in (c) and (d)", density)
+    frequencies = reference("density shown in (c) and (d)", density)
     information = layers.fisher_information.transpose(..., "orientation")
-    return over_seeds("Step through learning", information, ("condition", "layer"), [shown])
+    return over_seeds("Step through learning", information, ("condition", "layer"), [frequencies])
 
 
 def _components(dataset: xr.Dataset) -> Chart:
