@@ -172,7 +172,7 @@ def _axis(coordinate: xr.DataArray) -> tuple[dict[str, Any], str]:
 
 def _text(text: str) -> str:
     """Text as plotly shows it as it is, without taking parts of it for tags or links; in lines that fit a narrow page."""
-    return "<br>".join(html.escape(line, quote=False) for line in textwrap.wrap(printable(text), 40))
+    return "<br>".join(html.escape(line, quote=False) for line in textwrap.wrap(printable(text), 36))
 
 
 def _digits(values: npt.ArrayLike) -> list[Any]:
