@@ -139,6 +139,11 @@ def select(dataset: xr.Dataset, **labels: str | int) -> xr.Dataset:
     return dataset.isel(layer=np.flatnonzero(keep))
 
 
+def by_seed(part: xr.Dataset) -> list[xr.Dataset]:
+    """The same layers of one state, for each of its seeds."""
+    return [select(part, seed=seed) for seed in np.unique(part.seed.values)]
+
+
 def networks(dataset: xr.Dataset) -> list[str]:
     """Names of the networks in the dataset, in the order of the figure."""
     present = set(dataset.network.values.tolist())
