@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
@@ -43,16 +41,7 @@ def claims(tree: xr.DataTree) -> list[Claim]:
     if hue is not None:
         for setup in sorted(setups(hue, HUE), key=lambda setup: setup.label):
             judged += _of_pairs(hue, setup, HUE, 90.0, "hue + 90°")
-    return [_as_before(claim) for claim in judged]
-
-
-def _as_before(claim: Claim) -> Claim:
-    quantity, _, interval = claim.criterion.rpartition("; the ")
-    interval = interval.removeprefix("whole ").replace(" lies", "")
-    if claim.id.endswith(("-beside", "-mirror", "-mirror-dip", "-mirror-around", "-kernels", "-resolution")):
-        interval, bound, zero = interval.rsplit(" ", 2)
-        return replace(claim, criterion=f"{quantity}, {bound} {zero}; {interval}")
-    return replace(claim, criterion=f"{quantity}; {interval}")
+    return judged
 
 
 def octaves(information: xr.DataArray) -> Array:
