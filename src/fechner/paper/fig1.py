@@ -13,12 +13,14 @@ from matplotlib.figure import Figure
 from fechner import circular, human, results
 from fechner.comparison import contrast
 from fechner.paper.claim import Claim, Estimate, above, judge
-from fechner.paper.run import Run, density, density_of, with_density
+from fechner.paper.figure import PaperFigure
+from fechner.paper.photographs import density, density_of, with_density
+from fechner.paper.run import Run
 from fechner.plot import density as density_figure
 from fechner.plot.curves import circular_ticks
+from fechner.plot.panel import letters, reference
 from fechner.plot.style import new_figure, style
 
-PROFILES = ("quick", "paper")
 EXPONENTS = {2.0: "infomax, q = 2", 1.0: "q = 1", 0.5: "discrimax, q = 1/2"}
 COLOURS = ("#0072B2", "#56B4E9", "#E69F00")
 
@@ -51,28 +53,25 @@ def draw(dataset: xr.Dataset) -> dict[str, Figure]:
         a.plot(
             angle, 180 * human.analytic_orientation_prior(angle), color="0.3", ls="--", lw=0.9, label="analytic prior"
         )
-        a.set_title(f"how often: {dataset.attrs['photographs']} photographs")
-        a.set_ylim(0, 1.2 * a.get_ylim()[1])
+        a.set(title=f"how often: {dataset.attrs['photographs']} photographs", ylim=(0, 1.2 * a.get_ylim()[1]))
         a.legend(loc="upper center", handlelength=1.5)
         for axes, name, title in (
-            (b, "predicted_root", "predicted sensitivity √J"),
+            (b, "predicted_root", "predicted sensitivity √J, J ∝ p$^q$"),
             (c, "predicted_threshold", "predicted threshold ∝ 1/√J"),
         ):
             for colour, (q, label) in zip(COLOURS, EXPONENTS.items(), strict=True):
                 x, y = circular.around(dataset.orientation.values, dataset[name].sel(q=q).values, 180.0)
                 axes.plot(x, y, color=colour, label=label)
-            axes.axhline(1, color="0.8", lw=0.6, zorder=0)
+            reference(axes, y=1)
             circular_ticks(axes, 180.0)
-            axes.set_ylim(0, 1.1 * float(dataset[name].max()))
-            axes.set_xlabel("orientation (degree)")
-            axes.set_ylabel("relative to mean")
-            axes.set_title(title)
-        b.set_title(b.get_title() + ", J ∝ p$^q$")
-        c.legend(loc="lower center", handlelength=1.5)
-        for axes, letter in ((a, "a"), (b, "b"), (c, "c")):
-            axes.annotate(
-                letter, (0, 1), (-28, 8), "axes fraction", textcoords="offset points", fontweight="bold", fontsize=10
+            axes.set(
+                xlabel="orientation (degree)",
+                ylabel="relative to mean",
+                title=title,
+                ylim=(0, 1.1 * float(dataset[name].max())),
             )
+        c.legend(loc="lower center", handlelength=1.5)
+        letters((a, b, c))
     return {"fig1": figure}
 
 
@@ -93,3 +92,19 @@ def claims(dataset: xr.Dataset) -> list[Claim]:
             above(1),
         )
     ]
+
+
+FIGURE = PaperFigure(
+    title="Figure 1: what efficient coding predicts",
+    caption="How often each orientation occurs in photographs, with an analytic prior (a), and the relative sensitivity (b) and "
+    "thresholds (c) of an efficient code for that density, whose Fisher information is J ∝ p^q under independent Gaussian "
+    "noise, for three exponents q. Horizontal and vertical are frequent, so that an efficient code is most sensitive there: "
+    "the more, the larger q.",
+    share=1,
+    profiles=("quick", "paper"),
+    compute=compute,
+    draw=draw,
+    claims=claims,
+    why_not={"*": "With few photographs, or with photographs of few kinds of scene, the density is uncertain."},
+    densities=("orientation",),
+)

@@ -18,8 +18,10 @@ from fechner.errors import FechnerError, choices
 from fechner.networks import load
 from fechner.outputs import expanded
 from fechner.paper.catalogue import FIGURES, redraw
+from fechner.paper.curves import MAIN
 from fechner.paper.fig5 import compute as fig5
-from fechner.paper.run import MAIN, Run, Say, density
+from fechner.paper.photographs import density
+from fechner.paper.run import Run, Say
 from fechner.paper.trained import files as trained_files
 from fechner.statistics.crops import are_crops
 from fechner.statistics.images import find, in_words

@@ -17,10 +17,10 @@ from fechner.page.chart import Chart, Curve
 from fechner.page.explore import REFERENCE, charts, over_seeds, recorded_chart, relative_density
 from fechner.page.section import Picture, Section, as_png
 from fechner.paper import claim as claims_file
-from fechner.paper.catalogue import drawn, judged, recipe_of
+from fechner.paper.catalogue import drawn, figure_of, judged
 from fechner.paper.fig5 import compute as fig5
 from fechner.paper.fig6 import compute as fig6
-from fechner.paper.run import OF_DENSITY, density_of
+from fechner.paper.photographs import OF_DENSITY, density_of
 from fechner.paper.trained.files import setup_of
 from fechner.paper.trained.pairs import density, trainings
 
@@ -29,7 +29,7 @@ SHOWN_COMPONENTS = 150
 
 def section(path: Path, dataset: Any, densities: Sequence[xr.Dataset]) -> Section:
     """The section of a figure: as it was drawn and judged where it lies, or drawn and judged anew."""
-    recipe, figure = recipe_of(dataset), str(dataset.attrs["figure"])
+    recipe, figure = figure_of(dataset), str(dataset.attrs["figure"])
     with contents.complete(dataset):
         explored = tuple(_charts(dataset, densities))
     folder, links = path.parent, [path]

@@ -21,7 +21,8 @@ from torch import Tensor
 from fechner import results
 from fechner.errors import FechnerError
 from fechner.learning import LinearNetwork, Phase, learn, readouts
-from fechner.paper.run import Run, kept, source
+from fechner.paper.photographs import source
+from fechner.paper.run import Run, kept
 from fechner.statistics import principal_components
 from fechner.statistics.crops import Given, are_crops, crops
 from fechner.statistics.patches import sample

@@ -13,7 +13,7 @@ import xarray as xr
 
 from fechner import circular
 from fechner.differences import difference
-from fechner.paper.run import layers_only, third
+from fechner.paper.curves import layers_only, third
 from fechner.paper.trained.files import Setup, setup_of
 
 Array = npt.NDArray[np.float64]

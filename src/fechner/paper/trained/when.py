@@ -15,7 +15,7 @@ import xarray as xr
 
 from fechner import circular
 from fechner.paper.claim import Claim, Estimate, above, below, judge
-from fechner.paper.run import third
+from fechner.paper.curves import third
 from fechner.paper.trained.files import Setup
 from fechner.paper.trained.pairs import ROTATED, late, pairs, setups
 
