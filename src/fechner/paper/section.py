@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import itertools
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,8 @@ from fechner.paper.catalogue import drawn, figure_of, judged
 from fechner.paper.fig5 import compute as fig5
 from fechner.paper.fig6 import compute as fig6
 from fechner.paper.photographs import OF_DENSITY, density_of
-from fechner.paper.trained import compute as trained
+from fechner.paper.trained.files import setup_of
+from fechner.paper.trained.pairs import density, trainings
 
 SHOWN_COMPONENTS = 150
 
@@ -59,10 +61,20 @@ def _charts(dataset: Any, densities: Sequence[xr.Dataset]) -> list[Chart]:
     if figure == "fig6":
         return [_conditions(dataset["conditions"].to_dataset())]
     if figure == "trained":
-        counted = trained.density(dataset, "orientation")
-        shown = () if counted is None else ((REFERENCE.format("the upright images"), *relative_density(counted)),)
-        return [recorded_chart(dataset, shown)]
+        return [_trainings(dataset.children["orientation"])]
     return charts(dataset, [density_of(dataset)] if along + OF_DENSITY in dataset.dims else densities)
+
+
+def _trainings(part: xr.DataTree) -> Chart:
+    """Networks trained on manipulated images: every layer at the end of every epoch."""
+    prior = density(part)
+    references = () if prior is None else ((REFERENCE.format("the upright images"), *relative_density(prior)),)
+    charts = [
+        recorded_chart(one.assign_coords(network=setup_of(one).label), references)
+        for one in trainings(part)
+        if "fisher_information_recorded" in one
+    ]
+    return replace(charts[0], curves=tuple(curve for chart in charts for curve in chart.curves))
 
 
 def _conditions(dataset: xr.Dataset) -> Chart:
