@@ -18,6 +18,7 @@ import xarray as xr
 
 from fechner import circular, results
 from fechner.learning import (
+    GRATING,
     Channel,
     Erasure,
     Exposure,
@@ -30,7 +31,6 @@ from fechner.learning import (
     sinusoidal,
     specific_information,
 )
-from fechner.learning.task import GRATING
 from fechner.paper.fig6 import sequels as fig6_sequels
 from fechner.paper.run import Run, kept
 
