@@ -122,7 +122,7 @@ def recorded_chart(dataset: xr.Dataset, references: tuple[Any, ...]) -> Chart:
     controls = tuple(c for c in ("network", "condition", "seed") if c in dataset.coords)
     curves = []
     for i in range(dataset.sizes["layer"]):
-        one = dataset.fisher_information_recorded.isel(layer=i).dropna("epoch", how="all")
+        one = dataset.fisher_information_recorded.isel(layer=i)
         if str(one.layer.values) == "input":
             continue
         y = relative_to_mean(np.sqrt(evenly(one, "epoch", along).values.astype(float)))

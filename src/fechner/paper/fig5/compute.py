@@ -9,7 +9,6 @@ their own are all taken; those of colour are averaged to grey, as the published 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -41,16 +40,10 @@ NETWORKS: dict[str, LinearNetwork] = {
 LABELS = {"tied": "one matrix, tied", "2": "two matrices", "3": "three matrices"}
 
 
-@dataclass(frozen=True)
-class Profile:
-    """Steps of each network: epochs × batches, as published (paper), or fewer of the slower two (quick)."""
-
-    steps: dict[str, int]
-
-
+# Steps of each network: epochs × batches, as published (paper), or fewer of the slower two (quick).
 PROFILES = {
-    "quick": Profile({"tied": 7000, "2": 8000, "3": 8000}),
-    "paper": Profile({"tied": 7000, "2": 25_000, "3": 25_000}),
+    "quick": {"tied": 7000, "2": 8000, "3": 8000},
+    "paper": {"tied": 7000, "2": 25_000, "3": 25_000},
 }
 
 
@@ -64,7 +57,6 @@ def grating(spatial_frequency: Frequency, phase: GratingPhase) -> Tensor:
 
 def compute(run: Run) -> xr.DataTree:
     """Principal components of the patches, and for each network a node of what it has learned of them."""
-    profile = PROFILES[run.profile]
     folder = run.folder / "parts"
     asked = {"patches_asked": PATCHES} | source(run)
     pca = kept(folder / "components.nc", run, asked, lambda: _components(run), __name__)
@@ -72,7 +64,7 @@ def compute(run: Run) -> xr.DataTree:
     patches = np.stack(sorted(sample_patches(run.images, 40, SIZE), key=lambda p: p.std() <= 0.1)[:3])
     nodes = {}
     for i, (name, network) in enumerate(NETWORKS.items(), 1):
-        steps = profile.steps[name]
+        steps = PROFILES[run.profile][name]
         # The sum differs between sets of patches.
         expected = {"steps": steps, "variance_sum": round(float(pca.variance.sum()), 9)}
         make = partial(_learned, pca, network, steps, patches, run)

@@ -74,15 +74,12 @@ class Setup(NamedTuple):
     def variant(self) -> str:
         """In what it differs from the usual training."""
         usual = Setup(self.network)
-        return ", ".join(
-            text
-            for text, differs in (
-                ("not mirrored", self.mirrored != usual.mirrored),
-                (f"{self.size} pixels", self.size != usual.size),
-                (f"{self.epochs} epochs", self.epochs != usual.epochs),
-            )
-            if differs
-        )
+        differences = {
+            "not mirrored": self.mirrored != usual.mirrored,
+            f"{self.size} pixels": self.size != usual.size,
+            f"{self.epochs} epochs": self.epochs != usual.epochs,
+        }
+        return ", ".join(text for text, differs in differences.items() if differs)
 
     @property
     def label(self) -> str:
