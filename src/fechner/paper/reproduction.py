@@ -130,8 +130,8 @@ def _make_all(names: Sequence[str], run: Run) -> None:
                 bars.update(task, completed=before + share * part)
 
             _make(name, replace(own, say=say, done=done))
+            done(1)
             before += share
-            bars.update(task, completed=before)
 
 
 def _make(name: str, run: Run) -> None:
