@@ -68,7 +68,8 @@ def compute(run: Run) -> xr.DataTree:
         # The sum differs between sets of patches.
         expected = {"steps": steps, "variance_sum": round(float(pca.variance.sum()), 9)}
         make = partial(_learned, pca, network, steps, patches, run)
-        nodes[f"learning/{name}"] = kept(folder / f"{name}.nc", run, expected, make, __name__)
+        part = kept(folder / f"{name}.nc", run, expected, make, __name__)
+        nodes[f"learning/{name}"] = part.drop_attrs(deep=False)
         run.done(i / len(NETWORKS))
     attributes = {
         "figure": "fig5",

@@ -67,7 +67,7 @@ def noise_of(channel: str) -> np.ndarray:
 
 
 def exposure_of(condition: str, steps: int) -> Exposure:
-    """What is shown in a condition."""
+    """The exposure of a condition."""
     panel, _, channel = condition.partition("-")
     if panel == "c":
         return Exposure(steps, DENSITY)
@@ -79,14 +79,15 @@ def compute(run: Run) -> xr.DataTree:
     profile = PROFILES[run.profile]
     learner = partial(_learner, profile, run)
     makers: dict[str, Callable[[], xr.Dataset]] = {
-        condition: partial(learner, exposure_of(condition, profile.steps), profile.snapshots)
-        for condition in CONDITIONS
-    } | {name: partial(make, learner, profile.sequels) for name, make in fig6_sequels.MAKERS.items()}
+        name: partial(make, learner, profile.sequels) for name, make in fig6_sequels.MAKERS.items()
+    }
+    for condition in CONDITIONS:
+        makers[condition] = partial(learner, exposure_of(condition, profile.steps), profile.snapshots)
     expected = {"profile": json.dumps(asdict(profile))}
     parts = {}
-    for i, (name, make) in enumerate(makers.items(), 1):
+    for i, name in enumerate((*CONDITIONS, *fig6_sequels.MAKERS), 1):
         run.say(f"[{i}/{len(makers)}] {'condition' if name in CONDITIONS else 'sequel'} {name}, {profile.seeds} seeds")
-        parts[name] = kept(run.folder / "parts" / f"{name}.nc", run, expected, make, __name__)
+        parts[name] = kept(run.folder / "parts" / f"{name}.nc", run, expected, makers[name], __name__)
         run.done(i / len(makers))
     conditions = xr.concat([parts[c] for c in CONDITIONS], "condition", combine_attrs="drop", join="exact")
     attributes = {
@@ -101,7 +102,7 @@ def compute(run: Run) -> xr.DataTree:
         {
             "/": xr.Dataset(attrs=results.provenance("figure") | attributes),
             "conditions": conditions.assign_coords(condition=list(CONDITIONS)),
-            **{name: parts[name] for name in fig6_sequels.MAKERS},
+            **{name: parts[name].drop_attrs(deep=False) for name in fig6_sequels.MAKERS},
         }
     )
 

@@ -39,7 +39,7 @@ def compute(run: Run) -> xr.DataTree:
                     continue
                 node = node.assign_coords(coordinates(recorded.attrs))
         except FechnerError as e:
-            raise FechnerError(f"'{path}' cannot be shown: {e}") from None
+            raise FechnerError(f"'{path}' cannot be part of the figure: {e}") from None
         setup, condition, seed = setup_of(node), node.condition.item(), node.seed.item()
         if (same := names.setdefault((along, setup, condition, seed), name)) != name:
             raise FechnerError(

@@ -21,12 +21,12 @@ def listed(folder: Path) -> dict[str, Path]:
 
 def files(folder: Path) -> dict[str, Path]:
     """The same; `FechnerError` if there are none."""
-    if not (found := listed(folder)):
+    if not (paths := listed(folder)):
         raise FechnerError(
             f"no results of trainings in '{folder}'; give a folder of them with --trainings, such as trainings/ of the "
             "repository, or make them with `fechner train`"
         )
-    return found
+    return paths
 
 
 def reduced(recorded: xr.Dataset) -> xr.Dataset:
