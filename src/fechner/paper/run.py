@@ -1,6 +1,6 @@
 """One `fechner reproduce`: its settings, and which parts of a figure it need not make again.
 
-A figure calls `kept` for whatever takes more than seconds. With `--resume` a part is read instead of made if it was asked
+A figure calls `cached` for whatever takes more than seconds. With `--resume` a part is read instead of made if it was asked
 for with the same attributes and made by the same code, which `code` takes from the files that a module imports.
 """
 
@@ -39,7 +39,9 @@ class Run:
     done: Callable[[float], None] = lambda share: None
 
 
-def kept(path: Path, run: Run, expected: Mapping[str, Any], make: Callable[[], xr.Dataset], module: str) -> xr.Dataset:
+def cached(
+    path: Path, run: Run, expected: Mapping[str, Any], make: Callable[[], xr.Dataset], module: str
+) -> xr.Dataset:
     """A part of a figure as saved, if `saved` finds it; or made, and saved with the attributes that are expected of it.
 
     `module` is the name of the one that says how it is made.
