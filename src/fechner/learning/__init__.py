@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from fechner.learning import history as history
+from fechner.learning import readouts as readouts
+from fechner.learning import theory as theory
 from fechner.learning.exposure import Exposure as Exposure
 from fechner.learning.exposure import band as band
 from fechner.learning.exposure import sinusoidal as sinusoidal
@@ -17,4 +20,5 @@ from fechner.learning.linear import learn as learn
 from fechner.learning.linear_network import LinearNetwork as LinearNetwork
 from fechner.learning.perceptron import Perceptron as Perceptron
 from fechner.learning.supervised import learn_labels as learn_labels
+from fechner.learning.task import GRATING as GRATING
 from fechner.learning.task import Task as Task

@@ -11,8 +11,7 @@ import xarray as xr
 from fechner import image_statistics
 from fechner.outputs import expanded
 from fechner.paper.run import Run, kept
-from fechner.statistics import make, photographs
-from fechner.statistics.images import named
+from fechner.statistics import make, photographs, source_name
 
 # Appended to the density's dimensions, which have other values than those of the curves.
 OF_DENSITY = "_of_density"
@@ -26,7 +25,7 @@ def source(run: Run) -> dict[str, str]:
     path = expanded(run.images)
     held = sorted(path / p.entry for p in photographs(path)) if path.is_dir() else [path]
     stamps = [(str(p.relative_to(path)), p.stat().st_size, p.stat().st_mtime_ns) for p in held]
-    return {"images": named(path), "images_stamp": hashlib.sha256(repr(stamps).encode()).hexdigest()}
+    return {"images": source_name(path), "images_stamp": hashlib.sha256(repr(stamps).encode()).hexdigest()}
 
 
 def density(feature: str, run: Run, again: bool = False) -> xr.Dataset:

@@ -23,8 +23,7 @@ from fechner.paper.fig5 import compute as fig5
 from fechner.paper.photographs import density
 from fechner.paper.run import Run, Say
 from fechner.paper.trained import files as trained_files
-from fechner.statistics.crops import are_crops
-from fechner.statistics.images import find, in_words
+from fechner.statistics import are_crops, find_photographs, left_out_in_words
 
 
 @checked
@@ -110,7 +109,7 @@ def _check_images(images: str | Path | None, wanted: Sequence[str], say: Say) ->
                 "alone, or give a folder, a .tar or a .zip of photographs"
             )
         fig5.check(images)
-    elif left_out := in_words(find(images)[1]):
+    elif left_out := left_out_in_words(find_photographs(images)[1]):
         say(left_out)
 
 
@@ -131,8 +130,8 @@ def _make_all(names: Sequence[str], run: Run) -> None:
                 bars.update(task, completed=before + share * part)
 
             _make(name, replace(own, say=say, done=done))
+            done(1)
             before += share
-            bars.update(task, completed=before)
 
 
 def _make(name: str, run: Run) -> None:

@@ -101,7 +101,8 @@ def write(figure: Figure, path: Path, formats: tuple[str, ...] = ("svg", "png"))
     """Write a figure next to `path` in several formats, each whole or not at all."""
     paths = [path.with_suffix(f".{f}") for f in formats]
     with style():
-        for p, name in zip(paths, formats, strict=True):
+        for p in paths:
             with whole(p) as part:
-                figure.savefig(part, format=name, dpi=200, metadata={"Date": None} if name == "svg" else None)
+                metadata = {"Date": None} if p.suffix == ".svg" else None
+                figure.savefig(part, format=p.suffix[1:], dpi=200, metadata=metadata)
     return paths

@@ -14,7 +14,7 @@ from fechner.paper.photographs import density_of
 from fechner.paper.states import draw_along_depth, draw_rows, draw_state, same_height
 from fechner.plot import curves, density
 from fechner.plot.panel import letters, reference
-from fechner.plot.style import LABELS, STATES, new_figure, style
+from fechner.plot.style import LABELS, STATES, new_figure
 
 
 def draw(dataset: xr.Dataset) -> dict[str, Figure]:
@@ -25,18 +25,17 @@ def draw(dataset: xr.Dataset) -> dict[str, Figure]:
 def draw_main(dataset: xr.Dataset) -> Figure:
     """The main figure: (a) human reference and prior, (b) the method, (c) curves, (d) ratio against depth."""
     main = [n for n in networks(dataset) if n in MAIN]
-    with style():
-        figure = new_figure(7.2, 2.5 + 2.0 * len(main))
-        top, bottom = figure.subfigures(2, 1, height_ratios=[1, len(main)], squeeze=False)[:, 0]
-        a, b1, b2, b3 = top.subplots(1, 4, width_ratios=[1.5, 0.8, 0.8, 1.25])
-        draw_reference(dataset, a)
-        draw_method(dataset, b1, b2)
-        draw_example(dataset, b3)
-        prior, gabors = density_of(dataset), select(dataset, stimulus="gabor")
-        rows = draw_rows(bottom, gabors, main, lambda axes: density.area(prior, axes), draw_ratio)
-        letters((a, b1), "ab")
-        letters((rows[0][3],), "d")
-        bottom.supxlabel(sources(), fontsize=6, color="0.3", x=0.01, ha="left")
+    figure = new_figure(7.2, 2.5 + 2.0 * len(main))
+    top, bottom = figure.subfigures(2, 1, height_ratios=[1, len(main)], squeeze=False)[:, 0]
+    a, b1, b2, b3 = top.subplots(1, 4, width_ratios=[1.5, 0.8, 0.8, 1.25])
+    draw_reference(dataset, a)
+    draw_method(dataset, b1, b2)
+    draw_example(dataset, b3)
+    prior, gabors = density_of(dataset), select(dataset, stimulus="gabor")
+    rows = draw_rows(bottom, gabors, main, lambda axes: density.area(prior, axes), draw_ratio)
+    letters((a, b1), "ab")
+    letters((rows[0][3],), "d")
+    bottom.supxlabel(sources(), fontsize=6, color="0.3", x=0.01, ha="left")
     return figure
 
 
@@ -46,31 +45,30 @@ def draw_supplement(dataset: xr.Dataset) -> Figure:
     main = [n for n in networks(dataset) if n in MAIN and n in cut.network.values]
     controls = [n for n in networks(dataset) if n in CONTROLS]
     rows = max(len(main) + -(-len(controls) // 3), 1)
-    with style():
-        figure = new_figure(7.2, 2.1 * rows + 0.3)
-        grid = figure.subplots(rows, 3, squeeze=False)
-        for row, network in zip(grid, main, strict=False):
-            for stimuli, axes, title, colour, label in (
-                (gabors, row[0], "envelope 0.3 % at the border", "#0072B2", "0.3 %"),
-                (cut, row[1], "published: cut at 8 %", "#D55E00", "cut at 8 %"),
-            ):
-                part = select(stimuli, network=network, weights="pretrained")
-                draw_state(part, axes, f"{network}, pretrained\n{title}")
-                _ratio_line(part, row[2], colour, label)
-            same_height(row[:2])
-            curves.depth_bar(row[1])
-            _ratio_axes(row[2])
-            row[2].legend(loc="upper left", title="envelope", handlelength=1)
-        rest = grid[len(main) :].ravel()
-        for axes, network in zip(rest, controls, strict=False):
-            part = select(gabors, network=network)
-            draw_ratio(part, axes)
-            missing = "" if "pretrained" in part.weights.values else "\nno pretrained weights"
-            axes.set_title(f"{network}{missing}")
-        if controls:
-            rest[0].legend(loc="best", handlelength=1)
-        for axes in rest[len(controls) :]:
-            axes.remove()
+    figure = new_figure(7.2, 2.1 * rows + 0.3)
+    grid = figure.subplots(rows, 3, squeeze=False)
+    for row, network in zip(grid, main, strict=False):
+        for stimuli, axes, title, colour, label in (
+            (gabors, row[0], "envelope 0.3 % at the border", "#0072B2", "0.3 %"),
+            (cut, row[1], "published: cut at 8 %", "#D55E00", "cut at 8 %"),
+        ):
+            part = select(stimuli, network=network, weights="pretrained")
+            draw_state(part, axes, f"{network}, pretrained\n{title}")
+            _ratio_line(part, row[2], colour, label)
+        same_height(row[:2])
+        curves.depth_bar(row[1])
+        _ratio_axes(row[2])
+        row[2].legend(loc="upper left", title="envelope", handlelength=1)
+    rest = grid[len(main) :].ravel()
+    for axes, network in zip(rest, controls, strict=False):
+        part = select(gabors, network=network)
+        draw_ratio(part, axes)
+        missing = "" if "pretrained" in part.weights.values else "\nno pretrained weights"
+        axes.set_title(f"{network}{missing}")
+    if controls:
+        rest[0].legend(loc="best", handlelength=1)
+    for axes in rest[len(controls) :]:
+        axes.remove()
     return figure
 
 

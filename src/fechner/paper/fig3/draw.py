@@ -17,7 +17,7 @@ from fechner.paper.photographs import density_of
 from fechner.paper.states import draw_along_depth, draw_rows
 from fechner.plot import curves, density
 from fechner.plot.panel import letters, reference
-from fechner.plot.style import HUMAN, LABELS, PRIOR, STATES, new_figure, style
+from fechner.plot.style import HUMAN, LABELS, PRIOR, STATES, new_figure
 
 CHECKPOINTS = ("#0072B2", "#D55E00", "#CC79A7", "#56B4E9")
 
@@ -26,19 +26,18 @@ def draw(dataset: xr.Dataset) -> dict[str, Figure]:
     """(a) stimuli, (b) human proxy and photographs, (c) layers by state and correlation, (d) checkpoints if there are any."""
     measured, prior = networks(dataset), density.coarse(density_of(dataset), 72)
     files = [w for w in dict.fromkeys(dataset.weights.values.tolist()) if w not in ("pretrained", *RANDOM)]
-    with style():
-        heights = [2.05, 2.0 * len(measured), *([2.05] if files else [])]
-        figure = new_figure(7.2, sum(heights))
-        top, middle, *bottom = figure.subfigures(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0]
-        a, b = top.subplots(1, 2, width_ratios=[0.4, 1])
-        draw_stimuli(dataset, a)
-        draw_reference(dataset, b)
-        draw_rows(middle, dataset, measured, lambda axes: density.backdrop(prior, axes), draw_correlation)
-        letters((a, b))
-        for part in bottom:
-            d = part.subplots()
-            draw_checkpoints(dataset, files, d)
-            letters((d,), "d")
+    heights = [2.05, 2.0 * len(measured), *([2.05] if files else [])]
+    figure = new_figure(7.2, sum(heights))
+    top, middle, *bottom = figure.subfigures(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0]
+    a, b = top.subplots(1, 2, width_ratios=[0.4, 1])
+    draw_stimuli(dataset, a)
+    draw_reference(dataset, b)
+    draw_rows(middle, dataset, measured, lambda axes: density.backdrop(prior, axes), draw_correlation)
+    letters((a, b))
+    for part in bottom:
+        d = part.subplots()
+        draw_checkpoints(dataset, files, d)
+        letters((d,), "d")
     return {"fig3": figure}
 
 

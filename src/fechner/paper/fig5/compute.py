@@ -10,9 +10,11 @@ their own are all taken; those of colour are averaged to grey, as the published 
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 import xarray as xr
 from torch import Tensor
@@ -22,9 +24,7 @@ from fechner.errors import FechnerError
 from fechner.learning import LinearNetwork, Phase, learn, readouts
 from fechner.paper.photographs import source
 from fechner.paper.run import Run, kept
-from fechner.statistics import principal_components
-from fechner.statistics.crops import Given, are_crops, crops
-from fechner.statistics.patches import sample
+from fechner.statistics import are_crops, principal_components, read_crops, sample_patches
 from fechner.stimuli import Frequency
 from fechner.stimuli import Phase as GratingPhase
 
@@ -61,7 +61,7 @@ def compute(run: Run) -> xr.DataTree:
     asked = {"patches_asked": PATCHES} | source(run)
     pca = kept(folder / "components.nc", run, asked, lambda: _components(run), __name__)
     # The first of good contrast, or of any.
-    patches = np.stack(sorted(sample(run.images, 40, SIZE), key=lambda p: p.std() <= 0.1)[:3])
+    patches = np.stack(sorted(sample_patches(run.images, 40, SIZE), key=lambda p: p.std() <= 0.1)[:3])
     nodes = {}
     for i, (name, network) in enumerate(NETWORKS.items(), 1):
         steps = PROFILES[run.profile][name]
@@ -92,11 +92,11 @@ def learning(tree: xr.DataTree) -> dict[str, xr.Dataset]:
     return {name: tree[f"learning/{name}"].to_dataset() for name in NETWORKS}
 
 
-def check(images: Given | None) -> None:
+def check(images: str | Path | npt.NDArray[Any] | None) -> None:
     """`FechnerError` for a file of patches that this figure cannot be made of; photographs are checked elsewhere."""
     if not are_crops(images):
         return
-    array, unit, _ = crops(images)
+    array, unit, _ = read_crops(images)
     if array.shape[1] != SIZE**2:
         raise FechnerError(
             f"patches of figure 5 have {SIZE} × {SIZE} pixels, those of '{images}' {array.shape[1]} in all"

@@ -18,6 +18,7 @@ import xarray as xr
 
 from fechner import circular, results
 from fechner.learning import (
+    GRATING,
     Channel,
     Erasure,
     Exposure,
@@ -29,7 +30,6 @@ from fechner.learning import (
     published_noise,
     sinusoidal,
 )
-from fechner.learning.task import GRATING
 from fechner.paper.fig6 import sequels as fig6_sequels
 from fechner.paper.run import Run, kept
 

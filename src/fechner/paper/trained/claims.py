@@ -9,7 +9,7 @@ import xarray as xr
 from fechner import circular
 from fechner.comparison import contrast
 from fechner.differences import difference
-from fechner.fisher.measure import relative_to_mean
+from fechner.fisher import relative_to_mean
 from fechner.interval import told
 from fechner.paper.claim import Claim, Estimate, above, equals, judge
 from fechner.paper.trained import when
