@@ -58,7 +58,7 @@ def literal(text: str) -> str:
 def literally(dataset: Any) -> Any:
     """The same Dataset or DataTree with all its text so: names of networks and layers, units, attributes."""
     if isinstance(dataset, xr.DataTree):
-        return dataset.map_over_datasets(literally)
+        return xr.DataTree.from_dict({path: literally(node) for path, node in dataset.to_dict().items()})
     copy = dataset.copy()
     copy.attrs = _literal_attributes(dataset.attrs)
     for name, variable in dataset.variables.items():
