@@ -19,7 +19,8 @@ from fechner.paper.catalogue import drawn, figure_of, judged
 from fechner.paper.fig5 import compute as fig5
 from fechner.paper.fig6 import compute as fig6
 from fechner.paper.photographs import OF_DENSITY, density_of
-from fechner.paper.trained import compute as trained
+from fechner.paper.trained.files import setup_of
+from fechner.paper.trained.pairs import density, trainings
 
 # So many of the components of Figure 5 are on the page, evenly spread on its logarithmic axis.
 COMPONENTS = 150
@@ -58,11 +59,26 @@ def _charts(dataset: Any, densities: Sequence[xr.Dataset]) -> list[Chart]:
     if figure == "fig6":
         return [_conditions(dataset["conditions"].to_dataset())]
     if figure == "trained":
-        counted = trained.density(dataset, "orientation")
-        return [
-            recorded(dataset, [] if counted is None else [reference("density in the upright images", counted.density)])
-        ]
+        return [_trainings(dataset.children["orientation"])]
     return charts(dataset, [density_of(dataset)] if along + OF_DENSITY in dataset.dims else densities)
+
+
+def _trainings(part: xr.DataTree) -> Chart:
+    """Networks trained on manipulated images: every layer at the end of every epoch."""
+    prior = density(part)
+    recordings = []
+    for training in trainings(part):
+        if "fisher_information_recorded" in training:
+            labels = {
+                "network": setup_of(training).label,
+                "condition": training.condition.item(),
+                "seed": training.seed.item(),
+            }
+            of_layers = {name: ("layer", [value] * training.sizes["layer"]) for name, value in labels.items()}
+            recordings.append(training[["fisher_information_recorded"]].assign_coords(of_layers))
+    # Trainings differ in length.
+    every = xr.concat(recordings, "layer", data_vars="all", join="outer", combine_attrs="override")
+    return recorded(every, [] if prior is None else [reference("density in the upright images", prior.density)])
 
 
 def _conditions(dataset: xr.Dataset) -> Chart:
