@@ -77,7 +77,15 @@ def _trainings(part: xr.DataTree) -> Chart:
             of_layers = {name: ("layer", [value] * training.sizes["layer"]) for name, value in labels.items()}
             recordings.append(training[["fisher_information_recorded"]].assign_coords(of_layers))
     # Trainings differ in length.
-    every = xr.concat(recordings, "layer", data_vars="all", join="outer", combine_attrs="override")
+    every = xr.concat(
+        recordings,
+        "layer",
+        data_vars="all",
+        coords="minimal",
+        compat="override",
+        join="outer",
+        combine_attrs="override",
+    )
     return recorded(every, [] if prior is None else [reference("density in the upright images", prior.density)])
 
 
