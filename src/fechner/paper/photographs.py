@@ -10,7 +10,7 @@ import xarray as xr
 
 from fechner import image_statistics
 from fechner.outputs import expanded
-from fechner.paper.run import Run, kept
+from fechner.paper.run import Run, cached
 from fechner.statistics import make, photographs, source_name
 
 # Appended to the density's dimensions, which have other values than those of the curves.
@@ -29,7 +29,7 @@ def source(run: Run) -> dict[str, str]:
 
 
 def density(feature: str, run: Run, again: bool = False) -> xr.Dataset:
-    """The density of a feature in the photographs, kept for all figures of an output folder; or measured `again`."""
+    """The density of a feature in the photographs, cached for all figures of an output folder; or measured `again`."""
     path = run.folder.parent / "photographs" / f"{feature}.nc"
     wanted = source(run) | {"settings": json.dumps(asdict(make(feature, {})))}
 
@@ -38,7 +38,7 @@ def density(feature: str, run: Run, again: bool = False) -> xr.Dataset:
         return image_statistics(run.images, feature)
 
     quiet = replace(run, resume=not again, say=lambda text: None)
-    return kept(path, quiet, wanted, measured, __name__)
+    return cached(path, quiet, wanted, measured, __name__)
 
 
 def with_density(dataset: xr.Dataset, prior: xr.Dataset) -> xr.Dataset:

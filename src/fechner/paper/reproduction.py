@@ -6,11 +6,13 @@ What can be refused is refused before anything is measured. What a figure is, an
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import xarray as xr
+from rich.progress import Progress, TaskID
 
 from fechner import outputs, processes, progress, report, results
 from fechner.arguments import check_device, checked
@@ -115,33 +117,29 @@ def _check_images(images: str | Path | None, wanted: Sequence[str], say: Say) ->
 
 def _make_all(names: Sequence[str], run: Run) -> None:
     """Measure, draw and judge figures, each in a folder of `run.folder`, below one bar for all of them."""
-    runs = {name: replace(run, folder=run.folder / name) for name in names}
     with progress.whole("all figures", sum(FIGURES[name].share for name in names)) as (bars, task):
         for feature in dict.fromkeys(f for name in names for f in FIGURES[name].densities):
-            density(feature, next(iter(runs.values())), again=not run.resume)
+            density(feature, replace(run, folder=run.folder / names[0]), again=not run.resume)
         before = 0.0
-        for name, own in runs.items():
-            share = FIGURES[name].share
-
-            def say(text: str, name: str = name) -> None:
-                run.say(f"{name}: {text}")
-
-            def done(part: float, before: float = before, share: float = share) -> None:
-                bars.update(task, completed=before + share * part)
-
-            _make(name, replace(own, say=say, done=done))
-            done(1)
-            before += share
+        for name in names:
+            _make(name, run, partial(_advance, bars, task, before, FIGURES[name].share))
+            before += FIGURES[name].share
 
 
-def _make(name: str, run: Run) -> None:
+def _advance(bars: Progress, task: TaskID, before: float, share: float, part: float) -> None:
+    bars.update(task, completed=before + share * part)
+
+
+def _make(name: str, run: Run, done: Callable[[float], None]) -> None:
     """Measure, draw and judge one figure."""
-    began = time.monotonic()
-    dataset = FIGURES[name].compute(run)
+    folder, began = run.folder / name, time.monotonic()
+    own = replace(run, folder=folder, say=lambda text: run.say(f"{name}: {text}"), done=done)
+    dataset = FIGURES[name].compute(own)
     dataset.attrs |= {"profile": run.profile, "seconds": round(time.monotonic() - began, 1)}
-    results.save(dataset, run.folder / "data.nc")
-    claims = redraw(run.folder)
-    run.say(f"{sum(c.holds for c in claims)} of {len(claims)} claims hold; see {run.folder / name}.png")
+    results.save(dataset, folder / "data.nc")
+    claims = redraw(folder)
+    own.say(f"{sum(c.holds for c in claims)} of {len(claims)} claims hold; see {folder / name}.png")
+    done(1)
 
 
 def _checkpoint(text: str) -> tuple[str, str]:

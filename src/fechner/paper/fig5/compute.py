@@ -23,7 +23,7 @@ from fechner import results
 from fechner.errors import FechnerError
 from fechner.learning import LinearNetwork, Phase, learn, readouts
 from fechner.paper.photographs import source
-from fechner.paper.run import Run, kept
+from fechner.paper.run import Run, cached
 from fechner.statistics import are_crops, principal_components, read_crops, sample_patches
 from fechner.stimuli import Frequency
 from fechner.stimuli import Phase as GratingPhase
@@ -59,7 +59,7 @@ def compute(run: Run) -> xr.DataTree:
     """Principal components of the patches, and for each network a node of what it has learned of them."""
     folder = run.folder / "parts"
     asked = {"patches_asked": PATCHES} | source(run)
-    pca = kept(folder / "components.nc", run, asked, lambda: _components(run), __name__)
+    pca = cached(folder / "components.nc", run, asked, lambda: _components(run), __name__)
     # The first of good contrast, or of any.
     patches = np.stack(sorted(sample_patches(run.images, 40, SIZE), key=lambda p: p.std() <= 0.1)[:3])
     nodes = {}
@@ -68,7 +68,7 @@ def compute(run: Run) -> xr.DataTree:
         # The sum differs between sets of patches.
         expected = {"steps": steps, "variance_sum": round(float(pca.variance.sum()), 9)}
         make = partial(_learned, pca, network, steps, patches, run)
-        part = kept(folder / f"{name}.nc", run, expected, make, __name__)
+        part = cached(folder / f"{name}.nc", run, expected, make, __name__)
         nodes[f"learning/{name}"] = part.drop_attrs(deep=False)
         run.done(i / len(NETWORKS))
     attributes = {

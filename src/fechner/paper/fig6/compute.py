@@ -31,7 +31,7 @@ from fechner.learning import (
     sinusoidal,
 )
 from fechner.paper.fig6 import sequels as fig6_sequels
-from fechner.paper.run import Run, kept
+from fechner.paper.run import Run, cached
 
 FREQUENT, RARE = 90.0, 0.0
 LAYER = "relu1"
@@ -87,7 +87,7 @@ def compute(run: Run) -> xr.DataTree:
     parts = {}
     for i, name in enumerate((*CONDITIONS, *fig6_sequels.MAKERS), 1):
         run.say(f"[{i}/{len(makers)}] {'condition' if name in CONDITIONS else 'sequel'} {name}, {profile.seeds} seeds")
-        parts[name] = kept(run.folder / "parts" / f"{name}.nc", run, expected, makers[name], __name__)
+        parts[name] = cached(run.folder / "parts" / f"{name}.nc", run, expected, makers[name], __name__)
         run.done(i / len(makers))
     conditions = xr.concat([parts[c] for c in CONDITIONS], "condition", combine_attrs="drop", join="exact")
     attributes = {
