@@ -22,7 +22,7 @@ from fechner.paper.fig5 import compute as fig5
 from fechner.paper.fig6 import compute as fig6
 from fechner.paper.photographs import OF_DENSITY, density_of
 from fechner.paper.trained.files import setup_of
-from fechner.paper.trained.pairs import density, trainings
+from fechner.paper.trained.pairs import density, recorded, trainings
 
 SHOWN_COMPONENTS = 150
 
@@ -61,20 +61,21 @@ def _charts(dataset: Any, densities: Sequence[xr.Dataset]) -> list[Chart]:
     if figure == "fig6":
         return [_conditions(dataset["conditions"].to_dataset())]
     if figure == "trained":
-        return [_trainings(dataset.children["orientation"])]
+        return _trainings(dataset.children["orientation"])
     return charts(dataset, [density_of(dataset)] if along + OF_DENSITY in dataset.dims else densities)
 
 
-def _trainings(part: xr.DataTree) -> Chart:
+def _trainings(part: xr.DataTree) -> list[Chart]:
     """Networks trained on manipulated images: every layer at the end of every epoch."""
     prior = density(part)
     references = () if prior is None else ((REFERENCE.format("the upright images"), *relative_density(prior)),)
     charts = [
         recorded_chart(one.assign_coords(network=setup_of(one).label), references)
         for one in trainings(part)
-        if "fisher_information_recorded" in one
+        if recorded([one])
     ]
-    return replace(charts[0], curves=tuple(curve for chart in charts for curve in chart.curves))
+    curves = tuple(curve for chart in charts for curve in chart.curves)
+    return [replace(chart, curves=curves) for chart in charts[:1]]
 
 
 def _conditions(dataset: xr.Dataset) -> Chart:

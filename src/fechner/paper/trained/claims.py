@@ -26,6 +26,7 @@ from fechner.paper.trained.pairs import (
     late,
     late_curve,
     pairs,
+    recorded,
     setups,
 )
 
@@ -87,15 +88,15 @@ def _of_setup(part: xr.DataTree, setup: Setup) -> list[Claim]:
         statement = f"it moves that of late layers at {frequency:g} cycles/degree"
         which = "last third of layers, this frequency alone"
         add_moved(f"late-{frequency:g}", statement, which, _third(moved[..., [i]], 2))
-    if "fisher_information_recorded" in plain[0]:
+    if recorded([*plain, *manipulated]):
         for epoch in (e for e in (1.0, 4.0) if e in plain[0].epoch.values):
-            recorded = [
+            after = [
                 np.stack([octaves(one.fisher_information_recorded.sel(epoch=epoch)) for one in seeds])
                 for seeds in (plain, manipulated)
             ]
             statement = f"it has moved that of late layers after {epoch:g} epoch{'s' if epoch > 1 else ''}"
             which = f"last third of layers, after epoch {epoch:g}"
-            add_moved(f"late-epoch-{epoch:g}", statement, which, _third(recorded[0] - recorded[1], 2))
+            add_moved(f"late-epoch-{epoch:g}", statement, which, _third(after[0] - after[1], 2))
     for condition, angle in ((ROTATED, 45.0), (TURNED, 22.5)):
         judged += _of_pairs(part, setup, condition, angle, f"images rotated by {angle:g}°")
     return judged

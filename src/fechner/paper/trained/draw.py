@@ -22,6 +22,7 @@ from fechner.paper.trained.pairs import (
     compared,
     curves,
     density,
+    recorded,
     setups,
     trained_alike,
     trainings,
@@ -129,9 +130,12 @@ def draw_along(part: xr.DataTree) -> Figure:
     for row, setup in zip(grid, alike, strict=True):
         for i, (condition, title) in enumerate(((UPRIGHT, UPRIGHT), (ROTATED, "rotated by 45°"))):
             seeds = list(curves(part, setup, condition).values())
-            recorded = [octaves(one.fisher_information_recorded).mean(1) for one in seeds]
             layers = seeds[0].layer.values
-            _image(row[i], np.mean(recorded, 0), seeds[0].epoch.values, layers if i == 0 else None)
+            if recorded(seeds):
+                mean = np.mean([octaves(one.fisher_information_recorded).mean(1) for one in seeds], 0)
+                _image(row[i], mean, seeds[0].epoch.values, layers if i == 0 else None)
+            else:
+                row[i].set(xticks=[], yticks=[])
             row[i].set(xlabel="epoch", title=f"{setup.short}, {title}" if i == 0 else title)
             image = _image(row[2 + i], final_octaves(seeds).mean(0), seeds[0].spatial_frequency.values, None)
             row[2 + i].set(xlabel="frequency (c/deg)", title=title)
