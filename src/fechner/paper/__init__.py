@@ -6,10 +6,10 @@ Importing it teaches `fechner.draw` and `fechner.report` the figures of the pape
 """
 
 from fechner.page import SECTIONS
+from fechner.paper import section
 from fechner.paper.catalogue import first_figure
 from fechner.paper.reproduction import reproduce as reproduce
-from fechner.paper.section import section
 from fechner.plot import DRAWERS
 
 DRAWERS["figure"] = first_figure
-SECTIONS["figure"] = section
+SECTIONS["figure"] = section.section

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import base64
-import itertools
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from fechner import circular, contents
-from fechner.page.chart import Chart, Curve
-from fechner.page.explore import REFERENCE, charts, over_seeds, recorded_chart, relative_density
+from fechner import contents
+from fechner.page.chart import Chart, chart, reference
+from fechner.page.explore import charts, over_seeds, recorded
 from fechner.page.section import Picture, Section, as_png
 from fechner.paper import claim as claims_file
 from fechner.paper.catalogue import drawn, figure_of, judged
@@ -24,7 +22,8 @@ from fechner.paper.photographs import OF_DENSITY, density_of
 from fechner.paper.trained.files import setup_of
 from fechner.paper.trained.pairs import density, trainings
 
-SHOWN_COMPONENTS = 150
+# So many of the components of Figure 5 are on the page, evenly spread on its logarithmic axis.
+COMPONENTS = 150
 
 
 def section(path: Path, dataset: Any, densities: Sequence[xr.Dataset]) -> Section:
@@ -43,7 +42,6 @@ def section(path: Path, dataset: Any, densities: Sequence[xr.Dataset]) -> Sectio
         links += [p for n in names if (p := folder / f"{n}.svg").is_file()]
         links.append(folder / "claims.json")
     return Section(
-        figure,
         recipe.title,
         recipe.caption,
         tuple(Picture(png, f"{recipe.title}{'' if n == figure else ', supplement'}") for n, png in pictures.items()),
@@ -61,69 +59,54 @@ def _charts(dataset: Any, densities: Sequence[xr.Dataset]) -> list[Chart]:
     if figure == "fig6":
         return [_conditions(dataset["conditions"].to_dataset())]
     if figure == "trained":
-        return [_trainings(dataset.children["orientation"])]
+        return [_trainings(dataset.children[along])]
     return charts(dataset, [density_of(dataset)] if along + OF_DENSITY in dataset.dims else densities)
 
 
 def _trainings(part: xr.DataTree) -> Chart:
     """Networks trained on manipulated images: every layer at the end of every epoch."""
+    layers = []
+    for training in trainings(part):
+        if "fisher_information_recorded" in training:
+            information = training.fisher_information_recorded.reset_coords(drop=True)
+            labels = {
+                "network": setup_of(training).label,
+                "condition": training.condition.item(),
+                "seed": training.seed.item(),
+            }
+            size = information.sizes["layer"]
+            layers.append(information.assign_coords({n: ("layer", [label] * size) for n, label in labels.items()}))
+    together = xr.concat(layers, "layer", join="outer").to_dataset(name="fisher_information_recorded")
     prior = density(part)
-    references = () if prior is None else ((REFERENCE.format("the upright images"), *relative_density(prior)),)
-    charts = [
-        recorded_chart(one.assign_coords(network=setup_of(one).label), references)
-        for one in trainings(part)
-        if "fisher_information_recorded" in one
-    ]
-    return replace(charts[0], curves=tuple(curve for chart in charts for curve in chart.curves))
+    references = [] if prior is None else [reference("density in the upright images", prior.density)]
+    return recorded(together.assign_attrs(along=part.name), references)
 
 
 def _conditions(dataset: xr.Dataset) -> Chart:
     """Figure 6: every condition and layer, at every step."""
-    names = {"b": "(b) uniform inputs", "c": "(c) no noise", "d": "(d) equal total information"}
-    steps = dataset.step.values.astype(float)
-    curves = []
-    for condition, layer in itertools.product(dataset.condition.values, dataset.layer.values):
-        if layer == "input":
-            continue
-        panel, _, channel = str(condition).partition("-")
-        label = names[panel] + (f", {fig6.LABELS[channel]}" if channel else "")
-        one = dataset.fisher_information.sel(condition=condition, layer=layer)
-        curves.append(Curve((label, str(layer)), *over_seeds(one, "orientation"), steps=steps))
-    grid = circular.grid(60, 180.0)
-    density = fig6.DENSITY(grid)
-    return Chart(
-        "Step through learning",
-        "orientation",
-        "degree",
-        dataset.orientation.values,
-        circular.period_of(dataset.orientation),
-        ("condition", "layer"),
-        tuple(curves),
-        (("density shown in (c) and (d)", grid, density / density.mean()),),
-        interval="95 % over seeds",
-    )
+    panels = {"b": "(b) uniform inputs", "c": "(c) no noise", "d": "(d) equal total information"}
+    parts = [str(condition).partition("-") for condition in dataset.condition.values]
+    names = [panels[panel] + (f", {fig6.LABELS[channel]}" if channel else "") for panel, _, channel in parts]
+    layers = dataset.isel(layer=dataset.layer != "input").assign_coords(condition=names)
+    frequent = xr.DataArray(fig6.DENSITY(dataset.orientation.values), {"orientation": dataset.orientation})
+    frequencies = reference("density shown in (c) and (d)", frequent)
+    information = layers.fisher_information.transpose(..., "orientation")
+    return over_seeds("Step through learning", information, ("condition", "layer"), [frequencies])
 
 
 def _components(tree: xr.DataTree) -> Chart:
     """Figure 5: which components each network has learned, at every step."""
-    networks = fig5.learning(tree)
     total = tree["components"].sizes["component"]
-    shown = np.unique(np.geomspace(1, total, SHOWN_COMPONENTS).round().astype(int)) - 1
-    curves = [
-        Curve(
-            (fig5.LABELS[name],),
-            network.proportion.transpose("step", "component").values[:, shown],
-            steps=network.step.values.astype(float),
-        )
-        for name, network in networks.items()
+    components = np.unique(np.geomspace(1, total, COMPONENTS).round().astype(int))
+    networks = fig5.learning(tree)
+    # Networks differ in their steps, which are therefore numbered.
+    learned = [
+        one.proportion.assign_coords(place=("step", np.arange(one.sizes["step"]))).swap_dims(step="place")
+        for one in networks.values()
     ]
-    return Chart(
-        "Step through learning",
-        "component",
-        "in the order of variance",
-        shown + 1.0,
-        None,
-        ("network",),
-        tuple(curves),
-        y_label="proportion learned",
+    labels = xr.IndexVariable("network", [fig5.LABELS[name] for name in networks])
+    together = xr.concat(learned, labels, join="outer").transpose("network", "place", "component")
+    together = together.isel(component=components - 1).assign_coords(
+        component=("component", components, {"units": "in the order of variance"})
     )
+    return chart("Step through learning", together, ("network",), step="step", label="proportion learned")
