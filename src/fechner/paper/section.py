@@ -59,12 +59,12 @@ def _charts(dataset: Any, densities: Sequence[xr.Dataset]) -> list[Chart]:
     if figure == "fig6":
         return [_conditions(dataset["conditions"].to_dataset())]
     if figure == "trained":
-        return [_trainings(dataset.children[along])]
+        return _trainings(dataset.children[along])
     return charts(dataset, [density_of(dataset)] if along + OF_DENSITY in dataset.dims else densities)
 
 
-def _trainings(part: xr.DataTree) -> Chart:
-    """Networks trained on manipulated images: every layer at the end of every epoch."""
+def _trainings(part: xr.DataTree) -> list[Chart]:
+    """Networks trained on manipulated images: every layer at the end of every epoch, of those that were recorded."""
     layers = []
     for training in trainings(part):
         if "fisher_information_recorded" in training:
@@ -76,10 +76,12 @@ def _trainings(part: xr.DataTree) -> Chart:
             }
             size = information.sizes["layer"]
             layers.append(information.assign_coords({n: ("layer", [label] * size) for n, label in labels.items()}))
+    if not layers:
+        return []
     together = xr.concat(layers, "layer", join="outer").to_dataset(name="fisher_information_recorded")
     prior = density(part)
     references = [] if prior is None else [reference("density in the upright images", prior.density)]
-    return recorded(together.assign_attrs(along=part.name), references)
+    return [recorded(together.assign_attrs(along=part.name), references)]
 
 
 def _conditions(dataset: xr.Dataset) -> Chart:
