@@ -6,9 +6,9 @@ Importing it teaches `fechner.draw` and `fechner.report` the figures of the pape
 """
 
 from fechner.page import SECTIONS
+from fechner.paper import section
 from fechner.paper.catalogue import first_figure
 from fechner.paper.reproduction import reproduce
-from fechner.paper.section import section
 from fechner.plot import DRAWERS
 
 __all__ = [
@@ -16,4 +16,4 @@ __all__ = [
 ]
 
 DRAWERS["figure"] = first_figure
-SECTIONS["figure"] = section
+SECTIONS["figure"] = section.section

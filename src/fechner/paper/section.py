@@ -59,37 +59,29 @@ def _charts(dataset: Any, densities: Sequence[xr.Dataset]) -> list[Chart]:
     if figure == "fig6":
         return [_conditions(dataset["conditions"].to_dataset())]
     if figure == "trained":
-        return _trainings(dataset.children["orientation"])
+        return _trainings(dataset.children[along])
     return charts(dataset, [density_of(dataset)] if along + OF_DENSITY in dataset.dims else densities)
 
 
 def _trainings(part: xr.DataTree) -> list[Chart]:
-    """Networks trained on manipulated images: every layer at the end of every epoch."""
-    prior = density(part)
-    recordings = []
+    """Networks trained on manipulated images: every layer at the end of every epoch, of those that were recorded."""
+    layers = []
     for training in trainings(part):
         if "fisher_information_recorded" in training:
+            information = training.fisher_information_recorded.reset_coords(drop=True)
             labels = {
                 "network": setup_of(training).label,
                 "condition": training.condition.item(),
                 "seed": training.seed.item(),
             }
-            of_layers = {name: ("layer", [value] * training.sizes["layer"]) for name, value in labels.items()}
-            recordings.append(training[["fisher_information_recorded"]].assign_coords(of_layers))
-    if not recordings:
+            size = information.sizes["layer"]
+            layers.append(information.assign_coords({n: ("layer", [label] * size) for n, label in labels.items()}))
+    if not layers:
         return []
-    # Trainings differ in length.
-    every = xr.concat(
-        recordings,
-        "layer",
-        data_vars="all",
-        coords="minimal",
-        compat="override",
-        join="outer",
-        combine_attrs="override",
-    )
+    together = xr.concat(layers, "layer", join="outer").to_dataset(name="fisher_information_recorded")
+    prior = density(part)
     references = [] if prior is None else [reference("density in the upright images", prior.density)]
-    return [recorded(every, references)]
+    return [recorded(together.assign_attrs(along=part.name), references)]
 
 
 def _conditions(dataset: xr.Dataset) -> Chart:
@@ -97,9 +89,9 @@ def _conditions(dataset: xr.Dataset) -> Chart:
     panels = {"b": "(b) uniform inputs", "c": "(c) no noise", "d": "(d) equal total information"}
     parts = [str(condition).partition("-") for condition in dataset.condition.values]
     names = [panels[panel] + (f", {fig6.LABELS[channel]}" if channel else "") for panel, _, channel in parts]
-    layers = dataset.isel(layer=~results.pixels(dataset)).assign_coords(condition=names)
-    density = xr.DataArray(fig6.DENSITY(dataset.orientation.values), {"orientation": dataset.orientation})
-    frequencies = reference("density shown in (c) and (d)", density)
+    layers = dataset.isel(layer=dataset.layer != "input").assign_coords(condition=names)
+    frequent = xr.DataArray(fig6.DENSITY(dataset.orientation.values), {"orientation": dataset.orientation})
+    frequencies = reference("density shown in (c) and (d)", frequent)
     information = layers.fisher_information.transpose(..., "orientation")
     return over_seeds("Step through learning", information, ("condition", "layer"), [frequencies])
 
@@ -109,18 +101,14 @@ def _components(tree: xr.DataTree) -> Chart:
     total = tree["components"].sizes["component"]
     components = np.unique(np.geomspace(1, total, COMPONENTS).round().astype(int))
     networks = fig5.learning(tree)
-    # Every network has steps of its own.
-    learned = xr.concat(
-        [
-            network.proportion.transpose("step", "component")[:, components - 1]
-            .drop_vars("step")
-            .rename(step="snapshot")
-            .assign_coords(step=("snapshot", network.step.values))
-            for network in networks.values()
-        ],
-        "network",
-    ).assign_coords(
-        network=[fig5.LABELS[name] for name in networks],
-        component=("component", components, {"units": "in the order of variance"}),
+    # Networks differ in their steps, which are therefore numbered.
+    learned = [
+        one.proportion.assign_coords(place=("step", np.arange(one.sizes["step"]))).swap_dims(step="place")
+        for one in networks.values()
+    ]
+    labels = xr.IndexVariable("network", [fig5.LABELS[name] for name in networks])
+    together = xr.concat(learned, labels, join="outer").transpose("network", "place", "component")
+    together = together.isel(component=components - 1).assign_coords(
+        component=("component", components, {"units": "in the order of variance"})
     )
-    return chart("Step through learning", learned, ("network",), step="step", label="proportion learned")
+    return chart("Step through learning", together, ("network",), step="step", label="proportion learned")
