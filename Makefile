@@ -48,9 +48,10 @@ notebooks: $(INSTALLED)
 measured: $(INSTALLED)
 	$(BIN)/python docs/build_measured.py $(OUT)
 
-# Exact versions, with hashes, of everything that development and documentation need.
+# The exact versions, with hashes, of all that development and documentation need, for every platform: requirements-dev.txt.
 lock: $(INSTALLED)
-	$(BIN)/pip-compile --quiet --generate-hashes --strip-extras --no-emit-options --extra dev --extra docs --output-file requirements-dev.txt pyproject.toml
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --extra dev --extra docs \
+		--custom-compile-command 'make lock' --output-file requirements-dev.txt pyproject.toml
 
 benchmark: $(INSTALLED)
 	$(BIN)/python -m benchmarks

@@ -91,3 +91,18 @@ def test_it_passes_the_checks_of_its_form(recipe: str, clone: Path) -> None:
 
 def test_every_recipe_is_tested() -> None:
     assert list(RECIPES) == ["A stimulus", "A network", "A figure, and a section of the page"]
+
+
+def test_the_map_of_the_package_is_whole() -> None:
+    """Every folder and file at the top has its row in CONTRIBUTING, and every file that a row names exists."""
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    rows = [line.split("|")[2:4] for line in text.splitlines() if line.startswith("| ")][1:]
+    package = ROOT / "src" / "fechner"
+    named = set()
+    for places, files in rows:
+        entries = re.findall(r"`([^`]+)`", places)
+        named |= {entry.rstrip("/") for entry in entries}
+        for file in re.findall(r"`([^`]+\.py)`", files):
+            assert any((package / entry / file).is_file() or file == entry for entry in entries), file
+    present = {path.name for path in package.iterdir() if path.suffix == ".py" or (path / "__init__.py").is_file()}
+    assert named == present - {"__init__.py"}

@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -19,8 +21,13 @@ from skimage import data, io
 from torchvision.models import resnet18
 
 from fechner import cli
+from fechner.paper import reproduce
+from fechner.paper.catalogue import FIGURES
 
 ROOT = Path(__file__).parents[1]
+sys.path.append(str(ROOT / "docs"))
+from build_measured import PAGE, with_tables  # noqa: E402
+
 PAGES = [ROOT / "README.md", *sorted(p for p in (ROOT / "docs").rglob("*.md") if "_build" not in p.parts)]
 LONG = ("# hours", "# cluster")
 COMMANDS = typer.main.get_command(cli.app)
@@ -103,3 +110,33 @@ def test_commands_run(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
             with pytest.raises(SystemExit) as ended:
                 cli.main()
             assert ended.value.code in (0, None), command
+
+
+def test_tables_of_results_are_made_from_files(tmp_path: Path) -> None:
+    """A row for the most and for the least frequent orientation, and one for each claim; text around them stays."""
+    reproduce(["fig1"], out=tmp_path, say=lambda text: None)
+    page = "before\n<!-- fig1 -->\nold\n<!-- end -->\nafter\n"
+    before, made, _ = re.split("<!-- .* -->", with_tables(page, tmp_path))
+    assert before == "before\n"
+    assert "9 photographs" in made
+    (row,) = [line for line in made.splitlines() if "horizontal and vertical" in line]
+    (judged,) = json.loads((tmp_path / "fig1" / "claims.json").read_text(encoding="utf-8"))
+    measured, interval, verdict = (cell.strip() for cell in row.split("|")[2:5])
+    low, high = (float(end) for end in interval.strip("[]").split(","))
+    assert float(measured) == pytest.approx(judged["measured"], abs=0.1)
+    assert [low, high] == pytest.approx(judged["interval"], abs=0.1)
+    assert (verdict == "holds") == judged["holds"]
+    assert made.count("density of the") == 2
+
+
+def test_results_have_a_place_for_every_figure() -> None:
+    text = PAGE.read_text(encoding="utf-8")
+    assert all(f"<!-- {figure} -->" in text for figure in FIGURES)
+
+
+def test_the_citation_names_the_paper_and_the_version() -> None:
+    citation = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert f"\nversion: {project['version']}\n" in citation
+    assert "doi: 10.1038/s41467-022-35659-7" in citation
+    assert project["urls"]["Paper"].endswith("10.1038/s41467-022-35659-7")
