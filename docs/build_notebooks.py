@@ -61,6 +61,9 @@ def run(notebook: nbformat.NotebookNode) -> None:
     client.execute(env=os.environ | {"OMP_NUM_THREADS": "1"})
     notebook.metadata.pop("language_info", None)
     for cell in notebook.cells:
+        if WHOLE_FIGURE in cell.metadata.get("tags", []):
+            # What is said meanwhile depends on what had been measured before.
+            cell.outputs = [output for output in cell.outputs if output.output_type != "stream"]
         for output in cell.get("outputs", []):
             if "image/png" in output.get("data", {}):
                 output.data["image/png"] = smaller(output.data["image/png"])

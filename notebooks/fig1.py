@@ -74,8 +74,8 @@ for entry in range(measured.sizes["entry"]):
 # %% [markdown]
 # ## The whole figure
 #
-# All panels, at the quick setting. Photographs of your own are
-# named by `images="photographs/"`, and the setting of the paper by `profile="paper"`, which takes seconds here too.
+# All panels, at the quick setting. Photographs of your own are named by `images="photographs/"`; with `profile="paper"` this
+# figure is the same.
 
 # %% tags=["whole-figure"]
 from IPython.display import Image, display

@@ -61,8 +61,8 @@ trained = fechner.sensitivity(network, gabor, along="orientation", **settings)
 fechner.draw(trained)
 
 # %% [markdown]
-# How far every layer follows the density of orientation in photographs (green). Nine photographs come with scikit-image;
-# 500 of ImageNet are behind the published figure.
+# How far every layer follows the density of orientation in photographs (green). Nine photographs come with scikit-image, which
+# are too few for statistics of natural images.
 
 # %%
 prior = fechner.image_statistics(feature="orientation", values=36, bootstraps=200, workers=0, progress=False)
@@ -104,9 +104,9 @@ legend = plt.legend()
 # %% [markdown]
 # ## The whole figure
 #
-# All panels, at the quick setting, which takes three minutes on two cores. Photographs of your own are
-# named by `images="photographs/"`, and the setting of the paper by `profile="paper"`, which measures
-# every network of the paper for hours.
+# All panels, at the quick setting, which takes three minutes on two cores. Photographs of your own are named by
+# `images="photographs/"`. The setting of the paper is `profile="paper"`: every network, 180 orientations and 10 phases, in
+# hours.
 
 # %% tags=["whole-figure"]
 from IPython.display import Image, display

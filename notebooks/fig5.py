@@ -94,9 +94,10 @@ text = right.set(xlabel="age (month)", ylabel="acuity (cycle/degree)", ylim=0)
 # Networks of two and three matrices learn the same components later, and each of them more abruptly.
 
 # %%
+early = [step for step in snapshots if step <= 3000]
 figure, panels = plt.subplots(1, 2, figsize=(7, 2.6), layout="constrained", sharey=True)
 for axes, depth, scale in zip(panels, (2, 3), (0.005, 0.02), strict=True):
-    deeper = learn(LinearNetwork(depth, scale=scale), Phase(pca.variance.values, 7000), snapshots, progress=False)
+    deeper = learn(LinearNetwork(depth, scale=scale), Phase(pca.variance.values, 3000), early, progress=False)
     axes.semilogx(deeper.step[1:], readouts.proportion_learned(deeper)[1:, [0, 1, 3, 7, 15]])
     axes.set(xlabel="learning step", title=f"{depth} matrices")
 text = panels[0].set_ylabel("proportion learned")
@@ -104,9 +105,9 @@ text = panels[0].set_ylabel("proportion learned")
 # %% [markdown]
 # ## The whole figure
 #
-# All panels, at the quick setting, which takes three and a half minutes on two cores. Photographs of your own are
-# named by `images="photographs/"`, and the setting of the paper by `profile="paper"`, which
-# teaches the deeper networks for three times as long.
+# All panels, at the quick setting, which takes three and a half minutes on two cores. Photographs of your own are named by
+# `images="photographs/"`. The setting of the paper is `profile="paper"`, which trains the deeper networks three times as
+# long.
 
 # %% tags=["whole-figure"]
 from IPython.display import Image, display

@@ -103,8 +103,8 @@ legend = plt.legend()
 # %% [markdown]
 # ## The whole figure
 #
-# All panels, at the quick setting, which takes two minutes on two cores. The networks of the paper are
-# larger: `profile="paper"`.
+# All panels, at the quick setting, which takes two minutes on two cores. The setting of the paper,
+# with larger networks and batches, is `profile="paper"`.
 
 # %% tags=["whole-figure"]
 from IPython.display import Image, display
