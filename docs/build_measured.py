@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import xarray as xr
+from build_notebooks import few_colours
 from PIL import Image
 
 from fechner import results
@@ -19,7 +20,6 @@ from fechner.paper import claim
 
 HERE = Path(__file__).resolve().parent
 PAGE = HERE / "measured.md"
-COLOURS = 128
 # Figure 2 has the density of Figure 1.
 WITH_DENSITY = ("fig1", "fig3")
 # Grids and samples of which a result says how many there were, in the words of its table.
@@ -94,11 +94,10 @@ def with_tables(page: str, out: Path) -> str:
 
 
 def copy_pictures(out: Path, images: Path) -> None:
-    """The pictures that the site shows, with fewer colours, which makes them several times smaller."""
+    """The pictures that the site shows, with fewer colours."""
     for picture in out.glob("*/*.png"):
         if (images / picture.name).is_file():
-            small = Image.open(picture).convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
-            small.save(images / picture.name, optimize=True)
+            few_colours(Image.open(picture)).save(images / picture.name, optimize=True)
 
 
 if __name__ == "__main__":

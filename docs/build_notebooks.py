@@ -27,7 +27,7 @@ NOTEBOOKS = ROOT / "notebooks"
 REPOSITORY = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["urls"]["Repository"]
 # Cells with this tag measure a whole figure at the quick setting, which takes minutes.
 WHOLE_FIGURE = "whole-figure"
-COLOURS, SECONDS = 64, 3600
+SECONDS = 3600
 
 INSTALL = f"""\
 import importlib.util
@@ -70,11 +70,15 @@ def run(notebook: nbformat.NotebookNode) -> None:
 
 
 def smaller(picture: str) -> str:
-    """A PNG in base64 with few colours, which makes it several times smaller and looks the same."""
-    image = Image.open(io.BytesIO(base64.b64decode(picture)))
+    """A PNG in base64 with few colours."""
     written = io.BytesIO()
-    image.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE).save(written, format="png", optimize=True)
+    few_colours(Image.open(io.BytesIO(base64.b64decode(picture)))).save(written, format="png", optimize=True)
     return base64.b64encode(min(written.getvalue(), base64.b64decode(picture), key=len)).decode()
+
+
+def few_colours(image: Image.Image) -> Image.Image:
+    """The picture with 256 colours, which makes its file several times smaller and looks the same."""
+    return image.convert("RGB").quantize(256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
 
 
 def title(path: Path) -> str:
