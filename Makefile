@@ -6,7 +6,7 @@ OUT ?= results
 # A folder, .tar or .zip of photographs; by default the nine in scikit-image's wheel.
 IMAGES ?=
 
-.PHONY: reproduce test test-slow check format docs benchmark clean
+.PHONY: reproduce test test-slow check format docs notebooks measured lock benchmark clean
 .DELETE_ON_ERROR:
 
 $(INSTALLED): pyproject.toml
@@ -36,9 +36,22 @@ format: $(INSTALLED)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# Documentation in docs/_build/html; notebooks that changed are run.
+# Documentation in docs/_build/html. Notebooks appear as `make notebooks` left them.
 docs: $(INSTALLED)
 	$(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html
+
+# notebooks/*.ipynb with their outputs from notebooks/*.py, and the table of them in the README; about twenty minutes.
+notebooks: $(INSTALLED)
+	$(BIN)/python docs/build_notebooks.py
+
+# The tables of docs/measured.md, from what `make reproduce` left in $(OUT).
+measured: $(INSTALLED)
+	$(BIN)/python docs/build_measured.py $(OUT)
+
+# The exact versions, with hashes, of all that development and documentation need, for every platform: requirements-dev.txt.
+lock: $(INSTALLED)
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --extra dev --extra docs \
+		--custom-compile-command 'make lock' --output-file requirements-dev.txt pyproject.toml
 
 benchmark: $(INSTALLED)
 	$(BIN)/python -m benchmarks

@@ -1,11 +1,10 @@
 """How the site is built; nothing in it needs the network, neither to build it nor to read it.
 
-`FECHNER_DOCS_EXECUTE=off` leaves the notebooks unexecuted.
+Notebooks appear with the outputs that `make notebooks` left in them; building the site runs none.
 """
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 from importlib.metadata import version as installed
@@ -51,11 +50,7 @@ myst_enable_extensions = ["dollarmath", "colon_fence"]
 myst_heading_anchors = 3
 myst_update_mathjax = False
 
-# Notebooks are Python files in ../notebooks; those that changed are run again.
-nb_custom_formats = {".py": ["jupytext.reads", {"fmt": "py:percent"}]}
-nb_execution_mode = os.environ.get("FECHNER_DOCS_EXECUTE", "cache")
-nb_execution_timeout = 240
-nb_execution_raise_on_error = True
+nb_execution_mode = "off"
 nb_merge_streams = True
 
 autodoc_member_order = "bysource"
@@ -81,17 +76,11 @@ copybutton_prompt_is_regexp = True
 
 
 def copy_notebooks() -> None:
-    """Notebooks lie beside this folder; Sphinx reads only what lies in it."""
+    """Sphinx reads only what lies in this folder, so the notebooks are copied into it."""
     source, target = HERE.parent / "notebooks", HERE / "notebooks"
-    target.mkdir(exist_ok=True)
-    names = {path.name for path in source.glob("*.py")}
-    for stale in target.glob("*.py"):
-        if stale.name not in names:
-            stale.unlink()
-    for name in names:
-        copied = target / name
-        if not copied.is_file() or copied.read_bytes() != (source / name).read_bytes():
-            shutil.copyfile(source / name, copied)
+    shutil.rmtree(target, ignore_errors=True)
+    # With their times, by which Sphinx knows what has changed.
+    shutil.copytree(source, target, ignore=shutil.ignore_patterns("*.py", ".ipynb_checkpoints"))
 
 
 def write_command_line() -> None:
@@ -110,8 +99,8 @@ def write_command_line() -> None:
         page.write_text(text, encoding="utf-8")
 
 
-def _block(found: re.Match[str]) -> str:
-    lines = [line.strip() for line in found.group().splitlines() if line.strip()]
+def _block(examples: re.Match[str]) -> str:
+    lines = [line.strip() for line in examples.group().splitlines() if line.strip()]
     return "\n".join(["```sh", *lines, "```", ""])
 
 

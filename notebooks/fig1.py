@@ -14,6 +14,8 @@
 
 # %%
 # %matplotlib inline
+from pathlib import Path
+
 import matplotlib.pyplot as plt
 import xarray as xr
 
@@ -70,4 +72,16 @@ for entry in range(measured.sizes["entry"]):
     print(f"    {one.source.item()}")
 
 # %% [markdown]
-# The published figure: `fechner reproduce fig1 --images photographs/`.
+# ## The whole figure
+#
+# All panels, at the quick setting. Photographs of your own are named by `images="photographs/"`; with `profile="paper"` this
+# figure is the same.
+
+# %% tags=["whole-figure"]
+from IPython.display import Image, display
+
+from fechner.paper import reproduce
+
+whole = reproduce(["fig1"], profile="quick", out="results", resume=True)
+for picture in sorted(Path("results/fig1").glob("*.png")):
+    display(Image(picture, width=720))

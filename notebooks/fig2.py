@@ -13,14 +13,29 @@
 
 # %%
 # %matplotlib inline
+from pathlib import Path
+
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
 
 import fechner
+from fechner import human
 
 gabor = fechner.Gabor(spatial_frequency=2, size=112, pixels_per_degree=50)
 network = fechner.load("efficientnet_lite0")
+
+# %% [markdown]
+# How well people discriminate orientation, as far as a text gives numbers, and the Fisher information that follows from a
+# threshold: J = 1/threshold².
+
+# %%
+people = human.read("orientation-discrimination")
+for entry in range(people.sizes["entry"]):
+    low, high = (float(people[end][entry]) for end in ("low", "high"))
+    print(
+        f"{people.conditions[entry].item()}: threshold {low} to {high}°, J = {high**-2:.1f} to {low**-2:.1f} per degree²"
+    )
 
 # %% [markdown]
 # The stimulus x(θ) and its derivative ∂x/∂θ. Both go through the network at once. The Fisher information of a
@@ -32,9 +47,9 @@ image, slope = torch.func.jvp(lambda theta: gabor(orientation=theta), (angle,), 
 figure, (left, right) = plt.subplots(1, 2, figsize=(6, 2.6), layout="constrained")
 left.imshow(image[0, 0], cmap="gray", vmin=0, vmax=1)
 left.set(title="orientation 30°", xticks=[], yticks=[])
-shown = right.imshow(slope[0, 0], cmap="RdBu_r", vmin=-0.03, vmax=0.03)
+derivative = right.imshow(slope[0, 0], cmap="RdBu_r", vmin=-0.03, vmax=0.03)
 right.set(title="derivative", xticks=[], yticks=[])
-bar = figure.colorbar(shown, label="change of luminance (1/degree)")
+bar = figure.colorbar(derivative, label="change of luminance (1/degree)")
 
 # %% [markdown]
 # EfficientNet-Lite0, trained on ImageNet, at 24 orientations and 2 phases (a nuisance parameter, over which J is
@@ -46,22 +61,36 @@ trained = fechner.sensitivity(network, gabor, along="orientation", **settings)
 fechner.draw(trained)
 
 # %% [markdown]
-# How far every layer follows the density of orientation in photographs (green). Nine photographs come with scikit-image;
-# 500 of ImageNet are behind the published figure.
+# How far every layer follows the density of orientation in photographs (green). Nine photographs come with scikit-image, which
+# are too few for statistics of natural images.
 
 # %%
 prior = fechner.image_statistics(feature="orientation", values=36, bootstraps=200, workers=0, progress=False)
 fechner.draw(fechner.compare(trained, prior, bootstraps=200))
 
 # %% [markdown]
-# The same network at initialisation, and with its weights shuffled. The ratio is √J near horizontal and vertical
-# (within 7.5°) over √J near 45° and 135°.
+# The same network at initialisation.
+
+# %%
+states = {("pretrained", 0): trained}
+for weights, seed in (("init", 0), ("shuffled", 0), ("shuffled", 1)):
+    network = fechner.load("efficientnet_lite0", weights, seed)
+    states[weights, seed] = fechner.sensitivity(network, gabor, along="orientation", **settings)
+fechner.draw(states["init", 0])
+
+# %% [markdown]
+# With its weights shuffled.
+
+# %%
+fechner.draw(states["shuffled", 0])
+
+# %% [markdown]
+# Cardinal over oblique √J, layer by layer: √J near horizontal and vertical (within 7.5°) over √J near 45° and 135°.
 
 # %%
 plt.figure(figsize=(5, 3.2))
-for weights, seed in (("pretrained", 0), ("init", 0), ("shuffled", 0), ("shuffled", 1)):
-    one = fechner.sensitivity(fechner.load("efficientnet_lite0", weights, seed), gabor, **settings)
-    ratio = fechner.compare(one, prior, bootstraps=0).ratio[0]
+for (weights, seed), curves in states.items():
+    ratio = fechner.compare(curves, prior, bootstraps=0).ratio[0]
     plt.plot(ratio.depth[1:], ratio[1:], "o-", ms=3, label=f"{weights}, seed {seed}")
 plt.axhline(1, color="0.7", lw=0.8)
 plt.xlabel("depth (first to last layer)")
@@ -70,5 +99,20 @@ legend = plt.legend()
 
 # %% [markdown]
 # At initialisation no orientation is preferred. A shuffled network may prefer some orientation by chance, another one
-# for each seed; so the figure takes several seeds. It is made by `fechner reproduce fig2 --images photographs/`, with every
-# network of the paper by `fechner reproduce fig2 --profile paper`.
+# for each seed; so the figure takes several seeds.
+
+# %% [markdown]
+# ## The whole figure
+#
+# All panels, at the quick setting, which takes three minutes on two cores. Photographs of your own are named by
+# `images="photographs/"`. The setting of the paper is `profile="paper"`: every network, 180 orientations and 10 phases, in
+# hours.
+
+# %% tags=["whole-figure"]
+from IPython.display import Image, display
+
+from fechner.paper import reproduce
+
+whole = reproduce(["fig2"], profile="quick", out="results", resume=True)
+for picture in sorted(Path("results/fig2").glob("*.png")):
+    display(Image(picture, width=720))

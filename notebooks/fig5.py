@@ -14,10 +14,13 @@
 
 # %%
 # %matplotlib inline
+from pathlib import Path
+
 import matplotlib.pyplot as plt
 import numpy as np
 
 import fechner
+from fechner import human
 from fechner.learning import LinearNetwork, Stage, learn, readouts
 
 # %% [markdown]
@@ -62,8 +65,8 @@ grating = fechner.stimuli.Grating(size=20, channels=1, pixels_per_degree=100, or
 frequency = np.arange(2.0, 41.0)
 sensitivity = readouts.fisher_information_of_maps(learned, pca, grating, "spatial_frequency", frequency, {"phase": 8})
 threshold = sensitivity.mean("phase") ** -0.5
-shown = threshold.sel(step=[1000, 2000, 4000, 7000])
-lines = shown.plot.line(x="spatial_frequency", aspect=1.6, size=3)
+chosen = threshold.sel(step=[1000, 2000, 4000, 7000])
+lines = chosen.plot.line(x="spatial_frequency", aspect=1.6, size=3)
 plt.xlabel("spatial frequency (cycle/100 pixels)")
 text = plt.ylabel("threshold (cycle/100 pixels)")
 
@@ -72,8 +75,45 @@ text = plt.ylabel("threshold (cycle/100 pixels)")
 # threshold that is flat and then rises as a line.
 
 # %%
-for one in shown:
+for one in chosen:
     print(f"step {one.step.item()}: elbow at {readouts.elbow(frequency, one.values):.1f} cycles/100 pixels")
 
 # %% [markdown]
-# The figure, with networks of two and three matrices: `fechner reproduce fig5 --images photographs/`.
+# Acuity is the highest frequency whose threshold is below a criterion, here 0.16 cycles/100 pixels. Left: along learning.
+# Right: grating acuity of children, from four studies that give numbers.
+
+# %%
+figure, (left, right) = plt.subplots(1, 2, figsize=(7, 2.6), layout="constrained")
+left.plot(threshold.step, [readouts.acuity(frequency, one.values, 0.16) for one in threshold], "o-", ms=3)
+left.set(xlabel="learning step", ylabel="acuity (cycle/100 pixels)", ylim=0)
+children = human.read("grating-acuity")
+right.plot([children.age_low, children.age_high], [children.low, children.high], "o-", ms=3)
+text = right.set(xlabel="age (month)", ylabel="acuity (cycle/degree)", ylim=0)
+
+# %% [markdown]
+# Networks of two and three matrices learn the same components later, and each of them more abruptly.
+
+# %%
+early = [step for step in snapshots if step <= 3000]
+figure, panels = plt.subplots(1, 2, figsize=(7, 2.6), layout="constrained", sharey=True)
+for axes, depth, scale in zip(panels, (2, 3), (0.005, 0.02), strict=True):
+    deeper = learn(LinearNetwork(depth, scale=scale), Stage(pca.variance.values, 3000), early, progress=False)
+    axes.semilogx(deeper.step[1:], readouts.proportion_learned(deeper)[1:, [0, 1, 3, 7, 15]])
+    axes.set(xlabel="learning step", title=f"{depth} matrices")
+text = panels[0].set_ylabel("proportion learned")
+
+# %% [markdown]
+# ## The whole figure
+#
+# All panels, at the quick setting, which takes three and a half minutes on two cores. Photographs of your own are named by
+# `images="photographs/"`. The setting of the paper is `profile="paper"`, which trains the deeper networks three times as
+# long.
+
+# %% tags=["whole-figure"]
+from IPython.display import Image, display
+
+from fechner.paper import reproduce
+
+whole = reproduce(["fig5"], profile="quick", out="results", resume=True)
+for picture in sorted(Path("results/fig5").glob("*.png")):
+    display(Image(picture, width=720))

@@ -13,6 +13,8 @@
 
 # %%
 # %matplotlib inline
+from pathlib import Path
+
 import matplotlib.pyplot as plt
 import numpy as np
 
@@ -47,13 +49,25 @@ conditions = {
     "d: both": Exposure(steps, often_vertical, flips, noise),
 }
 small = {"values": 20, "layers": "relu*", "batch": 128, "seeds": 2, "progress": False}
-learned = {name: learn_labels(Perceptron((64, 32)), shown, task, 6, **small) for name, shown in conditions.items()}
+learned = {name: learn_labels(Perceptron((64, 32)), one, task, 6, **small) for name, one in conditions.items()}
 
 # %% [markdown]
-# Sensitivity along learning where only frequency differs (c).
+# Sensitivity along learning where only the information of labels differs (b).
+
+# %%
+fechner.draw(learned["b: noise"])
+
+# %% [markdown]
+# Where only frequency differs (c).
 
 # %%
 fechner.draw(learned["c: frequency"])
+
+# %% [markdown]
+# Where frequency and information balance each other (d).
+
+# %%
+fechner.draw(learned["d: both"])
 
 # %% [markdown]
 # Sensitivity of the first layer after learning, averaged over seeds.
@@ -83,5 +97,20 @@ legend = plt.legend()
 
 # %% [markdown]
 # Where total information is balanced by flips (d), frequent orientations win here. Other kinds of noise give other
-# answers: `fechner reproduce fig6` measures the published noise, which drops labels, and two balanced ones, and what
-# the history of exposure does.
+# answers: the whole figure has the published noise, which drops labels, and two balanced ones. Its supplement asks what the
+# history of exposure does.
+
+# %% [markdown]
+# ## The whole figure
+#
+# All panels, at the quick setting, which takes two minutes on two cores. The setting of the paper,
+# with larger networks and batches, is `profile="paper"`.
+
+# %% tags=["whole-figure"]
+from IPython.display import Image, display
+
+from fechner.paper import reproduce
+
+whole = reproduce(["fig6"], profile="quick", out="results", resume=True)
+for picture in sorted(Path("results/fig6").glob("*.png")):
+    display(Image(picture, width=720))

@@ -14,6 +14,8 @@
 
 # %%
 # %matplotlib inline
+import subprocess
+from importlib import metadata
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -22,7 +24,11 @@ import xarray as xr
 
 import fechner
 
-folder = next(path / "trainings" for path in (Path.cwd(), *Path.cwd().parents) if (path / "trainings").is_dir())
+above = [path / "trainings" for path in (Path.cwd(), *Path.cwd().parents)]
+folder = next((path for path in above if path.is_dir()), Path("fechner", "trainings"))
+if not folder.is_dir():  # outside of the repository, as on Colab
+    urls = dict(line.split(", ") for line in metadata.metadata("fechner").get_all("Project-URL"))
+    subprocess.run(["git", "clone", "--quiet", "--depth", "1", urls["Repository"], "fechner"], check=True)
 upright = [xr.load_dataset(folder / f"resnet-upright-{seed}.nc") for seed in (0, 1)]
 rotated = [xr.load_dataset(folder / f"resnet-45-{seed}.nc") for seed in (0, 1)]
 
@@ -83,5 +89,16 @@ plt.ylabel("cardinal over oblique √J (octave)")
 legend = plt.legend()
 
 # %% [markdown]
-# The figures with all trainings, densities and intervals: `fechner reproduce trained`. Train your own with
-# `fechner train cifar10 --arch resnet18_small --rotation 45 --out rotated`.
+# ## The whole figure
+#
+# All panels, from the results of trainings that lie in `trainings/`. The trainings themselves take hours:
+# `trainings/run.sh` makes them, and `fechner train cifar10 --arch resnet18_small --rotation 45 --out rotated` makes one.
+
+# %% tags=["whole-figure"]
+from IPython.display import Image, display
+
+from fechner.paper import reproduce
+
+whole = reproduce(["trained"], profile="quick", out="results", resume=True, trainings=folder)
+for picture in sorted(Path("results/trained").glob("*.png")):
+    display(Image(picture, width=720))

@@ -1,13 +1,17 @@
-"""Shell blocks of the README and the site run; those that take hours or a cluster are valid commands."""
+"""Shell blocks of the README and the site run; those that take hours or a cluster are valid commands.
+
+`tests/test_contributing.py` runs those of docs/extending.md.
+"""
 
 from __future__ import annotations
 
-import os
+import json
 import re
 import shlex
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -17,8 +21,13 @@ from skimage import data, io
 from torchvision.models import resnet18
 
 from fechner import cli
+from fechner.paper import reproduce
+from fechner.paper.catalogue import FIGURES
 
 ROOT = Path(__file__).parents[1]
+sys.path.append(str(ROOT / "docs"))
+from build_measured import PAGE, with_tables  # noqa: E402
+
 PAGES = [ROOT / "README.md", *sorted(p for p in (ROOT / "docs").rglob("*.md") if "_build" not in p.parts)]
 LONG = ("# hours", "# cluster")
 COMMANDS = typer.main.get_command(cli.app)
@@ -30,7 +39,7 @@ def blocks(page: Path) -> list[tuple[bool, list[str]]]:
     for text in re.findall(r"```sh\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL):
         lines = text.replace("\\\n", " ").splitlines()
         commands = [c for line in lines if (c := line.split("  #")[0].strip()) and not c.startswith("#")]
-        found.append((text.startswith(LONG) or page.name in ("README.md", "cli.md"), commands))
+        found.append((text.startswith(LONG) or page.name in ("README.md", "cli.md", "extending.md"), commands))
     return found
 
 
@@ -59,7 +68,7 @@ def test_commands_are_valid(page: Path) -> None:
 
 
 def test_the_site_is_built_without_a_warning(tmp_path: Path) -> None:
-    """Without running its notebooks, in a copy: building writes beside what it reads."""
+    """In a copy, because building writes into the folder that it reads."""
     made = shutil.ignore_patterns("_build", "jupyter_execute", "cli.md", "__pycache__")
     shutil.copytree(ROOT / "docs", tmp_path / "docs", ignore=made)
     shutil.rmtree(tmp_path / "docs" / "notebooks", ignore_errors=True)
@@ -71,14 +80,13 @@ def test_the_site_is_built_without_a_warning(tmp_path: Path) -> None:
     done = subprocess.run(
         words,
         cwd=tmp_path,
-        env=os.environ | {"FECHNER_DOCS_EXECUTE": "off"},
         capture_output=True,
         text=True,
         timeout=300,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     site = tmp_path / "site"
-    for source in [*(tmp_path / "docs").rglob("*.md"), *(tmp_path / "docs" / "notebooks").glob("*.py")]:
+    for source in [*(tmp_path / "docs").rglob("*.md"), *(tmp_path / "docs" / "notebooks").glob("*.ipynb")]:
         assert (site / source.relative_to(tmp_path / "docs")).with_suffix(".html").is_file(), source
     assert "<math" in (site / "explanation" / "sensitivity.html").read_text(encoding="utf-8")
 
@@ -102,3 +110,33 @@ def test_commands_run(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
             with pytest.raises(SystemExit) as ended:
                 cli.main()
             assert ended.value.code in (0, None), command
+
+
+def test_tables_of_results_are_made_from_files(tmp_path: Path) -> None:
+    """A row for the most and for the least frequent orientation, and one for each claim; text around them stays."""
+    reproduce(["fig1"], out=tmp_path, say=lambda text: None)
+    page = "before\n<!-- fig1 -->\nold\n<!-- end -->\nafter\n"
+    before, made, _ = re.split("<!-- .* -->", with_tables(page, tmp_path))
+    assert before == "before\n"
+    assert "9 photographs" in made
+    (row,) = [line for line in made.splitlines() if "horizontal and vertical" in line]
+    (judged,) = json.loads((tmp_path / "fig1" / "claims.json").read_text(encoding="utf-8"))
+    measured, interval, verdict = (cell.strip() for cell in row.split("|")[2:5])
+    low, high = (float(end) for end in interval.strip("[]").split(","))
+    assert float(measured) == pytest.approx(judged["measured"], abs=0.1)
+    assert [low, high] == pytest.approx(judged["interval"], abs=0.1)
+    assert (verdict == "holds") == judged["holds"]
+    assert made.count("density of the") == 2
+
+
+def test_results_have_a_place_for_every_figure() -> None:
+    text = PAGE.read_text(encoding="utf-8")
+    assert all(f"<!-- {figure} -->" in text for figure in FIGURES)
+
+
+def test_the_citation_names_the_paper_and_the_version() -> None:
+    citation = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert f"\nversion: {project['version']}\n" in citation
+    assert "doi: 10.1038/s41467-022-35659-7" in citation
+    assert project["urls"]["Paper"].endswith("10.1038/s41467-022-35659-7")

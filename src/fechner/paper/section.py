@@ -89,7 +89,7 @@ def _conditions(dataset: xr.Dataset) -> Chart:
     panels = {"b": "(b) uniform inputs", "c": "(c) no noise", "d": "(d) equal total information"}
     parts = [str(condition).partition("-") for condition in dataset.condition.values]
     names = [panels[panel] + (f", {fig6.LABELS[channel]}" if channel else "") for panel, _, channel in parts]
-    layers = dataset.isel(layer=dataset.layer != "input").assign_coords(condition=names)
+    layers = dataset.isel(layer=~results.pixels(dataset)).assign_coords(condition=names)
     frequent = xr.DataArray(fig6.DENSITY(dataset.orientation.values), {"orientation": dataset.orientation})
     frequencies = reference("density shown in (c) and (d)", frequent)
     information = layers.fisher_information.transpose(..., "orientation")
@@ -106,7 +106,7 @@ def _components(tree: xr.DataTree) -> Chart:
         one.proportion.assign_coords(place=("step", np.arange(one.sizes["step"]))).swap_dims(step="place")
         for one in networks.values()
     ]
-    labels = xr.IndexVariable("network", [fig5.LABELS[name] for name in networks])
+    labels = xr.DataArray([fig5.LABELS[name] for name in networks], dims="network", name="network")
     together = xr.concat(learned, labels, join="outer").transpose("network", "place", "component")
     together = together.isel(component=components - 1).assign_coords(
         component=("component", components, {"units": "in the order of variance"})

@@ -1,0 +1,105 @@
+"""Write the tables and pictures of docs/measured.md from what `fechner reproduce` saved; nothing in them is typed by hand.
+
+    python docs/build_measured.py results
+
+`make measured` runs it. Text around the tables stays as it is: a table goes between `<!-- fig2 -->` and `<!-- end -->`.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+from build_notebooks import few_colours
+from PIL import Image
+
+from fechner import results
+from fechner.paper import claim
+
+HERE = Path(__file__).resolve().parent
+PAGE = HERE / "measured.md"
+# Figure 2 has the density of Figure 1.
+WITH_DENSITY = ("fig1", "fig3")
+# Grids and samples of which a result says how many there were, in the words of its table.
+SIZES = {
+    "orientation": "orientations",
+    "hue": "hues",
+    "phase": "phases",
+    "saturation": "saturations",
+    "value": "values",
+    "spatial_frequency": "spatial frequencies",
+    "component": "components",
+    "condition": "conditions",
+    "seed": "seeds",
+}
+
+
+def numbers(value: float, low: float, high: float) -> tuple[str, str]:
+    """A value and its interval, with the digits that the width of the interval supports; no interval where there is none."""
+    known = bool(np.isfinite([low, high]).all()) and high > low
+    digits = int(np.clip(1 - np.floor(np.log10(high - low)), 0, 3)) if known else 2
+    first, *ends = (f"{v:.{digits}f}".replace("-", "−") if np.isfinite(v) else "–" for v in (value, low, high))
+    return first, f"[{', '.join(ends)}]" if known else ""
+
+
+def row(statement: str, value: float, low: float, high: float, verdict: str = "") -> str:
+    """A row of the table."""
+    measured, interval = numbers(value, low, high)
+    return f"| {statement.replace('|', chr(92) + '|')} | {measured} | {interval} | {verdict} |"
+
+
+def made(dataset: xr.Dataset) -> str:
+    """One line that says what was measured and how."""
+    parts = [f"Profile `{dataset.attrs['profile']}`"]
+    if dataset.attrs.get("photographs"):
+        parts.append(f"{dataset.attrs['photographs']} photographs")
+    parts += [f"{dataset.sizes[name]} {words}" for name, words in SIZES.items() if name in dataset.sizes]
+    return ", ".join(parts) + f"; fechner {dataset.attrs['fechner_version']}, PyTorch {dataset.attrs['torch_version']}."
+
+
+def densities(dataset: xr.Dataset) -> list[str]:
+    """Rows for the most and the least frequent value in the photographs, relative to a uniform density."""
+    along, dim = dataset.attrs["along"], dataset.density.dims[0]
+    period, rows = dataset[dim].attrs["period"], []
+    for which, at in (("most", dataset.density.values.argmax()), ("least", dataset.density.values.argmin())):
+        one = dataset.isel({dim: int(at)})
+        value, low, high = (period * float(one[f"density{end}"]) for end in ("", "_low", "_high"))
+        rows.append(
+            row(f"density of the {which} frequent {along}, {float(one[dim]):.0f}°, × uniform", value, low, high)
+        )
+    return rows
+
+
+def table(folder: Path) -> str:
+    """What one figure measured: a row for each claim, after those of the density of its photographs."""
+    dataset = results.read(folder / "data.nc")
+    rows = densities(dataset) if folder.name in WITH_DENSITY else []
+    for one in claim.read(folder / "claims.json"):
+        rows.append(row(one.statement, one.measured, *one.interval, "holds" if one.holds else "does not hold"))
+    heading = ["| | measured | 95 % interval | claim |", "|---|---|---|---|"]
+    return "\n".join([made(dataset), "", *heading, *rows])
+
+
+def with_tables(page: str, out: Path) -> str:
+    """The page with the table of every figure that lies in a folder of results."""
+    for folder in sorted(path.parent for path in out.glob("*/claims.json")):
+        start, end = f"<!-- {folder.name} -->\n", "<!-- end -->"
+        before, _, rest = page.partition(start)
+        _, stop, after = rest.partition(end)
+        assert stop, f"the page has no place for {folder.name}"
+        page = f"{before}{start}\n{table(folder)}\n\n{end}{after}"
+    return page
+
+
+def copy_pictures(out: Path, images: Path) -> None:
+    """The pictures that the site shows, with fewer colours."""
+    for picture in out.glob("*/*.png"):
+        if (images / picture.name).is_file():
+            few_colours(Image.open(picture)).save(images / picture.name, optimize=True)
+
+
+if __name__ == "__main__":
+    PAGE.write_text(with_tables(PAGE.read_text(encoding="utf-8"), Path(sys.argv[1])), encoding="utf-8")
+    copy_pictures(Path(sys.argv[1]), HERE / "images")
