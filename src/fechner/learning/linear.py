@@ -123,6 +123,10 @@ def learn(
     Raises:
         FechnerError: for snapshots outside the phases, a learning rate beyond the stability limit (which it names),
             data that do not fit, and what cannot fit into memory or end within thirty days.
+
+    Command line:
+        fechner components photographs/ --size 16 --out components.nc
+        fechner learn components.nc --depth 2 --steps 2000 --snapshots 0:2000:21 --out learned.nc --figure learned.png
     """
     phases = [phases] if isinstance(phases, Phase) else list(phases)
     check_dtype(dtype)

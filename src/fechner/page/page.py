@@ -66,6 +66,10 @@ def report(found: Sequence[str | Path], out: str | Path = "report.html", *, titl
     Raises:
         FechnerError: if there is nothing to show, a file is not a whole result, or `out` cannot be written; before anything
             is written.
+
+    Command line:
+        fechner report curves.nc prior.nc --out report.html
+        fechner report rotated/training.nc upright/training.nc --title 'Trained upright and rotated'
     """
     out = expanded(out)
     outputs.writable(out, reads=[expanded(given) for given in found if not expanded(given).is_dir()])

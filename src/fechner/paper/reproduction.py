@@ -71,6 +71,10 @@ def reproduce(
     Raises:
         FechnerError: for an unknown figure or profile, images or checkpoints that cannot be read, jobs below 1, and if OUT
             cannot be written, before anything is measured.
+
+    Command line:
+        fechner reproduce all --images photographs/ --out results
+        fechner reproduce fig2 fig3 --profile paper --resume
     """
     for name in figures:
         if name not in (*FIGURES, "all"):

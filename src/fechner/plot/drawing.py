@@ -35,6 +35,9 @@ def draw(dataset: xr.Dataset) -> Figure:
 
     Raises:
         FechnerError: if the Dataset is not a whole result of fechner, or of a kind that has no figure.
+
+    Command line:
+        fechner draw curves.nc --out curves.svg
     """
     try:
         results.check(dataset)
