@@ -13,7 +13,7 @@ import torch
 
 from benchmarks.photographs import source
 from fechner.cli import _keep_freed_memory
-from fechner.learning import LinearNetwork, Phase, learn
+from fechner.learning import LinearNetwork, Stage, learn
 from fechner.statistics.patches import patch_moments, principal_components
 
 PATCHES = 100_352
@@ -47,12 +47,12 @@ def engines(variance: np.ndarray) -> None:
     """The tied network at the published settings: flow, every step on the covariance, and minibatches (extrapolated)."""
     network = LinearNetwork("tied")
     snapshots = list(range(0, 701, 50))
-    flow = seconds(lambda: learn(network, Phase(variance, STEPS), [STEPS], progress=False))
+    flow = seconds(lambda: learn(network, Stage(variance, STEPS), [STEPS], progress=False))
     data = (np.random.default_rng(0).standard_normal((32768, 1024)) * np.sqrt(variance)).astype(np.float32)
-    batch = seconds(lambda: learn(network, Phase(variance, 5, data=data), [5], engine="minibatch", progress=False)) / 5
-    every = learn(network, Phase(variance, 700), snapshots, engine="descent", progress=False)
-    step = seconds(lambda: learn(network, Phase(variance, 100), [100], engine="descent", progress=False)) / 100
-    smooth = learn(network, Phase(variance, 700), snapshots, progress=False)
+    batch = seconds(lambda: learn(network, Stage(variance, 5, data=data), [5], engine="minibatch", progress=False)) / 5
+    every = learn(network, Stage(variance, 700), snapshots, engine="descent", progress=False)
+    step = seconds(lambda: learn(network, Stage(variance, 100), [100], engine="descent", progress=False)) / 100
+    smooth = learn(network, Stage(variance, 700), snapshots, progress=False)
     apart = np.abs(np.einsum("sii->si", every.end_to_end.values) - np.einsum("sii->si", smooth.end_to_end.values)).max()
     print(
         f"tied, {STEPS} steps: flow {flow:.1f} s; on the covariance {step * 1e3:.0f} ms a step; minibatches of 16384 "

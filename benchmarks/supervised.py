@@ -11,7 +11,7 @@ import torch.nn.functional as F
 
 from fechner import circular
 from fechner.learning import Exposure, Perceptron, Task, sinusoidal
-from fechner.learning.recording import Recorder
+from fechner.learning.recorder import Recorder
 from fechner.learning.supervised import _draws, _update
 
 BATCH, ROUNDS = 2048, 9

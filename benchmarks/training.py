@@ -21,7 +21,7 @@ from fechner.statistics import photographs
 from fechner.training import Condition, RecordSensitivity, recipe_for
 from fechner.training.batches import Batch, Held, Shuffled
 from fechner.training.classifier import Classifier
-from fechner.training.images import Split
+from fechner.training.labelled_images import Split
 from fechner.training.probes import probes
 
 BATCH, IMAGES, ROUNDS = 128, 2560, 3

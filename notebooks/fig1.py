@@ -33,7 +33,7 @@ fechner.draw(prior)
 # Horizontal and vertical over oblique, in these photographs and in the formula that is often used instead of them.
 
 # %%
-analytic = human.curves("orientation")["analytic prior"]
+analytic = human.priors("orientation")["analytic prior"]
 for name, density in {"photographs": prior.density, "analytic prior": analytic.density}.items():
     cardinal, oblique = (density.sel(orientation=pair).mean() for pair in ([0, 90], [45, 135]))
     print(f"{name}: density at 0° and 90° over that at 45° and 135° = {float(cardinal / oblique):.2f}")

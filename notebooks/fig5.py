@@ -18,7 +18,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 import fechner
-from fechner.learning import LinearNetwork, Phase, learn, readouts
+from fechner.learning import LinearNetwork, Stage, learn, readouts
 
 # %% [markdown]
 # Principal components of 20,000 grey patches of 20 × 20 pixels from nine photographs. The full setting is 100,352
@@ -34,7 +34,7 @@ fechner.draw(pca)
 
 # %%
 snapshots = sorted({*np.geomspace(1, 7000, 40).astype(int).tolist(), 1000, 2000, 4000})
-learned = learn(LinearNetwork("tied", scale=0.005), Phase(pca.variance.values, 7000), snapshots, progress=False)
+learned = learn(LinearNetwork("tied", scale=0.005), Stage(pca.variance.values, 7000), snapshots, progress=False)
 fechner.draw(learned)
 
 # %% [markdown]

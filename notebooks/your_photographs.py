@@ -52,7 +52,7 @@ fechner.draw(hue)
 # pixels/degree, as for the stimuli.
 
 # %%
-power = fechner.image_statistics(folder, feature="spatial-frequency", bootstraps=200, progress=False)
+power = fechner.image_statistics(folder, feature="spatial_frequency", bootstraps=200, progress=False)
 fechner.draw(power)
 
 # %% [markdown]

@@ -138,6 +138,37 @@ def test_attributes(attributes: dict[str, object], message: str, tmp_path: Path)
     in_one_line(message, lambda: report([path], tmp_path / "page.html"))
 
 
+@pytest.mark.parametrize(
+    ("attributes", "node", "message"),
+    [
+        (
+            {"kind": "sensitivity"},
+            curves(),
+            "holds several Datasets, and a result of kind 'sensitivity' is one: choose",
+        ),
+        ({"kind": ""}, curves(), "in an older layout"),
+        (
+            {},
+            changed(prior(), "density", np.nan, 5),
+            "node '/node': is incomplete or damaged: a density must be finite",
+        ),
+        (
+            {},
+            changed(curves(), "fisher_information", -1.0, 14).drop_attrs(),
+            "node '/node': 'fisher_information' must be",
+        ),
+        ({"figure": "fig6"}, curves(), "data of kind 'fig6' are incomplete or damaged .*make them again"),
+        ({"figure": "fig9"}, curves(), "unknown figure 'fig9'"),
+    ],
+)
+def test_trees(attributes: dict[str, object], node: xr.Dataset, message: str, tmp_path: Path) -> None:
+    root = xr.Dataset(attrs=results.provenance("figure") | attributes)
+    bad = xr.DataTree.from_dict({"/": root, "node": node})
+    in_one_line(message, lambda: fechner.draw(bad))
+    path = results.save(bad, tmp_path / "bad.nc")
+    in_one_line(message, lambda: report([path], tmp_path / "page.html"))
+
+
 @pytest.mark.parametrize("stimulus", ["no JSON", "[1]", "1.5", 7, np.ones(2)])
 def test_settings_that_are_none(stimulus: object) -> None:
     bad = curves().assign_attrs(stimulus=stimulus)

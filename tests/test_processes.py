@@ -55,8 +55,8 @@ def both(words: list[str], folder: Path, times: int) -> None:
 
 
 def test_sensitivity_under_torchrun_is_the_same(tmp_path: Path) -> None:
-    # Chords reach from one stimulus to the next, and are the hardest to share; the batch is agreed upon first.
-    both([*CURVES, "--method", "chord"], tmp_path, 1)
+    # Forward differences reach from one stimulus to the next, and are the hardest to share; the batch is agreed upon first.
+    both([*CURVES, "--method", "forward"], tmp_path, 1)
 
 
 @pytest.mark.slow

@@ -31,6 +31,24 @@ def test_round_trip_and_nothing_half_written(tmp_path: Path) -> None:
     assert [p.name for p in path.parent.iterdir()] == ["curves.nc"]
 
 
+def test_a_result_of_several_grids_is_a_tree(tmp_path: Path) -> None:
+    nodes = {"curves": xr.Dataset({"a": ("x", [1.0])}, {"x": [3]}), "more/b$": xr.Dataset({"a": ("x", [1.0, 2.0])})}
+    tree = xr.DataTree.from_dict({"/": xr.Dataset(attrs=results.provenance("figure")), **nodes})
+    path = results.save(tree, tmp_path / "tree.nc")
+    assert results.read(path).identical(tree)
+    good = path.read_bytes()
+    for place in (100, len(good) // 2, len(good) - 1):
+        path.write_bytes(good[:place] + bytes([good[place] ^ 1]) + good[place + 1 :])
+        with pytest.raises(FechnerError, match="is damaged: it has changed since it was written"):
+            results.read(path)
+    tree["curves"].attrs["odd"] = {"a": None}
+    assert results.read(results.save(tree, path))["curves"].attrs["odd"] == '{"a": null}'
+    tree["curves"].attrs["odd"] = object()
+    with pytest.raises(FechnerError, match="this DataTree cannot be saved as NetCDF: its attribute 'odd'"):
+        results.save(tree, path)
+    assert results.read(path)["curves"].attrs["odd"] == '{"a": null}'
+
+
 def test_bad_files(tmp_path: Path) -> None:
     (tmp_path / "text.nc").write_text("no")
     xr.Dataset({"a": 1}).to_netcdf(tmp_path / "foreign.nc", engine="h5netcdf")
@@ -225,8 +243,8 @@ def test_attributes_that_netcdf_does_not_know(given: object, kept: object, tmp_p
         (xr.Dataset({"a/b": 1}), "cannot be saved as NetCDF: Forward slashes"),
         (xr.Dataset({"a": ("x", [1.0], {"_FillValue": 1.0})}), "'_FillValue' of 'a' a meaning of its own; rename it"),
         (xr.Dataset({"a": ("x", [1.0], {"scale_factor": 2})}), "'scale_factor' of 'a' a meaning of its own"),
-        (xr.DataArray([1.0]), "dataset must be a Dataset, got DataArray"),
-        ("a.nc", "dataset must be a Dataset, got .a.nc."),
+        (xr.DataArray([1.0]), "dataset must be a Dataset or a DataTree, got DataArray"),
+        ("a.nc", "dataset must be a Dataset or a DataTree, got .a.nc."),
     ],
 )
 def test_what_cannot_be_saved(given: object, message: str, tmp_path: Path) -> None:

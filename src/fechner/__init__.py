@@ -9,21 +9,51 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
 
-from fechner.comparison import compare as compare
-from fechner.differences import difference as difference
-from fechner.errors import FechnerError as FechnerError
-from fechner.fisher import sensitivity as sensitivity
-from fechner.networks import list_networks as list_networks
-from fechner.networks import load as load
-from fechner.page import report as report
-from fechner.plot.drawing import draw as draw
-from fechner.results import read as read
-from fechner.results import save as save
-from fechner.statistics import image_statistics as image_statistics
-from fechner.stimuli import Gabor as Gabor
-from fechner.stimuli import Stimulus as Stimulus
-from fechner.training import train as train
+from fechner.comparison import compare
+from fechner.differences import difference
+from fechner.errors import FechnerError
+from fechner.fisher import sensitivity
+from fechner.networks import list_networks, load
+from fechner.results import read, save
+from fechner.statistics import image_statistics
+from fechner.stimuli import Draws, Gabor, Stimulus
+from fechner.training import train
 
+if TYPE_CHECKING:
+    from fechner.page import report
+    from fechner.plot import draw
+
+__all__ = [
+    "Draws",
+    "FechnerError",
+    "Gabor",
+    "Stimulus",
+    "compare",
+    "difference",
+    "draw",
+    "image_statistics",
+    "list_networks",
+    "load",
+    "read",
+    "report",
+    "save",
+    "sensitivity",
+    "train",
+]
 __version__ = version("fechner")
+# What draws takes long to import: only those who ask for it wait.
+_LATER = {"draw": "fechner.plot", "report": "fechner.page"}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LATER:
+        return getattr(import_module(_LATER[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return [*__all__, *globals()]

@@ -113,7 +113,7 @@ def compare(curves: xr.Dataset, prior: xr.Dataset, *, bootstraps: Natural = 1000
         "weights": str(curves.attrs.get("weights", "")),
         "stimulus": str(curves.attrs.get("stimulus", "")),
         "photographs": prior.attrs.get("photographs", 0),
-        "noise_model": str(curves.attrs.get("noise_model", "")),
+        "noise_model": results.noise_model(curves),
         "seed": seed,
         "bootstraps": bootstraps,
         "left_out": json.dumps(left_out, ensure_ascii=False),
@@ -169,7 +169,7 @@ def _check(curves: xr.Dataset, prior: xr.Dataset) -> str:
         raise FechnerError(f"the first is not a result of `fechner sensitivity`: it has no fisher_information{swapped}")
     if "density" not in prior:
         raise FechnerError("the second is not a result of `fechner statistics`: it has no density")
-    along, other = str(curves.attrs["along"]), str(prior.attrs.get("along", next(iter(prior.density.dims), "")))
+    along, other = results.along(curves), str(prior.attrs.get("along", next(iter(prior.density.dims), "")))
     if along != other:
         raise FechnerError(
             f"sensitivity was measured along {along}, the density is that of {other}: they cannot be compared"
@@ -238,7 +238,7 @@ def _formulas(coordinate: xr.DataArray) -> Mapping[str, xr.Dataset]:
     convention = coordinate.attrs.get("convention")
     return {
         name: curve
-        for name, curve in human.curves(str(coordinate.name)).items()
+        for name, curve in human.priors(str(coordinate.name)).items()
         if convention is None or curve[coordinate.name].attrs.get("convention", convention) == convention
     }
 
@@ -328,7 +328,7 @@ def _null(root: Array, reference: Array) -> Array:
 
 def _input_of(curves: xr.Dataset) -> npt.NDArray[np.intp]:
     """For every layer, where the pixels that it saw stand."""
-    is_input = curves.layer.values == "input"
+    is_input = results.pixels(curves)
     if not is_input[0]:
         raise FechnerError("the curves lack the pixels ('input'), the first layer that `fechner sensitivity` reports")
     return np.maximum.accumulate(np.where(is_input, np.arange(len(is_input)), 0))

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import xarray as xr
 
 from fechner import circular
@@ -59,7 +60,10 @@ _RANGES: dict[str, tuple[float, float]] = {
 
 
 def check(dataset: Any) -> None:
-    """Raise `FechnerError` if a Dataset does not hold what results of its kind hold."""
+    """Raise `FechnerError` if a Dataset, or a DataTree, does not hold what results of its kind hold."""
+    if isinstance(dataset, xr.DataTree):
+        _check_nodes(dataset)
+        return
     if not isinstance(dataset, xr.Dataset):
         remedy = "; fechner.read reads a file" if isinstance(dataset, str) or hasattr(dataset, "__fspath__") else ""
         raise FechnerError(f"is no xarray.Dataset but a {type(dataset).__name__}{remedy}")
@@ -93,6 +97,24 @@ def check(dataset: Any) -> None:
             _check_integral(dataset, along)
     except FechnerError as e:
         raise FechnerError(f"is incomplete or damaged: {e}") from None
+
+
+def _check_nodes(tree: xr.DataTree) -> None:
+    """Raise `FechnerError` if the root of a figure has no record, or a node does not hold what it must."""
+    _check_provenance(tree.attrs)
+    if tree.attrs["kind"] != "figure":
+        raise FechnerError(
+            f"holds several Datasets, and a result of kind '{tree.attrs['kind']}' is one: choose a node, as in "
+            "tree['curves'].to_dataset()"
+        )
+    for path, dataset in tree.to_dict().items():
+        try:
+            if path != "/" and "kind" in dataset.attrs:
+                check(dataset)
+            else:
+                values(dataset)
+        except FechnerError as e:
+            raise FechnerError(f"is incomplete or damaged: its node '{path}': {e}") from None
 
 
 def _check_provenance(attributes: dict[Any, Any]) -> None:
@@ -225,9 +247,26 @@ def alone(dataset: xr.Dataset, name: str, *dimensions: str) -> None:
             )
 
 
-def text(dataset: xr.Dataset, name: str, default: str = "") -> str:
+def text(dataset: xr.Dataset | xr.DataTree, name: str, default: str = "") -> str:
     """An attribute as text."""
     return str(dataset.attrs.get(name, default))
+
+
+def along(dataset: xr.Dataset | xr.DataTree) -> str:
+    """The parameter that a result is measured along; no text where there is none."""
+    return str(dataset.attrs.get("along", ""))
+
+
+def noise_model(dataset: xr.Dataset | xr.DataTree) -> str:
+    """The noise under which a result has its Fisher information; no text where it has none."""
+    return str(dataset.attrs.get("noise_model", ""))
+
+
+def pixels(dataset: xr.Dataset) -> npt.NDArray[np.bool_]:
+    """Which layers of a result are the image itself: those that its coordinate `pixels` marks, or else are named "input"."""
+    if "pixels" in dataset.coords and dataset["pixels"].dims == ("layer",):
+        return dataset["pixels"].values.astype(bool)
+    return np.asarray(dataset["layer"].values == "input")
 
 
 def fields(attributes: dict[Any, Any], name: str) -> dict[str, Any]:
@@ -245,8 +284,8 @@ def fields(attributes: dict[Any, Any], name: str) -> dict[str, Any]:
 
 
 @contextmanager
-def complete(dataset: xr.Dataset) -> Iterator[None]:
-    """Whatever a Dataset makes fail that lacks what no kind is bound to hold is an error of one line."""
+def complete(dataset: xr.Dataset | xr.DataTree) -> Iterator[None]:
+    """Whatever a result makes fail that lacks what no kind is bound to hold is an error of one line."""
     try:
         yield
     except FechnerError:

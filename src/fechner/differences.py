@@ -101,7 +101,7 @@ def difference(
     attributes = {
         "along": along,
         "network": str(one[0].attrs.get("network", "")),
-        "noise_model": str(one[0].attrs.get("noise_model", "")),
+        "noise_model": results.noise_model(one[0]),
         "pairs": count,
         "bootstraps": bootstraps,
         "left_out": json.dumps(left_out, ensure_ascii=False),
@@ -154,10 +154,10 @@ def _check(one: Sequence[xr.Dataset], other: Sequence[xr.Dataset]) -> tuple[str,
             raise FechnerError(
                 "these are no curves of `fechner.sensitivity`: fisher_information or the attribute along is missing"
             )
-    along = str(one[0].attrs["along"])
+    along = results.along(one[0])
     for curves in (*one, *other):
         try:
-            contents.curves(curves, str(curves.attrs["along"]))
+            contents.curves(curves, results.along(curves))
         except FechnerError as e:
             raise FechnerError(f"these curves cannot be compared: {e}") from None
     grid, period = one[0][along].values, circular.period_of(one[0][along])
@@ -172,8 +172,13 @@ def _check(one: Sequence[xr.Dataset], other: Sequence[xr.Dataset]) -> tuple[str,
             f"{grid.min():g} to {grid.max():g}: measure it with values=36, for instance"
         )
     for curves in (*one, *other):
-        if str(curves.attrs["along"]) != along or not np.array_equal(curves[along].values, grid):
+        if results.along(curves) != along or not np.array_equal(curves[along].values, grid):
             raise FechnerError(f"the curves are not all along {along} on the same grid: measure them alike")
+        if results.noise_model(curves) != results.noise_model(one[0]):
+            raise FechnerError(
+                f"the curves have different noise models, '{results.noise_model(one[0])}' and '{results.noise_model(curves)}': "
+                "measure them alike"
+            )
         for name in ("units", "period", "convention"):
             here, there = (c[along].attrs.get(name) for c in (one[0], curves))
             if here is not None and there is not None and here != there:

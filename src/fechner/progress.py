@@ -77,16 +77,6 @@ def whole(description: str, total: float) -> Iterator[tuple[Progress, TaskID]]:
             _whole.reset(before)
 
 
-@contextmanager
-def silent() -> Iterator[None]:
-    """No bars inside, such as in one of several processes at a terminal."""
-    before = _whole.set(_progress(False))
-    try:
-        yield
-    finally:
-        _whole.reset(before)
-
-
 def _progress(show: bool) -> Progress:
     console = Console(stderr=True)
     columns = (

@@ -1,4 +1,7 @@
-"""Results are xarray Datasets in NetCDF files, with a record of how they were made, and one layout for all kinds."""
+"""Results are xarray Datasets in NetCDF files, with a record of how they were made, and one layout for all kinds.
+
+A result of several grids, such as a figure of the paper, is a DataTree: its root has the record, its nodes the Datasets.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ import json
 import os
 import shlex
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
@@ -24,11 +27,17 @@ from fechner import outputs
 from fechner.arguments import checked
 from fechner.contents import KINDS as KINDS
 from fechner.contents import LAYOUT as LAYOUT
+from fechner.contents import along as along
 from fechner.contents import check as check
+from fechner.contents import noise_model as noise_model
+from fechner.contents import pixels as pixels
 from fechner.errors import FechnerError, first_line, printable
 from fechner.outputs import expanded, whole
 
 T = TypeVar("T")
+
+# The noise model of Fisher information J = ‖∂r/∂θ‖².
+UNIT_GAUSSIAN = "independent Gaussian, unit variance"
 
 # A file ends in this and the SHA-256 of all before it. HDF5 looks no further than its own end, and drops what follows when
 # a file is changed.
@@ -55,28 +64,30 @@ def _program() -> str:
 
 
 @checked
-def save(dataset: xr.Dataset, path: str | Path) -> Path:
-    """Write a Dataset to a NetCDF file; the file appears whole or not at all.
+def save(dataset: xr.Dataset | xr.DataTree, path: str | Path) -> Path:
+    """Write a Dataset or a DataTree to a NetCDF file; the file appears whole or not at all.
 
     Attributes that NetCDF does not know are written as text: None as nothing, dictionaries as JSON, dates in ISO format.
     Raises `FechnerError` for what cannot be written so, or if the disk is full, for instance; what was there before is kept.
     """
     path = expanded(path)
     writable(path)
-    # To memory first: HDF5 on a full disk brings the whole process down. The encoding of a file that was read would cut
-    # longer names, joined to it since, to the length of its own.
+    # To memory first: HDF5 on a full disk brings the whole process down.
     try:
-        made = bytes(_storable(dataset.drop_encoding()).to_netcdf(engine="h5netcdf"))
+        made = bytes(_storable(dataset).to_netcdf(engine="h5netcdf"))
     except Exception as e:
-        raise FechnerError(f"this Dataset cannot be saved as NetCDF: {first_line(e)}") from e
+        raise FechnerError(f"this {type(dataset).__name__} cannot be saved as NetCDF: {first_line(e)}") from e
     with whole(path) as part:
         part.write_bytes(made + _SEAL + hashlib.sha256(made).digest())
     return path
 
 
-def _storable(dataset: xr.Dataset) -> xr.Dataset:
+def _storable(dataset: Any) -> Any:
     """The same with attributes that NetCDF knows."""
-    made = dataset.copy()
+    if isinstance(dataset, xr.DataTree):
+        return dataset.map_over_datasets(_storable)
+    # The encoding of a file that was read would cut longer names, joined to it since, to the length of its own.
+    made = dataset.drop_encoding()
     made.attrs = _attributes(made.attrs)
     for name in made.variables:
         if meant := _MEANT.intersection(made[name].attrs):
@@ -152,8 +163,8 @@ def writable(path: str | Path) -> None:
 
 
 @checked
-def read(path: str | Path) -> xr.Dataset:
-    """Read a Dataset that `save` wrote.
+def read(path: str | Path) -> Any:
+    """Read a Dataset, or a DataTree where a result has several grids, that `save` wrote.
 
     Raises `FechnerError` if the file is missing, damaged, not one of ours, in the layout of another version, or if
     what results of its kind hold is missing or cannot be.
@@ -162,13 +173,16 @@ def read(path: str | Path) -> xr.Dataset:
     if not path.is_file():
         raise FechnerError(f"no result file '{path}'")
     engine: Literal["scipy", "h5netcdf"] = "scipy" if _classic(path) else "h5netcdf"
+    opened: Callable[..., Any] = xr.open_dataset
     try:
         if engine == "h5netcdf":
             # h5netcdf leaves a traceback on the terminal where HDF5 itself cannot open a file.
             with h5py.File(path, "r") as file:
                 list(file.attrs.items())
+                if any(isinstance(held, h5py.Group) for held in file.values()):
+                    opened = xr.open_datatree
         units = xr.coders.CFTimedeltaCoder(decode_via_units=False)
-        with xr.open_dataset(path, engine=engine, decode_timedelta=units) as found:
+        with opened(path, engine=engine, decode_timedelta=units) as found:
             if found.nbytes > psutil.virtual_memory().available:
                 raise ValueError(f"it says that it holds {found.nbytes / 1e9:.0f} GB, more than fit into memory")
             dataset = found.load()

@@ -30,7 +30,7 @@ import fechner
 from fechner import cli, human, learning, paper, results, statistics, stimuli, training
 from fechner.learning import history, readouts, theory
 from fechner.networks import Network, untrained
-from fechner.training.recording import RecordSensitivity
+from fechner.training.callback import RecordSensitivity
 
 HERE = Path(__file__).parent
 LONGEST = 60
@@ -158,6 +158,7 @@ class Names(dict[str, Any]):
         self |= {
             "fechner": fechner,
             "human": human,
+            "reproduce": paper.reproduce,
             "np": np,
             "torch": torch,
             "nn": nn,
@@ -168,9 +169,9 @@ class Names(dict[str, Any]):
         self["net"] = nn.Sequential(nn.Conv2d(3, 2, 3), nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(8, 3)).eval()
         self["gabor"] = stimuli.Gabor(size=16, pixels_per_degree=10)
         self["curves"], self["prior"] = curves(), density("orientation", 180)
-        self["phase"], self["linear"] = learning.Phase(np.array([4.0, 1.0]), 10), learning.LinearNetwork()
+        self["stage"], self["linear"] = learning.Stage(np.array([4.0, 1.0]), 10), learning.LinearNetwork()
         self["shown"] = learning.Exposure(3)
-        self["learned"] = learning.learn(self["linear"], self["phase"], [0, 10], progress=False)
+        self["learned"] = learning.learn(self["linear"], self["stage"], [0, 10], progress=False)
         self["pca"] = statistics.principal_components(number=300, size=4, progress=False)
         self["image"] = image
 
@@ -217,6 +218,8 @@ REQUIRED: dict[Callable[..., Any], str] = {
     fechner.train: "images='images'",
     untrained: "name='resnet18', classes=2",
     stimuli.stimulus: "name='gabor'",
+    stimuli.Draws: "count=3",
+    stimuli.Design: "stimulus=gabor, along='orientation', values=3",
     training.labelled: "source='images'",
     training.preview: "images='images', condition=Condition()",
     training.recipe_for: "network=net, size=32",
@@ -225,10 +228,10 @@ REQUIRED: dict[Callable[..., Any], str] = {
     statistics.principal_components: "",
     statistics.reconstruct: "pca=pca, patches=np.zeros((1, 16)), components=3",
     human.read: "name='grating-acuity'",
-    human.curves: "along='hue'",
+    human.priors: "along='hue'",
     human.analytic_orientation_prior: "orientation=0",
     human.cielab_hue_distance: "hue=0",
-    learning.learn: "network=linear, phases=phase, snapshots=[0]",
+    learning.learn: "network=linear, stages=stage, snapshots=[0]",
     learning.learn_labels: "network=Perceptron((2,)), exposures=shown",
     learning.sinusoidal: "",
     learning.band: "low=0, high=10",
@@ -256,7 +259,7 @@ REQUIRED: dict[Callable[..., Any], str] = {
     RecordSensitivity: "path='new.nc', stimulus=gabor, every=1",
     learning.Task: "",
     learning.Exposure: "steps=3",
-    learning.Phase: "variance=np.ones(2), steps=3",
+    learning.Stage: "variance=np.ones(2), steps=3",
     learning.LinearNetwork: "",
     learning.Perceptron: "",
     learning.Erasure: "",
@@ -334,7 +337,7 @@ def test_there_are_many_cases() -> None:
 
 
 def test_no_public_function_is_left_out() -> None:
-    plain = {human.available, stimuli.how_many, stimuli.parameters, stimuli.render, stimuli.settings}
+    plain = {human.available, stimuli.parameters, stimuli.render, stimuli.settings}
     for module in (fechner, stimuli, training, learning, statistics, human, history, readouts, theory):
         for name, function in vars(module).items():
             here = inspect.isfunction(function) and function.__module__.startswith(module.__name__)

@@ -99,7 +99,7 @@ def test_rotating_the_weights_shifts_the_curve_by_90_degrees() -> None:
     assert np.allclose(other, np.roll(one, 6), rtol=1e-3)
 
 
-def test_central_differences_converge_and_chords_sit_half_way() -> None:
+def test_central_differences_converge_and_forward_differences_sit_half_way() -> None:
     smooth = nn.Sequential(nn.Conv2d(3, 4, 5), nn.Tanh()).double().eval()
     kw = {"values": 12, "average": {"phase": 2}, "dtype": torch.float64, **QUIET}
     exact = sensitivity(smooth, GABOR, **kw)
@@ -109,12 +109,12 @@ def test_central_differences_converge_and_chords_sit_half_way() -> None:
         error.append(float(np.abs(central.fisher_information / exact.fisher_information - 1).max()))
     assert error[0] > 3 * error[1] > error[2]
     assert error[2] < 1e-5
-    chord = sensitivity(smooth, GABOR, method="chord", **(kw | {"values": 180}))
-    assert np.allclose(chord.orientation, np.arange(180) + 0.5)
-    part = sensitivity(smooth, GABOR, method="chord", **(kw | {"values": [20.0, 22.0, 24.0]}))
+    forward = sensitivity(smooth, GABOR, method="forward", **(kw | {"values": 180}))
+    assert np.allclose(forward.orientation, np.arange(180) + 0.5)
+    part = sensitivity(smooth, GABOR, method="forward", **(kw | {"values": [20.0, 22.0, 24.0]}))
     assert part.orientation.values.tolist() == [21.0, 23.0]
     middle = sensitivity(smooth, GABOR, **(kw | {"values": np.arange(180) + 0.5}))
-    assert np.allclose(chord.fisher_information, middle.fisher_information, rtol=2e-3)
+    assert np.allclose(forward.fisher_information, middle.fisher_information, rtol=2e-3)
 
 
 def test_standard_errors() -> None:
@@ -241,7 +241,7 @@ def test_attention_networks_against_central_differences(name: str) -> None:
         ({"method": "central", "step": -1.0}, "step must be a number greater than 0"),
         ({"dtype": "float64"}, "dtype must be a floating-point one"),
         ({"batch_size": 0}, "batch_size must be a whole number of at least 1"),
-        ({"method": "chord", "values": [3.0, 2.0]}, "increasing"),
+        ({"method": "forward", "values": [3.0, 2.0]}, "increasing"),
     ],
 )
 def test_bad_arguments(small: Network, change: dict, message: str) -> None:

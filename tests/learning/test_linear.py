@@ -8,7 +8,7 @@ import torch
 from scipy.integrate import solve_ivp
 
 from fechner import FechnerError
-from fechner.learning import LinearNetwork, Phase, learn, readouts, theory
+from fechner.learning import LinearNetwork, Stage, learn, readouts, theory
 from fechner.learning.flow import flow
 
 VARIANCE = 8.0 / np.arange(1, 13) ** 1.2
@@ -46,9 +46,9 @@ def test_flow_and_descent_agree_within_a_hundredth(depth: int | str) -> None:
     steps = 6000
     snapshots = np.linspace(0, steps, 13).astype(int)
     network = LinearNetwork(depth, scale=0.05 if depth in ("tied", 1) else 0.3)  # type: ignore[arg-type]
-    phase = Phase(VARIANCE, steps)
+    stage = Stage(VARIANCE, steps)
     slow, fast = (
-        learn(network, phase, snapshots, learning_rate=0.02, engine=e, dtype=torch.float64, tolerance=5e-4)  # type: ignore[arg-type]
+        learn(network, stage, snapshots, learning_rate=0.02, engine=e, dtype=torch.float64, tolerance=5e-4)  # type: ignore[arg-type]
         for e in ("descent", "flow")
     )
     assert np.abs(readouts.proportion_learned(slow) - readouts.proportion_learned(fast)).max() < 0.01
@@ -59,13 +59,13 @@ def test_flow_and_descent_agree_within_a_hundredth(depth: int | str) -> None:
 @pytest.mark.parametrize("depth", ["tied", 2])
 def test_minibatches_agree_within_their_noise(depth: int | str) -> None:
     network = LinearNetwork(depth, scale=0.3)  # type: ignore[arg-type]
-    phase = Phase(VARIANCE, 300, data=data(VARIANCE))
+    stage = Stage(VARIANCE, 300, data=data(VARIANCE))
     snapshots = [0, 50, 100, 200, 300]
-    exact = learn(network, phase, snapshots, learning_rate=0.05, engine="descent", dtype=torch.float64)
+    exact = learn(network, stage, snapshots, learning_rate=0.05, engine="descent", dtype=torch.float64)
     errors = []
     for batch in (500, 8000):
         drawn = learn(
-            network, phase, snapshots, learning_rate=0.05, engine="minibatch", batch=batch, dtype=torch.float64
+            network, stage, snapshots, learning_rate=0.05, engine="minibatch", batch=batch, dtype=torch.float64
         )
         errors.append(float(np.abs(exact["end_to_end"] - drawn["end_to_end"]).max()))
     assert errors[1] < 0.03
@@ -77,7 +77,7 @@ def test_balanced_networks_follow_the_closed_forms(depth: int | str) -> None:
     start, steps = 0.02, 4000
     snapshots = np.linspace(0, steps, 9).astype(int)
     found = learn(
-        LinearNetwork(depth, "balanced", start), Phase(VARIANCE, steps), snapshots, learning_rate=0.01,  # type: ignore[arg-type]
+        LinearNetwork(depth, "balanced", start), Stage(VARIANCE, steps), snapshots, learning_rate=0.01,  # type: ignore[arg-type]
         dtype=torch.float64, tolerance=1e-5,
     )  # fmt: skip
     t = snapshots[:, None] * found.attrs["time_per_step"]
@@ -98,13 +98,13 @@ def test_balanced_networks_follow_the_closed_forms(depth: int | str) -> None:
 
 
 def test_snapshots_are_copies_and_the_network_keeps_learning() -> None:
-    found = learn(LinearNetwork(1, "balanced", 0.1), Phase(VARIANCE, 100), [0, 10, 100], learning_rate=0.01)
+    found = learn(LinearNetwork(1, "balanced", 0.1), Stage(VARIANCE, 100), [0, 10, 100], learning_rate=0.01)
     maps = found["end_to_end"].values
     assert np.abs(maps[0] - 0.1 * np.eye(12)).max() < 1e-6
     assert np.abs(maps[1] - maps[0]).max() > 1e-3
     assert np.abs(maps[2] - maps[1]).max() > 1e-3
     again = learn(
-        LinearNetwork(1, "balanced", 0.1), Phase(VARIANCE, 100), [10, 100], learning_rate=0.01, engine="descent"
+        LinearNetwork(1, "balanced", 0.1), Stage(VARIANCE, 100), [10, 100], learning_rate=0.01, engine="descent"
     )
     assert np.abs(again["end_to_end"].values[0] - maps[1]).max() < 0.01
 
@@ -115,18 +115,18 @@ def test_a_switch_of_statistics_and_a_teacher() -> None:
     turn = np.linalg.qr(rng.standard_normal((12, 12)))[0]
     other = turn @ np.diag(VARIANCE) @ turn.T
     found = learn(
-        LinearNetwork(2, scale=0.3), [Phase(VARIANCE, 200), Phase(other, 2000)], [200, 2200], learning_rate=0.05
+        LinearNetwork(2, scale=0.3), [Stage(VARIANCE, 200), Stage(other, 2000)], [200, 2200], learning_rate=0.05
     )
     first = found["end_to_end"].values[0]
     assert abs(first[0, 0]) > 0.9
     assert np.linalg.norm(turn[:, 0] @ (found["end_to_end"].values[1] - np.eye(12)) @ turn[:, 0]) < 0.05
     teacher = learn(
-        LinearNetwork(2, scale=0.3), Phase(VARIANCE, 3000, covariance=turn * VARIANCE), [3000], learning_rate=0.05
+        LinearNetwork(2, scale=0.3), Stage(VARIANCE, 3000, covariance=turn * VARIANCE), [3000], learning_rate=0.05
     )
     assert np.abs(teacher["end_to_end"].values[0][:, :3] - turn[:, :3]).max() < 0.05
     labels = rng.standard_normal((3, 12))
     classes = learn(
-        LinearNetwork(3, scale=0.4), Phase(VARIANCE, 4000, covariance=labels * VARIANCE), [0, 4000], learning_rate=0.02
+        LinearNetwork(3, scale=0.4), Stage(VARIANCE, 4000, covariance=labels * VARIANCE), [0, 4000], learning_rate=0.02
     )
     assert classes["end_to_end"].shape == (2, 3, 12)
     assert float(classes.loss[1]) < 0.1 * float(classes.loss[0])
@@ -157,7 +157,7 @@ def test_flow_is_of_second_order_and_stable_on_stiff_problems() -> None:
 
 
 @pytest.mark.parametrize(
-    ("network", "phase", "settings", "message"),
+    ("network", "stage", "settings", "message"),
     [
         ({"depth": 0}, {}, {}, "depth must be a whole number from 1 to 6 or 'tied', got 0"),
         ({"depth": 7}, {}, {}, "or 'tied', got 7"),
@@ -175,11 +175,11 @@ def test_flow_is_of_second_order_and_stable_on_stiff_problems() -> None:
         ({}, {}, {"snapshots": [11]}, r"must lie in \[0, 10\]"),
     ],
 )
-def test_bad_input(network: dict, phase: dict, settings: dict, message: str) -> None:
+def test_bad_input(network: dict, stage: dict, settings: dict, message: str) -> None:
     with pytest.raises(FechnerError, match=message):
         learn(
             LinearNetwork(**network),
-            Phase(**({"variance": VARIANCE, "steps": 10} | phase)),
+            Stage(**({"variance": VARIANCE, "steps": 10} | stage)),
             **({"snapshots": [10]} | settings),
         )
 
@@ -192,7 +192,7 @@ def test_flow_that_leaves_the_numbers_stops() -> None:
 def test_four_layers_take_the_time_of_the_closed_form() -> None:
     start, steps = 0.05, 6000
     found = learn(
-        LinearNetwork(4, "balanced", start), Phase(VARIANCE[:4], steps), range(0, steps + 1, 5), learning_rate=0.005,
+        LinearNetwork(4, "balanced", start), Stage(VARIANCE[:4], steps), range(0, steps + 1, 5), learning_rate=0.005,
         dtype=torch.float64, tolerance=1e-5, progress=False,
     )  # fmt: skip
     when = readouts.learning_step(found).values * found.attrs["time_per_step"]
@@ -223,7 +223,7 @@ def test_two_whitened_layers_of_any_alignment_follow_the_closed_form() -> None:
 @pytest.mark.parametrize("depth", [5, 6])
 def test_deep_networks_learn_in_order(depth: int) -> None:
     found = learn(
-        LinearNetwork(depth, "balanced", 0.1), Phase(VARIANCE[:5], 3000), range(0, 3001, 50), learning_rate=0.02, progress=False
+        LinearNetwork(depth, "balanced", 0.1), Stage(VARIANCE[:5], 3000), range(0, 3001, 50), learning_rate=0.02, progress=False
     )  # fmt: skip
     when = readouts.learning_step(found).values
     assert np.isfinite(when[:3]).all()

@@ -9,7 +9,8 @@ import pytest
 from scipy import stats
 
 from fechner.paper import fig1
-from fechner.paper.run import Run, density_of
+from fechner.paper.photographs import density_of
+from fechner.paper.run import Run
 from fechner.plot.style import write
 
 

@@ -14,8 +14,8 @@ import xarray as xr
 
 import fechner
 from fechner import FechnerError, circular, human
-from fechner.paper import reproduce
-from fechner.paper import run as parts
+from fechner.paper import curves, reproduce, run
+from fechner.paper import photographs as densities
 from fechner.paper.fig2 import claims as fig2_claims
 from fechner.paper.fig2 import compute as fig2
 from fechner.paper.fig2 import draw as fig2_draw
@@ -48,7 +48,7 @@ def synthetic(ratios: dict[str, float], networks: tuple[str, ...] = ("efficientn
                 rel = np.sqrt(mean) / np.sqrt(mean).mean(-1, keepdims=True)
                 stimuli = ("gabor", "gabor-published") if state == "pretrained" else ("gabor",)
                 for shown in stimuli:
-                    labels = asdict(parts.Part(network, state, seed, shown))
+                    labels = asdict(curves.Part(network, state, seed, shown))
                     measured.append(
                         xr.Dataset(
                             {
@@ -68,7 +68,7 @@ def synthetic(ratios: dict[str, float], networks: tuple[str, ...] = ("efficientn
     data = xr.concat(measured, "layer", data_vars="all")
     data["stimulus_image"] = xr.DataArray(np.full((4, 4), 0.5), dims=("y", "x"))
     data["stimulus_derivative"] = xr.DataArray(np.eye(4), dims=("y", "x"))
-    return parts.with_density(data.assign_attrs(along="orientation", figure="fig2"), density())
+    return densities.with_density(data.assign_attrs(along="orientation", figure="fig2"), density())
 
 
 def density() -> xr.Dataset:
@@ -164,20 +164,20 @@ def test_missing_weights_are_marked(tmp_path: Path) -> None:
 def test_reproduce_resumes_and_redraws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(fig2.PROFILES, "quick", TINY)
     said: list[str] = []
-    stopped = parts.fisher_information
+    stopped = curves.sensitivity
 
     def interrupted(network, *args, **kw):
         if network.weights == "shuffled":
             raise KeyboardInterrupt
         return stopped(network, *args, layers="blocks.1?", progress=False, **kw)
 
-    monkeypatch.setattr(parts, "sensitivity", interrupted)
+    monkeypatch.setattr(curves, "sensitivity", interrupted)
     with pytest.raises(KeyboardInterrupt):
         reproduce(["fig2"], "quick", tmp_path, say=said.append)
     kept = {p.name: p.stat().st_mtime_ns for p in (tmp_path / "fig2" / "parts").iterdir()}
     assert len(kept) == 3
     monkeypatch.setattr(
-        parts, "sensitivity", lambda n, *a, **kw: stopped(n, *a, layers="blocks.1?", progress=False, **kw)
+        curves, "sensitivity", lambda n, *a, **kw: stopped(n, *a, layers="blocks.1?", progress=False, **kw)
     )
     data = reproduce(["fig2"], "quick", tmp_path, resume=True, say=said.append)
     assert sum("finished before" in s for s in said) == 3
@@ -192,8 +192,10 @@ def test_reproduce_resumes_and_redraws(tmp_path: Path, monkeypatch: pytest.Monke
     assert data.sizes["orientation"] == 8
     # Other settings are not mistaken for finished parts.
     path, part = tmp_path / "fig2" / "parts" / next(iter(kept)), fig2.plan(TINY)[0]
-    assert parts.finished(path, part, parts.Sweep("orientation", 8, {"phase": 2})) is not None
-    assert parts.finished(path, part, parts.Sweep("orientation", 180, {"phase": 10})) is None
+    settings = run.Run("quick", tmp_path / "fig2", resume=True, say=said.append)
+    for values, phases, known in ((8, 2, True), (180, 2, False), (8, 10, False)):
+        expected = part.expected(curves.Sweep("orientation", values, {"phase": phases}))
+        assert (run.saved(path, settings, expected, curves.__name__) is not None) == known
 
 
 def test_networks_without_weights_are_left_out_and_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -202,10 +204,10 @@ def test_networks_without_weights_are_left_out_and_named(tmp_path: Path, monkeyp
             raise FechnerError("no internet")
         return fechner.load(name, weights, seed)
 
-    monkeypatch.setattr(parts, "load", load)
+    monkeypatch.setattr(curves, "load", load)
     monkeypatch.setitem(fig2.PROFILES, "quick", fig2.Profile(("resnet18",), values=4, phases=2, seeds=2))
     said: list[str] = []
-    data = fig2.compute(parts.Run("quick", tmp_path / "fig2", say=said.append))
+    data = fig2.compute(run.Run("quick", tmp_path / "fig2", say=said.append))
     assert json.loads(data.attrs["unavailable"]) == {"resnet18": "no internet"}
     assert set(data.weights.values) == {"init"}
     assert sum("left out" in s for s in said) == 1
@@ -218,41 +220,41 @@ def test_random_weights_that_overflow_leave_the_other_seeds(tmp_path: Path, monk
             next(network.parameters()).data.fill_(float("inf"))
         return network
 
-    monkeypatch.setattr(parts, "load", load)
-    listed = [parts.Part("efficientnet_lite0", "shuffled", seed, "gabor") for seed in (0, 1, 2)]
-    data = parts.measure(listed, parts.Sweep("orientation", 4, {}), parts.Run("quick", tmp_path, say=lambda text: None))
+    monkeypatch.setattr(curves, "load", load)
+    listed = [curves.Part("efficientnet_lite0", "shuffled", seed, "gabor") for seed in (0, 1, 2)]
+    data = curves.measure(listed, curves.Sweep("orientation", 4, {}), run.Run("quick", tmp_path, say=lambda text: None))
     assert set(data.seed.values) == {0, 2}
     assert "returns NaN" in json.loads(data.attrs["unusable"])["efficientnet_lite0-shuffled-1-gabor.nc"]
 
 
 def test_what_changed_is_measured_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     said: list[str] = []
-    run = parts.Run("quick", tmp_path / "fig2", resume=True, say=said.append)
+    settings = run.Run("quick", tmp_path / "fig2", resume=True, say=said.append)
     file = tmp_path / "mine.pt"
-    part, sweep = parts.Part("resnet18_small", str(file), 0, "gabor"), parts.Sweep("orientation", 4, {})
+    part, sweep = curves.Part("resnet18_small", str(file), 0, "gabor"), curves.Sweep("orientation", 4, {})
 
     def again() -> bool:
         said.clear()
-        parts.measure([part], sweep, run)
+        curves.measure([part], sweep, settings)
         return not any("finished before" in s for s in said)
 
     torch.save(fechner.load("resnet18_small", "init", 0).model.state_dict(), file)
     assert [again(), again()] == [True, False]
     torch.save(fechner.load("resnet18_small", "init", 1).model.state_dict(), file)
     assert [again(), again()] == [True, False]
-    monkeypatch.setattr(parts, "code", lambda: "of another version")
+    monkeypatch.setattr(run, "code", lambda module: "of another version")
     assert [again(), again()] == [True, False]
 
 
 def test_photographs_that_were_added_are_measured(tmp_path: Path) -> None:
     folder = tmp_path / "photographs"
     folder.mkdir()
-    run = parts.Run("quick", tmp_path / "out" / "fig2", images=folder, resume=True, say=lambda text: None)
+    settings = run.Run("quick", tmp_path / "out" / "fig2", images=folder, resume=True, say=lambda text: None)
     inside = [Path(p.source) / p.name for p in photographs()]
     counts = []
     for path in inside[:2]:
         shutil.copy(path, folder)
-        counts.append(parts.density("hue", run).attrs["photographs"])
+        counts.append(densities.density("hue", settings).attrs["photographs"])
     assert counts == [1, 2]
 
 

@@ -10,8 +10,7 @@ import torch
 
 import fechner
 from fechner import FechnerError
-from fechner.paper import reproduce
-from fechner.paper import run as parts
+from fechner.paper import curves, reproduce
 from fechner.paper.fig3 import compute as fig3
 
 TINY = fig3.Profile(("efficientnet_lite0",), values=8, colours=2, seeds=2)
@@ -19,9 +18,9 @@ TINY = fig3.Profile(("efficientnet_lite0",), values=8, colours=2, seeds=2)
 
 def test_reproduce_with_a_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(fig3.PROFILES, "quick", TINY)
-    measured = parts.fisher_information
+    measured = curves.sensitivity
     monkeypatch.setattr(
-        parts, "sensitivity", lambda n, *a: measured(n, *a, layers="blocks.?,blocks.1?", progress=False, batch_size=8)
+        curves, "sensitivity", lambda n, *a: measured(n, *a, layers="blocks.?,blocks.1?", progress=False, batch_size=8)
     )
     file = tmp_path / "rotated.pt"
     torch.save(fechner.load("efficientnet_lite0", "init", 7).model.state_dict(), file)

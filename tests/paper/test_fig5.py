@@ -37,7 +37,8 @@ def test_reproduce_small_and_resume(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     said: list[str] = []
     data = reproduce(["fig5"], "quick", tmp_path, say=said.append)
     folder = tmp_path / "fig5"
-    assert data.sizes["component"] == 64
+    assert data["components"].sizes["component"] == 64
+    assert list(fig5.learning(data)) == list(data["learning"].children) == ["tied", "2", "3"]
     claims = {c["id"]: c for c in json.loads((folder / "claims.json").read_text())}
     assert claims["fig5-power-law"]["measured"] > 0.5
     assert claims["fig5-order-tied"]["measured"] > 0.9
@@ -73,10 +74,12 @@ def test_a_file_of_patches_in_the_published_layout_is_averaged_to_grey(
     run = Run("quick", tmp_path / "fig5", tmp_path / "crops.pt", say=lambda text: None)
     data = fig5.compute(run)
     grey = small_patches.mean(1).reshape(400, 64)
-    assert data.variance.values == pytest.approx(np.linalg.eigvalsh(np.cov(grey.T, bias=True))[::-1], abs=1e-9)
+    assert data["components"].variance.values == pytest.approx(
+        np.linalg.eigvalsh(np.cov(grey.T, bias=True))[::-1], abs=1e-9
+    )
     assert data.attrs["patches"] == 400
     assert data.attrs["images"] == str(tmp_path / "crops.pt")
-    assert all((np.abs(grey - p).max(1) < 1e-7).any() for p in data.patch.values)
+    assert all((np.abs(grey - p).max(1) < 1e-7).any() for p in data["patches"].patch.values)
 
 
 def test_files_that_figure_5_cannot_be_made_of_are_refused_at_once(

@@ -23,7 +23,7 @@ TINY = fig6.Profile((12, 8), 32, 12, 2, 1, 3, fig6_sequels.Sequels(40, 6, (0, 2)
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, xr.Dataset]:
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, xr.DataTree]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(fig6.PROFILES, "quick", TINY)
         out = tmp_path_factory.mktemp("fig6")
@@ -34,12 +34,13 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, xr.Dataset]:
     return out / "fig6", data
 
 
-def test_reproduce_small_and_resume(made: tuple[Path, xr.Dataset]) -> None:
+def test_reproduce_small_and_resume(made: tuple[Path, xr.DataTree]) -> None:
     folder, data = made
     for part in (folder / "parts").iterdir():
         assert results.read(part).attrs["code"] == code("fechner.paper.fig6.compute")
-    assert data.sizes["condition"] == 7
-    assert data.sizes["seed"] == 2
+    assert list(data.children) == ["conditions", *fig6_sequels.MAKERS]
+    assert data["conditions"].sizes["condition"] == 7
+    assert data["conditions"].sizes["seed"] == 2
     assert {p.name for p in folder.iterdir()} == {
         "parts", "data.nc", "claims.json", "fig6.svg", "fig6.png", "fig6_supplement.svg", "fig6_supplement.png",
     }  # fmt: skip
@@ -47,8 +48,9 @@ def test_reproduce_small_and_resume(made: tuple[Path, xr.Dataset]) -> None:
     assert len(found) == 12
 
 
-def test_conditions_differ_only_in_what_they_say(made: tuple[Path, xr.Dataset]) -> None:
-    data = made[1].isel(exposure=0)
+def test_conditions_differ_only_in_what_they_say(made: tuple[Path, xr.DataTree]) -> None:
+    conditions = made[1]["conditions"].to_dataset()
+    data = conditions.isel(exposure=0)
     grid = data.orientation.values
     for name in fig6.CHANNELS:
         assert data.density.sel(condition=f"b-{name}").values == pytest.approx(np.full(60, 1 / 180))
@@ -63,7 +65,7 @@ def test_conditions_differ_only_in_what_they_say(made: tuple[Path, xr.Dataset]) 
     flips = data.sel(condition="d-flips")
     assert flips.effective_density.values == pytest.approx((flips.density * Flips().signal(flips.noise)).values)
     # Before learning, all conditions are the same networks.
-    first = made[1].fisher_information.isel(step=0)
+    first = conditions.fisher_information.isel(step=0)
     assert all(np.array_equal(first.sel(condition=c).values, first[0].values) for c in fig6.CONDITIONS)
 
 
@@ -87,8 +89,9 @@ def test_bursts_come_into_the_published_density() -> None:
             assert density == pytest.approx(expected)
 
 
-def test_claims_follow_from_the_numbers(made: tuple[Path, xr.Dataset]) -> None:
-    data = made[1].copy(deep=True)
+def test_claims_follow_from_the_numbers(made: tuple[Path, xr.DataTree]) -> None:
+    tree = made[1].copy(deep=True)
+    data = tree["conditions"].dataset
     grid = data.orientation.values
     favoured = np.where(circular.near(grid, [90.0], 180.0, 45.0), 4.0, 1.0) * np.array([[1.0], [1.1]])
     for condition in fig6.CONDITIONS:
@@ -96,7 +99,7 @@ def test_claims_follow_from_the_numbers(made: tuple[Path, xr.Dataset]) -> None:
         if condition == "d-erasure":
             curve = np.array([[1.0], [1.1]]) * np.ones(60)
         data.fisher_information.loc[{"condition": condition, "step": data.step[-1], "layer": fig6.LAYER}] = curve
-    found = {c.id: c for c in fig6_claims.claims(data)}
+    found = {c.id: c for c in fig6_claims.claims(tree)}
     for name in fig6.CHANNELS:
         assert found[f"fig6-b-{name}"].measured == pytest.approx(np.log(2), rel=0.01)
         assert found[f"fig6-b-{name}"].holds
@@ -105,15 +108,15 @@ def test_claims_follow_from_the_numbers(made: tuple[Path, xr.Dataset]) -> None:
     assert "unbalanced 2.09-fold" in found["fig6-d-published"].statement
 
 
-def test_toy_follows_its_closed_form(made: tuple[Path, xr.Dataset]) -> None:
-    data = made[1]
-    assert float(abs(data.toy_learned - data.toy_predicted).max()) < 0.03
-    flat, other = (data.toy_learned.sel(spectrum=s).isel(toy_step=-1) for s in ("flat", "not flat"))
+def test_toy_follows_its_closed_form(made: tuple[Path, xr.DataTree]) -> None:
+    toy = made[1]["toy"].to_dataset()
+    assert float(abs(toy.learned - toy.predicted).max()) < 0.03
+    flat, other = (toy.learned.sel(spectrum=s).isel(step=-1) for s in ("flat", "not flat"))
     assert float(flat.std()) < 1e-6
-    assert float(other.sel(toy_orientation=90.0) - other.sel(toy_orientation=0.0)) > 0.3
+    assert float(other.sel(orientation=90.0) - other.sel(orientation=0.0)) > 0.3
 
 
-def test_drawing_computes_nothing(made: tuple[Path, xr.Dataset]) -> None:
+def test_drawing_computes_nothing(made: tuple[Path, xr.DataTree]) -> None:
     figures = fig6_draw.draw(made[1])
     assert set(figures) == {"fig6", "fig6_supplement"}
     # Seven images, each with its profile, two panels of theory, and the colour scale.

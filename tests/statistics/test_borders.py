@@ -11,9 +11,9 @@ from PIL import Image
 
 from fechner.statistics import photographs
 from fechner.statistics.borders import box, content
-from fechner.statistics.hue import Hue
-from fechner.statistics.orientation import Orientation
-from fechner.statistics.spatial_frequency import SpatialFrequency
+from fechner.statistics.hue import HueFeature
+from fechner.statistics.orientation import OrientationFeature
+from fechner.statistics.spatial_frequency import SpatialFrequencyFeature
 
 RNG = np.random.default_rng(0)
 
@@ -47,7 +47,7 @@ def test_an_upright_film_in_a_wide_frame(level: int, noise: float) -> None:
     assert 437 + 405 - 16 <= columns.stop <= 437 + 405
 
     def vertical(pixels: np.ndarray) -> float:
-        energy = Orientation(values=18).measure(pixels).sum(0)
+        energy = OrientationFeature(values=18).measure(pixels).sum(0)
         return float(energy[9] / energy.sum())
 
     assert vertical(wide) == pytest.approx(vertical(upright), abs=0.04)
@@ -58,7 +58,7 @@ def test_without_their_cut_bars_would_be_most_of_the_energy(monkeypatch: pytest.
     upright = np.asarray(Image.fromarray(photograph("rocket")).resize((405, 720)))
     wide = barred(upright, 720, 1280, 255, 0, 85)
     monkeypatch.setattr("fechner.statistics.orientation.content", lambda whole, least: whole)
-    energy = Orientation(values=18).measure(wide).sum(0)
+    energy = OrientationFeature(values=18).measure(wide).sum(0)
     assert energy[9] > 0.85 * energy.sum()
 
 
@@ -121,9 +121,9 @@ def test_every_feature_leaves_bars_out() -> None:
     frame = np.full((500, 560, 3), (20, 200, 20), np.uint8)
     frame[50:450, 80:480] = picture
     rows, columns = box(grey(frame))
-    for feature in (Orientation(), Hue(), SpatialFrequency()):
+    for feature in (OrientationFeature(), HueFeature(), SpatialFrequencyFeature()):
         assert np.array_equal(feature.measure(frame), feature.measure(frame[rows, columns]))
-    assert np.abs(Hue(values=12).measure(frame) - Hue(values=12).measure(picture)).max() < 0.02
+    assert np.abs(HueFeature(values=12).measure(frame) - HueFeature(values=12).measure(picture)).max() < 0.02
 
 
 @pytest.mark.slow

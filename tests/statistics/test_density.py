@@ -16,7 +16,7 @@ from PIL import Image
 
 from fechner import FechnerError, image_statistics, results
 from fechner.statistics import FEATURES, photographs
-from fechner.statistics.hue import Hue
+from fechner.statistics.hue import HueFeature
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def test_densities_integrate_to_one(feature: str) -> None:
 
 def test_the_estimate_is_the_mean_over_photographs_and_the_interval_that_of_a_bootstrap(folder: Path) -> None:
     found = image_statistics(folder, "hue", values=12, bootstraps=2000, seed=3)
-    shares = np.stack([Hue(values=12).measure(p.pixels())[0] for p in photographs(folder)])
+    shares = np.stack([HueFeature(values=12).measure(p.pixels())[0] for p in photographs(folder)])
     assert found.density.values == pytest.approx(shares.sum(0) / shares.sum() / 30)
     rng = np.random.default_rng(0)
     again = np.stack([shares[rng.integers(0, 80, 80)].sum(0) for _ in range(2000)])

@@ -10,7 +10,7 @@ from skimage import color
 
 from fechner import FechnerError
 from fechner.statistics import photographs
-from fechner.statistics.hue import Hue
+from fechner.statistics.hue import HueFeature
 
 
 def naive(pixels: np.ndarray, values: int, saturation: float, value: float, space: str, rotate: float) -> np.ndarray:
@@ -38,7 +38,7 @@ def test_shares_are_those_of_scikit_image(
     saturation: float, value: float, rotate: float, space: str, seed: int
 ) -> None:
     pixels = np.random.default_rng(seed).integers(0, 256, (40, 30, 3), dtype=np.uint8)
-    found = Hue(values=37, saturation=saturation, value=value, space=space, rotate=rotate).measure(pixels)[0]  # type: ignore[arg-type]
+    found = HueFeature(values=37, saturation=saturation, value=value, space=space, rotate=rotate).measure(pixels)[0]  # type: ignore[arg-type]
     expected = naive(pixels, 37, saturation, value, space, rotate)
     # Pixels on the border of a bin may fall to either side in single precision.
     assert np.abs(np.cumsum(found) - np.cumsum(expected)).max() <= 3 / 1200
@@ -48,23 +48,23 @@ def test_shares_are_those_of_scikit_image(
 def test_a_photograph() -> None:
     pixels = next(p for p in photographs() if p.name == "coffee.png").pixels()
     for space in ("hsv", "cielch"):
-        found = Hue(values=36, space=space).measure(pixels)[0]  # type: ignore[arg-type]
+        found = HueFeature(values=36, space=space).measure(pixels)[0]  # type: ignore[arg-type]
         assert np.abs(found - naive(pixels, 36, 0.1, 0.5, space, 0)).max() < 0.002
 
 
 def test_rotation_moves_the_density() -> None:
     pixels = next(p for p in photographs() if p.name == "astronaut.png").pixels()
-    plain, turned = (Hue(values=36, rotate=r).measure(pixels)[0] for r in (0, 90))
+    plain, turned = (HueFeature(values=36, rotate=r).measure(pixels)[0] for r in (0, 90))
     assert np.abs(np.roll(plain, 9) - turned).max() < 1e-6
-    turned = Hue(values=36, space="cielch", rotate=90).measure(pixels)[0]
+    turned = HueFeature(values=36, space="cielch", rotate=90).measure(pixels)[0]
     assert np.abs(turned - naive(pixels, 36, 0.1, 0.5, "cielch", 90)).max() < 0.002
 
 
 def test_grey_and_dark_pixels_have_no_hue() -> None:
-    assert Hue().measure(np.full((4, 4, 3), 200, np.uint8)).sum() == 0
-    assert Hue(saturation=0).measure(np.full((4, 4, 3), 200, np.uint8)).sum() == 0
-    assert Hue().measure(np.full((4, 4, 3), (127, 0, 0), np.uint8)).sum() == 0
-    assert Hue().measure(np.full((4, 4, 3), (128, 0, 0), np.uint8)).sum() == 1
+    assert HueFeature().measure(np.full((4, 4, 3), 200, np.uint8)).sum() == 0
+    assert HueFeature(saturation=0).measure(np.full((4, 4, 3), 200, np.uint8)).sum() == 0
+    assert HueFeature().measure(np.full((4, 4, 3), (127, 0, 0), np.uint8)).sum() == 0
+    assert HueFeature().measure(np.full((4, 4, 3), (128, 0, 0), np.uint8)).sum() == 1
 
 
 @pytest.mark.parametrize(
@@ -73,4 +73,4 @@ def test_grey_and_dark_pixels_have_no_hue() -> None:
 )  # fmt: skip
 def test_bad_settings(fields: dict[str, object], message: str) -> None:
     with pytest.raises(FechnerError, match=message):
-        Hue(**fields)  # type: ignore[arg-type]
+        HueFeature(**fields)  # type: ignore[arg-type]

@@ -16,7 +16,7 @@ from fechner import FechnerError
 from fechner.circular import distance, near, normalize
 from fechner.statistics import photographs
 from fechner.statistics.borders import content
-from fechner.statistics.orientation import Orientation
+from fechner.statistics.orientation import OrientationFeature
 
 
 def noise(seed: int, size: int = 512) -> np.ndarray:
@@ -49,7 +49,7 @@ def test_orientation_is_that_of_the_bars(angle: float) -> None:
     # Rows run down: along the bars, x grows with cos and y falls with sin.
     across = x * np.sin(np.deg2rad(angle)) + y * np.cos(np.deg2rad(angle))
     grating = np.rint(127 + 100 * np.cos(across / 5)).astype(np.uint8)
-    energy = Orientation().measure(np.repeat(grating[..., None], 3, 2))
+    energy = OrientationFeature().measure(np.repeat(grating[..., None], 3, 2))
     for scale in energy:
         assert distance(scale.argmax(), angle, 180) <= 1
         assert scale[distance(np.arange(180), angle, 180) <= 2].sum() > 0.95 * scale.sum()
@@ -59,11 +59,11 @@ def test_isotropic_noise_is_flat_also_after_compression_and_between_bars() -> No
     plain, compressed, barred = [], [], []
     for seed in range(80):
         pixels = noise(seed)
-        plain.append(Orientation(values=36).measure(pixels))
-        compressed.append(Orientation(values=36).measure(jpeg(pixels, 75)))
+        plain.append(OrientationFeature(values=36).measure(pixels))
+        compressed.append(OrientationFeature(values=36).measure(jpeg(pixels, 75)))
         pixels = pixels.copy()
         pixels[:60] = pixels[-60:] = 0
-        barred.append(Orientation(values=36).measure(jpeg(pixels, 75)))
+        barred.append(OrientationFeature(values=36).measure(jpeg(pixels, 75)))
     flat = normalize(np.sum(plain, (0, 1)), 180) * 180
     # 80 images leave a sampling error of about 1.5 % in a bin of 5°; sixths of the circle are bounded tightly.
     assert np.abs(flat - 1).max() < 0.05
@@ -77,7 +77,7 @@ def test_bars_would_show_if_they_were_not_cut_off(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr("fechner.statistics.orientation.content", lambda grey, least: grey)
     pixels = noise(0).copy()
     pixels[:60] = pixels[-60:] = 0
-    assert cardinal_excess(Orientation(values=36).measure(pixels).sum(0)) > 1.3
+    assert cardinal_excess(OrientationFeature(values=36).measure(pixels).sum(0)) > 1.3
 
 
 def patches(rng: np.random.Generator, density: np.ndarray, size: int = 384, patch: int = 32) -> np.ndarray:
@@ -98,10 +98,12 @@ def test_a_known_density_is_recovered() -> None:
     theta = np.arange(180)
     known = 1 + 0.6 * np.cos(np.deg2rad(4 * (theta - 10))) + 0.3 * np.cos(np.deg2rad(2 * (theta - 50)))
     known /= known.sum()
-    found = np.sum([Orientation(scales=(2,)).measure(patches(rng, known)) for _ in range(60)], (0, 1))
+    found = np.sum([OrientationFeature(scales=(2,)).measure(patches(rng, known)) for _ in range(60)], (0, 1))
     coarse = normalize(found, 180).reshape(18, 10).mean(1)
     # A grating under an envelope spreads over some 10°: the same blur of the known density.
-    envelope = np.sum([Orientation(scales=(2,)).measure(patches(rng, np.eye(180)[90])) for _ in range(5)], (0, 1))
+    envelope = np.sum(
+        [OrientationFeature(scales=(2,)).measure(patches(rng, np.eye(180)[90])) for _ in range(5)], (0, 1)
+    )
     envelope = np.roll(envelope / envelope.sum(), -90)
     blurred = np.real(np.fft.ifft(np.fft.fft(known) * np.fft.fft(envelope))).reshape(18, 10).mean(1)
     assert np.corrcoef(coarse, blurred)[0, 1] > 0.99
@@ -122,7 +124,7 @@ def test_turned_images_move_by_the_angle(angle: int) -> None:
         turned = ndimage.rotate(square.astype(float), angle, reshape=False, order=3, mode="reflect")
         for total, image in ((before, square), (after, turned)):
             inner = np.clip(np.rint(image[cut:-cut, cut:-cut]), 0, 255).astype(np.uint8)
-            energy = Orientation(scales=(4,)).measure(np.repeat(inner[..., None], 3, 2)).sum(0)
+            energy = OrientationFeature(scales=(4,)).measure(np.repeat(inner[..., None], 3, 2)).sum(0)
             total += energy / energy.sum()
     smooth = [ndimage.gaussian_filter1d(e, 2, mode="wrap") for e in (before, after)]
     fits = [np.corrcoef(np.roll(smooth[0], shift), smooth[1])[0, 1] for shift in range(180)]
@@ -145,11 +147,11 @@ def test_bars_and_frames_are_cut_off() -> None:
 
 
 def test_small_images_leave_out_coarse_scales() -> None:
-    energy = Orientation(scales=(2, 4)).measure(noise(0, 40))
+    energy = OrientationFeature(scales=(2, 4)).measure(noise(0, 40))
     assert energy[0].sum() > 0
     assert energy[1].sum() == 0
     with pytest.raises(FechnerError, match="20 × 20 pixels are too few for a scale of 2"):
-        Orientation().measure(noise(0, 20))
+        OrientationFeature().measure(noise(0, 20))
 
 
 @pytest.mark.parametrize(
@@ -158,13 +160,15 @@ def test_small_images_leave_out_coarse_scales() -> None:
 )
 def test_bad_settings(fields: dict[str, object], message: str) -> None:
     with pytest.raises(FechnerError, match=message):
-        Orientation(**fields)  # type: ignore[arg-type]
+        OrientationFeature(**fields)  # type: ignore[arg-type]
 
 
 @pytest.mark.slow
 def test_imagenet(photographs_tar: Path) -> None:
     """Half of the photographs: as once measured for the project, 1.9 at 0°, 1.7 at 90° and 0.75 at 45° and 135°, in bins of 10°."""
-    energy = np.sum([Orientation(values=18).measure(p.pixels()) for p in photographs(photographs_tar)[::2]], (0, 1))
+    energy = np.sum(
+        [OrientationFeature(values=18).measure(p.pixels()) for p in photographs(photographs_tar)[::2]], (0, 1)
+    )
     relative = normalize(energy, 180) * 180
     assert relative[[0, 9]] == pytest.approx([1.9, 1.7], rel=0.25)
     assert relative[[4, 5, 13, 14]] == pytest.approx(0.75, abs=0.1)

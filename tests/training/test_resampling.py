@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from fechner import FechnerError, image_statistics
 from fechner.statistics import make
 from fechner.training import labelled
-from fechner.training.images import Picture
+from fechner.training.labelled_images import EncodedImage
 from fechner.training.resampling import resample, weighted
 
 
@@ -45,7 +45,7 @@ def test_orientations_of_real_images_become_even(tiles: Path) -> None:
     assert 10 < even.effective < 120
 
 
-def _as_they_are(pictures: Sequence[Picture]) -> xr.Dataset:
+def _as_they_are(pictures: Sequence[EncodedImage]) -> xr.Dataset:
     measure = make("orientation", {"values": 18, "scales": 1.0})
     total = np.sum([measure.measure(p.pixels()) for p in pictures], (0, 1))
     return xr.Dataset({"density": ("orientation", total)}, {"orientation": np.arange(18) * 10.0})

@@ -126,7 +126,7 @@ VERBS = (
     Verb(fechner.compare, records=comparison.records),
     Verb(fechner.difference, out="difference.nc", after="upright"),
     Verb(statistics.principal_components, "components", out="components.nc"),
-    Verb(learning.learn, made={"network": learning.LinearNetwork, "phases": makers.natural}, out="learned.nc"),
+    Verb(learning.learn, made={"network": learning.LinearNetwork, "stages": makers.natural}, out="learned.nc"),
     Verb(learning.learn_labels, made=LEARNER, out="labels.nc"),
     Verb(fechner.train, made=TRAINING, check=check_train, adds=preview, says=trained),
     Verb(fechner.list_networks, "networks"),

@@ -13,7 +13,7 @@ import xarray as xr
 from fechner.arguments import Count, Seed, Whole
 from fechner.errors import FechnerError, choices
 from fechner.import_path import imported
-from fechner.learning import Channel, Erasure, Flips, Phase
+from fechner.learning import Channel, Erasure, Flips, Stage
 from fechner.learning.task import GRATING
 from fechner.networks import Network, load
 from fechner.stimuli import Family, Stimulus, stimulus
@@ -68,7 +68,7 @@ def named(name: str, fields: Mapping[str, Any]) -> Family:
     return replace(made, **fields)
 
 
-def natural(components: xr.Dataset, steps: Count) -> Phase:
+def natural(components: xr.Dataset, steps: Count) -> Stage:
     """Patches of photographs, to be reconstructed.
 
     Args:
@@ -80,7 +80,7 @@ def natural(components: xr.Dataset, steps: Count) -> Phase:
             f"a network learns from principal components, and got a result of kind '{components.attrs['kind']}'; "
             "make them with fechner components"
         )
-    return Phase(components.variance.values, steps)
+    return Stage(components.variance.values, steps)
 
 
 def channel(

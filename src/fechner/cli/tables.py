@@ -11,7 +11,7 @@ import numpy as np
 import xarray as xr
 from rich.table import Table
 
-from fechner import circular
+from fechner import circular, results
 from fechner.errors import printable
 from fechner.statistics.images import in_words, named
 
@@ -19,8 +19,8 @@ from fechner.statistics.images import in_words, named
 def printed(result: Any) -> list[Table | str]:
     """What is printed of a result: tables and lines."""
     if isinstance(result, xr.Dataset):
-        of = PRINTED.get(str(result.attrs["kind"]))
-        return [of(result)] if of else []
+        text = PRINTED.get(str(result.attrs["kind"]), lambda result: "")(result)
+        return [text] if isinstance(text, Table) else list(text.splitlines())
     if isinstance(result, Path):
         return [f"wrote {result}"]
     return list(result) if isinstance(result, list) else [result] * isinstance(result, Table)
@@ -52,7 +52,7 @@ def interval(result: xr.Dataset, name: str, digits: str = ".2f", scale: float = 
 
 def of_sensitivity(measured: xr.Dataset) -> Table:
     """One row a layer: threshold, where sensitivity peaks, and how much it varies."""
-    along, units = str(measured.attrs["along"]), measured.threshold.attrs["units"]
+    along, units = results.along(measured), measured.threshold.attrs["units"]
     table = Table("layer", "type", "units", f"threshold ({units})", "peak at", "√J max/min")
     for i in range(measured.sizes["layer"]):
         layer = measured.isel(layer=i)
@@ -73,7 +73,7 @@ def of_statistics(result: xr.Dataset) -> str:
     source = f"{result.attrs['feature']} in {result.attrs['photographs']} photographs from {name}{few}\n"
     if "exponent" in result:
         return source + f"power falls as 1/frequency^{interval(result, 'exponent')}"
-    along = str(result.attrs["along"])
+    along = results.along(result)
     period, density = circular.circle_of(result[along]), result.density.values
     ends = (("most", result.isel({along: density.argmax()})), ("least", result.isel({along: density.argmin()})))
     return source + "; ".join(
@@ -131,7 +131,7 @@ def of_linear(result: xr.Dataset) -> str:
 
 def of_labels(result: xr.Dataset) -> str:
     """How accurate the networks are in the end."""
-    accuracy = result.accuracy.isel(step=-1).mean(str(result.attrs["along"])).values
+    accuracy = result.accuracy.isel(step=-1).mean(results.along(result)).values
     return f"accuracy in the end: {', '.join(f'{a:.1%}' for a in accuracy)}, a number each seed"
 
 

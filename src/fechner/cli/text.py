@@ -58,7 +58,7 @@ def reader(hint: Any) -> Reader | None:
     if xr.Dataset in items:
         return Reader(list[str], lambda _, texts: [results.read(text) for text in texts], "FILE", file=True)
     if xr.Dataset in kinds:
-        named = len(kinds) > 1
+        named = str in kinds or Literal in origins
         read = lambda _, text: text if named and text == "uniform" else results.read(text)  # noqa: E731
         return Reader(str, read, "uniform|FILE" if named else "FILE", file=True)
     if Mapping in origins:

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
-from fechner.fisher.curves import evenly as evenly
-from fechner.fisher.curves import relative_to_mean as relative_to_mean
-from fechner.fisher.measure import sensitivity as sensitivity
+from fechner.fisher.curves import evenly, relative_to_mean
+from fechner.fisher.measure import sensitivity
+
+__all__ = [
+    "evenly",
+    "relative_to_mean",
+    "sensitivity",
+]

@@ -99,18 +99,18 @@ class Central(Method):
 
 
 @dataclass
-class Chord(Method):
+class Forward(Method):
     """(r(θ₂) − r(θ₁)) / (θ₂ − θ₁) between neighbours on the grid: one image per value, and coarse."""
 
-    name: str = "chord"
+    name: str = "forward"
     overlap: int = 1
     _widths: Tensor = field(default_factory=lambda: torch.ones(1))
 
     def edges(self, design: Design) -> Array:
         grid, period = design.values, design.parameter.period
         if (np.diff(grid) <= 0).any() or len(grid) < 2:
-            raise FechnerError(f"chords need at least two increasing values of {design.along}")
-        # A grid of part of a circle has no chord across the rest.
+            raise FechnerError(f"forward differences need at least two increasing values of {design.along}")
+        # A grid of part of a circle has no difference across the rest.
         closing = np.inf if period is None else grid[0] + period - grid[-1]
         return np.append(grid, grid[0] + period) if closing <= 1.001 * np.diff(grid).max() else grid
 
@@ -139,7 +139,7 @@ def method_of(name: str, step: float | None, design: Design) -> Method:
         grid = design.values
         spacing = float(np.diff(np.sort(grid)).min()) if len(grid) > 1 else abs(float(grid[0])) or 1.0
         return Central(0.01 * spacing if step is None else step)
-    method = Chord()
+    method = Forward()
     method.edges(design)
     return method
 

@@ -36,7 +36,7 @@ def sensitivity(
     average: Mapping[str, Nuisance] | None = None,
     layers: str | Sequence[str] = "blocks",
     *,
-    method: Literal["exact", "central", "chord"] = "exact",
+    method: Literal["exact", "central", "forward"] = "exact",
     step: AboveZero | None = None,
     seed: Seed = 0,
     dtype: Annotated[torch.dtype, check_dtype] = torch.float32,
@@ -59,7 +59,7 @@ def sensitivity(
         average: nuisance parameters and their values, in the same forms, or `Draws`. By default 10 phases where the stimulus
             has a phase; {} averages over nothing.
         layers: "all", "blocks" (about a dozen) or globs of layer names; the pixels, "input", are always there.
-        method: "exact" (forward-mode derivative), "central" (differences of ±step) or "chord" (differences between
+        method: "exact" (forward-mode derivative), "central" (differences of ±step) or "forward" (differences between
             neighbours on the grid, placed half-way).
         step: of central differences, in units of the parameter; by default a hundredth of the grid's spacing.
         seed: of random draws of nuisance parameters; that of weights belongs to `load`.
@@ -124,7 +124,7 @@ def sensitivity(
         "stimulus": json.dumps(settings(stimulus)),
         "along": along,
         "method": taken.name + (f", step {taken.step:g}" if isinstance(taken, Central) else ""),
-        "noise_model": "independent Gaussian, unit variance",
+        "noise_model": results.UNIT_GAUSSIAN,
         "dtype": str(dtype).removeprefix("torch."),
         "device": device.type,
         "batch_size": batch_size,

@@ -51,7 +51,7 @@ def read(name: str) -> xr.Dataset:
 
 
 @checked
-def curves(along: str) -> dict[str, xr.Dataset]:
+def priors(along: str) -> dict[str, xr.Dataset]:
     """Formulas that stand in for people along a feature, on a fine grid, each with `density` and what it is.
 
     Orientation: an analytic prior. HSV hue: CIELAB distance, a proxy of √J. Spatial frequency: Weber's law, √J ∝ 1/f,

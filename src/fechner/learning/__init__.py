@@ -2,19 +2,37 @@
 
 from __future__ import annotations
 
-from fechner.learning.exposure import Exposure as Exposure
-from fechner.learning.exposure import band as band
-from fechner.learning.exposure import sinusoidal as sinusoidal
-from fechner.learning.labels import Channel as Channel
-from fechner.learning.labels import Erasure as Erasure
-from fechner.learning.labels import Flips as Flips
-from fechner.learning.labels import balanced_noise as balanced_noise
-from fechner.learning.labels import imbalance as imbalance
-from fechner.learning.labels import published_noise as published_noise
-from fechner.learning.labels import specific_information as specific_information
-from fechner.learning.linear import Phase as Phase
-from fechner.learning.linear import learn as learn
-from fechner.learning.linear_network import LinearNetwork as LinearNetwork
-from fechner.learning.perceptron import Perceptron as Perceptron
-from fechner.learning.supervised import learn_labels as learn_labels
-from fechner.learning.task import Task as Task
+from fechner.learning.exposure import Exposure, band, sinusoidal
+from fechner.learning.labels import (
+    Channel,
+    Erasure,
+    Flips,
+    balanced_noise,
+    imbalance,
+    published_noise,
+    specific_information,
+)
+from fechner.learning.linear import Stage, learn
+from fechner.learning.linear_network import LinearNetwork
+from fechner.learning.perceptron import Perceptron
+from fechner.learning.supervised import learn_labels
+from fechner.learning.task import Task
+
+__all__ = [
+    "Channel",
+    "Erasure",
+    "Exposure",
+    "Flips",
+    "LinearNetwork",
+    "Perceptron",
+    "Stage",
+    "Task",
+    "balanced_noise",
+    "band",
+    "imbalance",
+    "learn",
+    "learn_labels",
+    "published_noise",
+    "sinusoidal",
+    "specific_information",
+]

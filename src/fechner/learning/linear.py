@@ -29,7 +29,7 @@ Array = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Phase:
+class Stage:
     """What is learned, for so many steps.
 
     `variance`: of the inputs' principal components (input,), or the covariance of the inputs (input, input) where these
@@ -89,7 +89,7 @@ Engine = Literal["flow", "descent", "minibatch"]
 @checked
 def learn(
     network: LinearNetwork,
-    phases: Phase | Sequence[Phase],
+    stages: Stage | Sequence[Stage],
     snapshots: Sequence[int],
     *,
     learning_rate: AboveZero = 1.0,
@@ -102,18 +102,18 @@ def learn(
 ) -> xr.Dataset:
     """The end-to-end map of a linear network at chosen steps of learning.
 
-    >>> found = learn(LinearNetwork(2, "balanced", 0.01), Phase(np.array([4.0, 1.0]), 200), [0, 50, 200])
+    >>> found = learn(LinearNetwork(2, "balanced", 0.01), Stage(np.array([4.0, 1.0]), 200), [0, 50, 200])
     >>> found.end_to_end.dims
     ('step', 'output', 'component')
 
     Args:
         network: what learns.
-        phases: what it learns: the variances of principal components (`principal_components(...).variance`), and the
-            target; several phases follow one another.
+        stages: what it learns: the variances of principal components (`principal_components(...).variance`), and the
+            target; several stages follow one another.
         snapshots: the steps at which the map is kept, as copies.
         learning_rate: of gradient descent on the mean squared error.
         engine: "descent" takes every step, on the covariance; "flow" integrates gradient flow over the same time with
-            adaptive steps; "minibatch" draws `batch` of the phase's `data` (n, component) for every step, as published.
+            adaptive steps; "minibatch" draws `batch` of the stage's `data` (n, component) for every step, as published.
         tolerance: of each adaptive step, relative to the weights.
 
     Returns:
@@ -121,14 +121,14 @@ def learn(
         over all elements, less what no linear map could explain; attributes with all settings.
 
     Raises:
-        FechnerError: for snapshots outside the phases, a learning rate beyond the stability limit (which it names),
+        FechnerError: for snapshots outside the stages, a learning rate beyond the stability limit (which it names),
             data that do not fit, and what cannot fit into memory or end within thirty days.
 
     Command line:
         fechner components photographs/ --size 16 --out components.nc
         fechner learn components.nc --depth 2 --steps 2000 --snapshots 0:2000:21 --out learned.nc --figure learned.png
     """
-    phases = [phases] if isinstance(phases, Phase) else list(phases)
+    stages = [stages] if isinstance(stages, Stage) else list(stages)
     check_dtype(dtype)
     least = torch.finfo(dtype).eps ** (2 / 3)
     if tolerance < least:
@@ -137,20 +137,20 @@ def learn(
         raise FechnerError(
             f"tolerance must be at least {least:.1g} in {precision}, got {tolerance:g}: raise it, or use float64"
         )
-    wanted, limit = _check(network, phases, snapshots, learning_rate, engine)
-    _check_limits(network, phases, wanted, learning_rate, engine, batch)
-    inputs, outputs = phases[0].inputs, phases[0].outputs
+    wanted, limit = _check(network, stages, snapshots, learning_rate, engine)
+    _check_limits(network, stages, wanted, learning_rate, engine, batch)
+    inputs, outputs = stages[0].inputs, stages[0].outputs
     target = check_device(device)
     weights = network.weights(inputs, outputs, dtype, target)
     time = 2 * learning_rate / outputs
     maps: dict[int, tuple[npt.NDArray[np.floating], float]] = {}
     done = 0
     with bar(progress, "steps") as shown:
-        task = shown.add_task(f"linear network, {network.depth}, {engine}", total=sum(p.steps for p in phases))
-        for phase in phases:
-            tensors = phase.tensors(dtype, target)
-            advance = _engine(engine, network, phase, tensors, learning_rate, tolerance, batch)
-            end = done + phase.steps
+        task = shown.add_task(f"linear network, {network.depth}, {engine}", total=sum(p.steps for p in stages))
+        for stage in stages:
+            tensors = stage.tensors(dtype, target)
+            advance = _engine(engine, network, stage, tensors, learning_rate, tolerance, batch)
+            end = done + stage.steps
             for stop in sorted({done, *(s for s in wanted if done <= s <= end), end}):
                 weights = advance(weights, stop - done)
                 shown.update(task, advance=stop - done)
@@ -160,7 +160,7 @@ def learn(
                 if stop in wanted:
                     # A copy: what is learned later must not change it.
                     kept = network.map(weights).clone()
-                    maps[stop] = (kept.cpu().numpy(), _loss(kept, phase, *tensors))
+                    maps[stop] = (kept.cpu().numpy(), _loss(kept, stage, *tensors))
     attributes = results.provenance("linear learning") | {
         "depth": str(network.depth),
         "start": network.start,
@@ -184,19 +184,19 @@ def learn(
 def _engine(
     engine: Engine,
     network: LinearNetwork,
-    phase: Phase,
+    stage: Stage,
     tensors: tuple[Tensor, Tensor],
     learning_rate: float,
     tolerance: float,
     batch: int,
 ) -> Callable[[Weights, int], Weights]:
     """What takes weights so many steps further."""
-    time = 2 * learning_rate / phase.outputs
+    time = 2 * learning_rate / stage.outputs
 
     def slope(weights: Weights) -> Weights:
         return network.descent(weights, *tensors)
 
-    curvature = 1.2 * network.curvature(phase.strongest())
+    curvature = 1.2 * network.curvature(stage.strongest())
     step: float | None = None
 
     def flowing(weights: Weights, steps: int) -> Weights:
@@ -212,9 +212,9 @@ def _engine(
     rng = np.random.default_rng(network.seed)
 
     def sampling(weights: Weights, steps: int) -> Weights:
-        assert phase.data is not None
+        assert stage.data is not None
         for _ in range(steps):
-            drawn = phase.data[rng.integers(0, len(phase.data), batch)]
+            drawn = stage.data[rng.integers(0, len(stage.data), batch)]
             x = torch.as_tensor(drawn, dtype=weights[0].dtype, device=weights[0].device)
             weights = [w.detach().requires_grad_() for w in weights]
             loss = (network.respond(weights, x) - x).square().mean()
@@ -226,26 +226,26 @@ def _engine(
 
 
 def _check(
-    network: LinearNetwork, phases: Sequence[Phase], snapshots: Sequence[int], learning_rate: float, engine: Engine
+    network: LinearNetwork, stages: Sequence[Stage], snapshots: Sequence[int], learning_rate: float, engine: Engine
 ) -> tuple[list[int], float]:
     """The snapshots in order, and the largest stable learning rate; `FechnerError` for what cannot be learned."""
-    if not phases:
-        raise FechnerError("at least one phase is needed, got none")
-    for phase in phases:
-        if (phase.inputs, phase.outputs) != (phases[0].inputs, phases[0].outputs):
-            raise FechnerError("all phases must have the same number of inputs and of outputs")
-        if network.depth == "tied" and phase.outputs != phase.inputs:
-            raise FechnerError(f"a tied network returns {phase.inputs} values, the target has {phase.outputs}")
-        if engine == "minibatch" and (phase.data is None or phase.covariance is not None):
-            raise FechnerError("minibatches need the data of each phase (n, input), and have the input as target")
-    total = sum(p.steps for p in phases)
+    if not stages:
+        raise FechnerError("at least one stage is needed, got none")
+    for stage in stages:
+        if (stage.inputs, stage.outputs) != (stages[0].inputs, stages[0].outputs):
+            raise FechnerError("all stages must have the same number of inputs and of outputs")
+        if network.depth == "tied" and stage.outputs != stage.inputs:
+            raise FechnerError(f"a tied network returns {stage.inputs} values, the target has {stage.outputs}")
+        if engine == "minibatch" and (stage.data is None or stage.covariance is not None):
+            raise FechnerError("minibatches need the data of each stage (n, input), and have the input as target")
+    total = sum(p.steps for p in stages)
     wanted = sorted({int(s) for s in snapshots})
     if not wanted or wanted[0] < 0 or wanted[-1] > total:
-        raise FechnerError(f"snapshots must lie in [0, {total}], the steps of all phases, got {list(snapshots)[:5]}")
-    strongest = max(p.strongest() for p in phases)
+        raise FechnerError(f"snapshots must lie in [0, {total}], the steps of all stages, got {list(snapshots)[:5]}")
+    strongest = max(p.strongest() for p in stages)
     if strongest <= 0:
         raise FechnerError("the inputs do not vary: there is nothing to learn")
-    limit = phases[0].outputs / network.curvature(strongest)
+    limit = stages[0].outputs / network.curvature(strongest)
     if learning_rate >= limit and engine != "flow":
         raise FechnerError(
             f"learning rate {learning_rate:g} diverges: with the largest variance {strongest:.4g} gradient descent is "
@@ -256,14 +256,14 @@ def _check(
 
 def _check_limits(
     network: LinearNetwork,
-    phases: Sequence[Phase],
+    stages: Sequence[Stage],
     wanted: Sequence[int],
     learning_rate: float,
     engine: Engine,
     batch: int,
 ) -> None:
     """Raise `FechnerError` for maps that cannot fit into memory, and for learning that cannot end in good time."""
-    inputs, outputs = phases[0].inputs, phases[0].outputs
+    inputs, outputs = stages[0].inputs, stages[0].outputs
     check_memory(
         4.0 * len(wanted) * inputs * outputs, f"{len(wanted)} maps of {outputs} × {inputs}", "take fewer snapshots"
     )
@@ -272,24 +272,24 @@ def _check_limits(
     # A gradient takes a few operations, and a product of matrices; no machine does more of them in a second.
     products = batch if engine == "minibatch" else inputs
     gradient = max(1e-5, 2.0 * network.matrices * inputs * outputs * products / 1e15)
-    steps = sum(p.steps for p in phases)
+    steps = sum(p.steps for p in stages)
     if engine != "flow":
         remedy = "take fewer steps, or engine 'flow'" if engine == "descent" else "take fewer steps"
         check_time(gradient * steps, f"{steps} steps of {engine}", remedy)
         return
-    for phase in phases:
-        curvature, duration = network.curvature(phase.strongest()), 2 * learning_rate / outputs * phase.steps
+    for stage in stages:
+        curvature, duration = network.curvature(stage.strongest()), 2 * learning_rate / outputs * stage.steps
         check_time(
             gradient * evaluations(duration, curvature),
-            f"{phase.steps} steps of learning rate {learning_rate:g} with a largest variance of {phase.strongest():.4g}",
+            f"{stage.steps} steps of learning rate {learning_rate:g} with a largest variance of {stage.strongest():.4g}",
             f"lower learning_rate (gradient descent is stable below {outputs / curvature:.4g}), or take fewer steps",
         )
 
 
-def _loss(end: Tensor, phase: Phase, variance: Tensor, covariance: Tensor) -> float:
+def _loss(end: Tensor, stage: Stage, variance: Tensor, covariance: Tensor) -> float:
     """E‖y − Ŵx‖² / d; where the target is not the input, without what no linear map could explain of it."""
     fitted = (times(end, variance) * end).sum() - 2 * (covariance * end).sum()
-    own = covariance.trace() if phase.covariance is None else _explained(variance, covariance)
+    own = covariance.trace() if stage.covariance is None else _explained(variance, covariance)
     return float(own + fitted) / len(end)
 
 

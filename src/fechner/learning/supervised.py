@@ -26,7 +26,7 @@ from fechner.fisher import relative_to_mean
 from fechner.learning.exposure import Exposure
 from fechner.learning.labels import Channel, Erasure
 from fechner.learning.perceptron import Perceptron
-from fechner.learning.recording import Recorder, check_count
+from fechner.learning.recorder import Recorder, check_count
 from fechner.learning.task import Task
 from fechner.limits import check_memory, check_time
 from fechner.networks import Network, as_network
@@ -129,7 +129,7 @@ def learn_labels(
         "optimizer": getattr(optimizer, "__name__", str(optimizer)),
         "learning_rate": learning_rate,
         "batch": batch,
-        "noise_model": "independent Gaussian, unit variance",
+        "noise_model": results.UNIT_GAUSSIAN,
         "method": "exact",
         "device": target.type,
     }

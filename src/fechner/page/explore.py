@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from fechner import circular, human
+from fechner import circular, human, results
 from fechner.fisher import evenly, relative_to_mean
 from fechner.interval import t_half_width
 from fechner.page.chart import Array, Chart, Curve
@@ -19,7 +19,7 @@ from fechner.plot.style import LABELS
 def charts(dataset: xr.Dataset, densities: Sequence[xr.Dataset] = ()) -> list[Chart]:
     """What can be explored of a result, over the densities that are along the same parameter; may be nothing."""
     kind = str(dataset.attrs["kind"])
-    along = str(dataset.attrs.get("along", ""))
+    along = results.along(dataset)
     references, notes = _references(dataset, along, densities)
     if "fisher_information_recorded" in dataset:
         return [recorded_chart(dataset, references)]
@@ -34,7 +34,7 @@ def charts(dataset: xr.Dataset, densities: Sequence[xr.Dataset] = ()) -> list[Ch
 
 def _layers(dataset: xr.Dataset, references: tuple[Any, ...], notes: tuple[str, ...]) -> Chart:
     """Every layer of every network, state and seed; of a training, at every step."""
-    along = str(dataset.attrs["along"])
+    along = results.along(dataset)
     controls = [
         c for c in ("network", "weights", "stimulus", "seed") if c in dataset.coords and dataset[c].dims == ("layer",)
     ]
@@ -71,7 +71,7 @@ def _layers(dataset: xr.Dataset, references: tuple[Any, ...], notes: tuple[str, 
 
 def _difference(dataset: xr.Dataset) -> Chart:
     """Relative sensitivity after both trainings, layer by layer."""
-    along = str(dataset.attrs["along"])
+    along = results.along(dataset)
     values = dataset.relative_sensitivity.transpose("layer", "state", along)
     curves = [
         Curve((str(layer), str(state)), values.values[i, j])
@@ -91,7 +91,7 @@ def over_seeds(information: xr.DataArray, along: str) -> tuple[Array, Array | No
 
 def _labels(dataset: xr.Dataset, references: tuple[Any, ...], notes: tuple[str, ...]) -> Chart:
     """Every layer of networks that learned labels, at every step."""
-    along = str(dataset.attrs["along"])
+    along = results.along(dataset)
     steps = dataset.step.values.astype(float)
     curves = [
         Curve((str(layer),), *over_seeds(dataset.fisher_information.sel(layer=layer), along), steps=steps)
@@ -118,7 +118,7 @@ def _labels(dataset: xr.Dataset, references: tuple[Any, ...], notes: tuple[str, 
 
 def recorded_chart(dataset: xr.Dataset, references: tuple[Any, ...]) -> Chart:
     """Trainings that `trainings/collect.py` kept: every layer, at the end of every epoch."""
-    along = str(dataset.attrs["along"])
+    along = results.along(dataset)
     controls = tuple(c for c in ("network", "condition", "seed") if c in dataset.coords)
     curves = []
     for i in range(dataset.sizes["layer"]):
@@ -140,7 +140,7 @@ def recorded_chart(dataset: xr.Dataset, references: tuple[Any, ...]) -> Chart:
 
 def _axis(dataset: xr.Dataset) -> tuple[str, str, Array, float | None]:
     """The parameter of a result, its units, its values and its period."""
-    along = str(dataset.attrs["along"])
+    along = results.along(dataset)
     coordinate = dataset[along]
     return along, str(coordinate.attrs.get("units", "")), coordinate.values, circular.period_of(coordinate)
 
@@ -167,7 +167,7 @@ def _references(
     ]
     found += [
         (f"{name} (formula)", *relative_density(c))
-        for name, c in human.curves(along).items()
+        for name, c in human.priors(along).items()
         if circular.period_of(c[along]) and alike(c[along])
     ]
     return tuple(found), tuple(_human(along))

@@ -125,7 +125,7 @@ def _any_section(path: Path, dataset: xr.Dataset, densities: Sequence[xr.Dataset
 def _words(dataset: xr.Dataset) -> str:
     """What a result is, in a line."""
     named = [str(dataset.attrs[n]) for n in ("network", "weights", "condition") if dataset.attrs.get(n)]
-    along = str(dataset.attrs.get("along", "")).replace("_", " ")
+    along = results.along(dataset).replace("_", " ")
     text = str(dataset.attrs["kind"]) + (f" along {along}" if along else "")
     if dataset.attrs.get("photographs"):
         named.append(f"{dataset.attrs['photographs']} photographs")

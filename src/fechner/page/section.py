@@ -8,7 +8,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import xarray as xr
 from matplotlib.figure import Figure
@@ -68,8 +68,8 @@ class Section:
         return taken if 0 <= taken < math.inf else 0
 
 
-# What makes the section of a kind of result, from its file, the Dataset, and the densities among the results.
-SECTIONS: dict[str, Callable[[Path, xr.Dataset, Sequence[xr.Dataset]], Section]] = {}
+# What makes the section of a kind of result, from its file, the Dataset or DataTree, and the densities among the results.
+SECTIONS: dict[str, Callable[[Path, Any, Sequence[xr.Dataset]], Section]] = {}
 
 
 def as_png(figure: Figure) -> str:

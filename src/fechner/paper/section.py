@@ -6,27 +6,28 @@ import base64
 import itertools
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from fechner import circular, contents
+from fechner import circular, contents, results
 from fechner.page.chart import Chart, Curve
 from fechner.page.explore import REFERENCE, charts, over_seeds, recorded_chart, relative_density
 from fechner.page.section import Picture, Section, as_png
 from fechner.paper import claim as claims_file
-from fechner.paper.catalogue import drawn, judged, recipe_of
+from fechner.paper.catalogue import drawn, figure_of, judged
 from fechner.paper.fig5 import compute as fig5
 from fechner.paper.fig6 import compute as fig6
-from fechner.paper.run import OF_DENSITY, density_of
+from fechner.paper.photographs import OF_DENSITY, density_of
 from fechner.paper.trained import compute as trained
 
 SHOWN_COMPONENTS = 150
 
 
-def section(path: Path, dataset: xr.Dataset, densities: Sequence[xr.Dataset]) -> Section:
+def section(path: Path, dataset: Any, densities: Sequence[xr.Dataset]) -> Section:
     """The section of a figure: as it was drawn and judged where it lies, or drawn and judged anew."""
-    recipe, figure = recipe_of(dataset), str(dataset.attrs["figure"])
+    recipe, figure = figure_of(dataset), str(dataset.attrs["figure"])
     with contents.complete(dataset):
         explored = tuple(_charts(dataset, densities))
     folder, links = path.parent, [path]
@@ -50,13 +51,13 @@ def section(path: Path, dataset: xr.Dataset, densities: Sequence[xr.Dataset]) ->
     )
 
 
-def _charts(dataset: xr.Dataset, densities: Sequence[xr.Dataset]) -> list[Chart]:
+def _charts(dataset: Any, densities: Sequence[xr.Dataset]) -> list[Chart]:
     """What can be explored of a figure."""
-    figure, along = str(dataset.attrs["figure"]), str(dataset.attrs.get("along", ""))
+    figure, along = str(dataset.attrs["figure"]), results.along(dataset)
     if figure == "fig5":
         return [_components(dataset)]
     if figure == "fig6":
-        return [_conditions(dataset)]
+        return [_conditions(dataset["conditions"].to_dataset())]
     if figure == "trained":
         counted = trained.density(dataset, "orientation")
         shown = () if counted is None else ((REFERENCE.format("the upright images"), *relative_density(counted)),)
@@ -91,17 +92,18 @@ def _conditions(dataset: xr.Dataset) -> Chart:
     )
 
 
-def _components(dataset: xr.Dataset) -> Chart:
+def _components(tree: xr.DataTree) -> Chart:
     """Figure 5: which components each network has learned, at every step."""
-    total = dataset.sizes["component"]
+    networks = fig5.learning(tree)
+    total = tree["components"].sizes["component"]
     shown = np.unique(np.geomspace(1, total, SHOWN_COMPONENTS).round().astype(int)) - 1
     curves = [
         Curve(
-            (fig5.LABELS[str(network)],),
-            dataset.proportion.sel(network=network).transpose("snapshot", "component").values[:, shown],
-            steps=dataset.step.sel(network=network).values.astype(float),
+            (fig5.LABELS[name],),
+            network.proportion.transpose("step", "component").values[:, shown],
+            steps=network.step.values.astype(float),
         )
-        for network in dataset.network.values
+        for name, network in networks.items()
     ]
     return Chart(
         "Step through learning",

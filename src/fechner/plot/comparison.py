@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from fechner import circular
+from fechner import circular, results
 from fechner.plot import curves
 from fechner.plot.style import HUMAN, PRIOR, new_figure, style
 
@@ -40,7 +39,7 @@ def draw(found: xr.Dataset) -> Figure:
 
 def draw_curves(found: xr.Dataset, axes: Axes) -> None:
     """Relative sensitivity of every layer, over the first reference, divided by its mean."""
-    along = str(found.attrs["along"])
+    along = results.along(found)
     x, y = found[along].values, found.reference_curve[0].values
     period = circular.period_of(found[along])
     if period is not None:
@@ -60,11 +59,11 @@ def draw_measure(found: xr.Dataset, axes: Axes, name: str, label: str) -> None:
     shown = names if name == "correlation" else names[:1]
     for reference, colour in zip(shown, (PRIOR, HUMAN, "0.4"), strict=False):
         one = found.sel(reference=reference)
-        layers = one.isel(layer=np.flatnonzero(one.layer.values != "input"))
+        layers = one.isel(layer=~results.pixels(one))
         low, value, high = (layers[n].values for n in (f"{name}_low", name, f"{name}_high"))
         axes.fill_between(layers.depth, low, high, color=colour, alpha=0.2, lw=0)
         axes.plot(layers.depth, value, "o-", ms=2.5, lw=0.8, color=colour, label=reference)
-        pixels = one.isel(layer=np.flatnonzero(one.layer.values == "input")[:1])
+        pixels = one.isel(layer=results.pixels(one))
         axes.plot(pixels.depth, pixels[name], "s", ms=3.5, mfc="none", color=colour)
     axes.set_xlabel("depth (□ pixels)")
     axes.set_ylabel(label)

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.lines import Line2D
 
-from fechner import circular
+from fechner import circular, results
 from fechner.plot.style import DEPTH
 
 # Images of ratios are drawn on a logarithmic scale, from a third to three times.
@@ -20,7 +20,7 @@ RATIOS: Any = {"cmap": "PuOr_r", "vmin": -np.log2(3), "vmax": np.log2(3)}
 
 def draw(dataset: xr.Dataset, axes: Axes) -> list[Line2D]:
     """Relative sensitivity against the parameter, one line a layer; the pixels are dashed. Returns the lines."""
-    along, extra = str(dataset.attrs["along"]), averaged(dataset)
+    along, extra = results.along(dataset), averaged(dataset)
     relative = dataset.get("relative_sensitivity")
     if relative is None or set(relative.dims) != {"layer", along, *extra}:
         root = np.sqrt(dataset.fisher_information.astype(float))

@@ -6,14 +6,14 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 
-from fechner import circular
+from fechner import circular, results
 from fechner.plot.curves import circular_ticks
 from fechner.plot.style import HUMAN, PRIOR
 
 
 def coarse(dataset: xr.Dataset, values: int) -> xr.Dataset:
     """The same density in fewer bins, for drawing."""
-    along = str(dataset.attrs["along"])
+    along = results.along(dataset)
     period = circular.circle_of(dataset[along])
     grid = circular.grid(values, period)
     kept = {
@@ -24,7 +24,7 @@ def coarse(dataset: xr.Dataset, values: int) -> xr.Dataset:
 
 def draw(dataset: xr.Dataset, axes: Axes) -> None:
     """Density relative to uniform on a circle; the power spectrum, on logarithmic axes, for spatial frequency."""
-    along = str(dataset.attrs["along"])
+    along = results.along(dataset)
     units = dataset[along].attrs["units"]
     axes.set_xlabel(f"{along.replace('_', ' ')} ({units})")
     if "power" in dataset:
@@ -59,7 +59,7 @@ def draw(dataset: xr.Dataset, axes: Axes) -> None:
 
 def area(dataset: xr.Dataset, axes: Axes) -> None:
     """A density on a circle as an area, relative to uniform, and its interval as a darker band."""
-    along = str(dataset.attrs["along"])
+    along = results.along(dataset)
     period = circular.circle_of(dataset[along])
     curves = [dataset[n].values * period for n in ("density", "density_low", "density_high")]
     x, (y, low, high) = circular.around(dataset[along].values, curves, period)
@@ -71,9 +71,7 @@ def backdrop(dataset: xr.Dataset, axes: Axes) -> None:
     """The same on a scale of its own, as high as the panel, behind what is drawn there."""
     behind = axes.twinx()
     area(dataset, behind)
-    behind.set_ylim(
-        0, 1.05 * float(dataset.density_high.max()) * circular.circle_of(dataset[str(dataset.attrs["along"])])
-    )
+    behind.set_ylim(0, 1.05 * float(dataset.density_high.max()) * circular.circle_of(dataset[results.along(dataset)]))
     behind.set_axis_off()
     axes.set_zorder(behind.get_zorder() + 1)
     axes.patch.set_visible(False)

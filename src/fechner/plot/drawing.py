@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -20,8 +21,8 @@ from fechner.plot.style import DEPTH, HUMAN, PRIOR, literally, new_figure, style
 
 
 @checked
-def draw(dataset: xr.Dataset) -> Figure:
-    """The figure of any Dataset that a function of fechner returned or a file of fechner holds.
+def draw(dataset: xr.Dataset | xr.DataTree) -> Figure:
+    """The figure of any Dataset or DataTree that a function of fechner returned or a file of fechner holds.
 
     >>> from fechner import Gabor, draw, load, sensitivity
     >>> figure = draw(sensitivity(load("resnet18_small", "init"), Gabor(size=32), values=6, average={"phase": 2}))
@@ -42,7 +43,7 @@ def draw(dataset: xr.Dataset) -> Figure:
     try:
         results.check(dataset)
     except FechnerError as e:
-        raise FechnerError(f"this Dataset {e}") from None
+        raise FechnerError(f"this {type(dataset).__name__} {e}") from None
     kind = str(dataset.attrs["kind"])
     if kind == "sensitivity" and "step" in dataset.dims:
         kind = "training"
@@ -54,9 +55,9 @@ def draw(dataset: xr.Dataset) -> Figure:
         return DRAWERS[kind](literally(dataset))
 
 
-def _check_dimensions(dataset: xr.Dataset, kind: str) -> None:
+def _check_dimensions(dataset: Any, kind: str) -> None:
     """Raise `FechnerError` for a dimension that the figure does not show; curves are averaged instead."""
-    along = str(dataset.attrs.get("along", ""))
+    along = results.along(dataset)
     for name, dimensions in results.KINDS[kind].items():
         if kind != "sensitivity" and name in dataset:
             try:
@@ -88,7 +89,7 @@ def _difference(dataset: xr.Dataset) -> Figure:
     """Difference curves, and the shift of every layer."""
     figure = new_figure(7.2, 2.6)
     left, right = figure.subplots(1, 2)
-    layers = dataset.isel(layer=np.flatnonzero(dataset.layer.values != "input"))
+    layers = dataset.isel(layer=~results.pixels(dataset))
     curves.draw_difference(layers, left)
     left.set_ylabel("Δ relative sensitivity")
     left.set_title("manipulated − upright")
@@ -120,7 +121,7 @@ def _training(dataset: xr.Dataset) -> Figure:
     if recorded is None or time not in recorded.dims:
         right.remove()
         return figure
-    along = str(dataset.attrs["along"])
+    along = results.along(dataset)
     last = recorded.isel(layer=-1)
     curves.ratio_bar(_steps(evenly(last, time, along), along, right), "√J / mean √J", right)
     right.set_title(f"layer {last.layer.item()}")
@@ -129,7 +130,7 @@ def _training(dataset: xr.Dataset) -> Figure:
 
 def _labels(dataset: xr.Dataset) -> Figure:
     """Sensitivity of every layer but the pixels along learning, averaged over seeds."""
-    along = str(dataset.attrs["along"])
+    along = results.along(dataset)
     layers = [str(name) for name in dataset.layer.values if name != "input"]
     figure = new_figure(7.2, 2.4)
     panels = figure.subplots(1, len(layers), sharey=True, squeeze=False)[0]
@@ -207,7 +208,7 @@ def _linear(dataset: xr.Dataset, axes: Axes) -> None:
 
 
 # What draws each kind of result; another package adds its own.
-DRAWERS: dict[str, Callable[[xr.Dataset], Figure]] = {
+DRAWERS: dict[str, Callable[[Any], Figure]] = {
     "sensitivity": _one(_sensitivity),
     "density": _one(density.draw),
     "comparison": comparison.draw,

@@ -55,8 +55,10 @@ def literal(text: str) -> str:
     return printable(text).replace("$", r"\$")
 
 
-def literally(dataset: xr.Dataset) -> xr.Dataset:
-    """The same with all its text so: names of networks and layers, units, attributes."""
+def literally(dataset: Any) -> Any:
+    """The same Dataset or DataTree with all its text so: names of networks and layers, units, attributes."""
+    if isinstance(dataset, xr.DataTree):
+        return dataset.map_over_datasets(literally)
 
     def attributes(given: Mapping[Any, Any]) -> dict[Any, Any]:
         return {k: (_literal_json(v) or literal(v)) if isinstance(v, str) else v for k, v in given.items()}

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from fechner.statistics.density import FEATURES as FEATURES
-from fechner.statistics.density import image_statistics as image_statistics
-from fechner.statistics.density import make as make
-from fechner.statistics.images import Photograph as Photograph
-from fechner.statistics.images import photographs as photographs
-from fechner.statistics.patches import principal_components as principal_components
-from fechner.statistics.patches import reconstruct as reconstruct
+from fechner.statistics.density import FEATURES, image_statistics, make
+from fechner.statistics.images import Photograph, photographs
+from fechner.statistics.patches import principal_components, reconstruct
+
+__all__ = [
+    "FEATURES",
+    "Photograph",
+    "image_statistics",
+    "make",
+    "photographs",
+    "principal_components",
+    "reconstruct",
+]

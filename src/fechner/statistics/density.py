@@ -17,13 +17,17 @@ from fechner.arguments import Natural, Processes, Seed, checked
 from fechner.errors import FechnerError, FechnerWarning, choices
 from fechner.limits import check_memory
 from fechner.statistics.feature import Feature
-from fechner.statistics.hue import Hue
+from fechner.statistics.hue import HueFeature
 from fechner.statistics.images import find, named
-from fechner.statistics.orientation import Orientation
-from fechner.statistics.spatial_frequency import SpatialFrequency
+from fechner.statistics.orientation import OrientationFeature
+from fechner.statistics.spatial_frequency import SpatialFrequencyFeature
 from fechner.statistics.stream import totals
 
-FEATURES: dict[str, type[Feature]] = {"orientation": Orientation, "hue": Hue, "spatial-frequency": SpatialFrequency}
+FEATURES: dict[str, type[Feature]] = {
+    "orientation": OrientationFeature,
+    "hue": HueFeature,
+    "spatial_frequency": SpatialFrequencyFeature,
+}
 
 
 @checked
@@ -46,13 +50,13 @@ def image_statistics(
     Args:
         images: a folder tree, a .tar or a .zip of images, as for `photographs`; by default the nine photographs in scikit-image's wheel, which
             are enough for a first look and too few for an estimate of natural statistics.
-        feature: "orientation", "hue" or "spatial-frequency".
+        feature: "orientation", "hue" or "spatial_frequency".
         bootstraps: replicates of the bootstrap over photographs.
         seed: of the bootstrap.
         workers: processes that decode and measure; by default one a core. Under torchrun the photographs are shared
             out among its processes, and each returns the same result.
-        settings: fields of `Orientation` (values, scales), `Hue` (values, saturation, value, space, rotate) or
-            `SpatialFrequency` (values, pixels_per_degree).
+        settings: fields of `OrientationFeature` (values, scales), `HueFeature` (values, saturation, value, space, rotate) or
+            `SpatialFrequencyFeature` (values, pixels_per_degree).
 
     Returns:
         A Dataset over the feature (degrees, or cycles/degree): `density`, which integrates to 1, `density_low` and

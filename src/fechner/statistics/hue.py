@@ -17,7 +17,7 @@ from fechner.statistics.feature import Array, Feature, Pixels
 
 
 @dataclass(frozen=True)
-class Hue(Feature):
+class HueFeature(Feature):
     """Share of a photograph's pixels at every hue, counting those that are saturated and bright enough.
 
     `saturation` and `value` are the least HSV saturation and value that count (Benjamin et al. 2022, Fig. 3: .1 and
@@ -25,7 +25,7 @@ class Hue(Feature):
     many degrees first, as the training experiment with rotated hues does. Bars along the border are cut off first.
 
     >>> red = np.full((8, 8, 3), (200, 20, 20), np.uint8)
-    >>> int(Hue(values=36, rotate=90).measure(red).argmax())
+    >>> int(HueFeature(values=36, rotate=90).measure(red).argmax())
     9
     """
 

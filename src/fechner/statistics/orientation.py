@@ -17,7 +17,7 @@ from fechner.statistics.feature import Array, Feature, Pixels, Values
 
 
 @dataclass(frozen=True)
-class Orientation(Feature):
+class OrientationFeature(Feature):
     """Gradient energy by the orientation of the bars and edges that cause it, at several scales.
 
     Gaussian derivatives of standard deviation `scales` (pixels of the photograph as it is stored), exact because they
@@ -28,7 +28,7 @@ class Orientation(Feature):
 
     >>> step = np.zeros((256, 256, 3), np.uint8)
     >>> step[:128] = 255                                    # a horizontal edge
-    >>> int(Orientation(values=18).measure(step).sum(0).argmax())
+    >>> int(OrientationFeature(values=18).measure(step).sum(0).argmax())
     0
     """
 

@@ -19,7 +19,7 @@ _SMALL = 96  # pixels, of the shorter side
 
 
 @dataclass(frozen=True)
-class SpatialFrequency(Feature):
+class SpatialFrequencyFeature(Feature):
     """Power spectrum of luminance, averaged over orientations, from 1/64 to 1/2 cycles/pixel.
 
     Of the largest square in the middle of each photograph, under a round Hann window. An image counts at frequencies of
@@ -28,8 +28,8 @@ class SpatialFrequency(Feature):
 
     >>> x = np.arange(256)
     >>> wave = (127 + 60 * np.cos(2 * np.pi * x / 9)).astype(np.uint8)    # 11.1 cycles/degree
-    >>> power = SpatialFrequency().measure(np.broadcast_to(wave[:, None], (256, 256, 3)).copy())[0]
-    >>> float(SpatialFrequency().coordinate[0][power.argmax()].round(1))
+    >>> power = SpatialFrequencyFeature().measure(np.broadcast_to(wave[:, None], (256, 256, 3)).copy())[0]
+    >>> float(SpatialFrequencyFeature().coordinate[0][power.argmax()].round(1))
     11.5
     """
 

@@ -8,29 +8,38 @@ from typing import Any
 
 from fechner.arguments import checked
 from fechner.errors import FechnerError, choices
-from fechner.stimuli.base import Family as Family
-from fechner.stimuli.base import Stimulus as Stimulus
-from fechner.stimuli.base import parameters as parameters
-from fechner.stimuli.base import render as render
-from fechner.stimuli.base import settings as settings
-from fechner.stimuli.colour import HuePatch as HuePatch
-from fechner.stimuli.colour import LChPatch as LChPatch
-from fechner.stimuli.colour import SpectralPatch as SpectralPatch
-from fechner.stimuli.design import Design as Design
-from fechner.stimuli.design import Draws as Draws
-from fechner.stimuli.gratings import CentreSurround as CentreSurround
-from fechner.stimuli.gratings import Gabor as Gabor
-from fechner.stimuli.gratings import Grating as Grating
-from fechner.stimuli.gratings import GratingInNoise as GratingInNoise
-from fechner.stimuli.noise import OrientedNoise as OrientedNoise
-from fechner.stimuli.parameter import Contrast as Contrast
-from fechner.stimuli.parameter import Frequency as Frequency
-from fechner.stimuli.parameter import Hue as Hue
-from fechner.stimuli.parameter import Length as Length
-from fechner.stimuli.parameter import Orientation as Orientation
-from fechner.stimuli.parameter import Parameter as Parameter
-from fechner.stimuli.parameter import Phase as Phase
-from fechner.stimuli.parameter import Positive as Positive
+from fechner.stimuli.base import Family, Stimulus, parameters, render, settings
+from fechner.stimuli.colour import HuePatch, LChPatch, SpectralPatch
+from fechner.stimuli.design import Design, Draws
+from fechner.stimuli.gratings import CentreSurround, Gabor, Grating, GratingInNoise
+from fechner.stimuli.noise import OrientedNoise
+from fechner.stimuli.parameter import Contrast, Frequency, Hue, Length, Orientation, Parameter, Phase, Positive
+
+__all__ = [
+    "CentreSurround",
+    "Contrast",
+    "Design",
+    "Draws",
+    "Family",
+    "Frequency",
+    "Gabor",
+    "Grating",
+    "GratingInNoise",
+    "Hue",
+    "HuePatch",
+    "LChPatch",
+    "Length",
+    "Orientation",
+    "OrientedNoise",
+    "Parameter",
+    "Phase",
+    "Positive",
+    "SpectralPatch",
+    "Stimulus",
+    "parameters",
+    "render",
+    "settings",
+]
 
 STIMULI: dict[str, Callable[..., Stimulus]] = {
     "gabor": Gabor,

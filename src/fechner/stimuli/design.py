@@ -19,7 +19,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from fechner.arguments import Count, check_fields
+from fechner.arguments import Count, Seed, check_fields, checked
 from fechner.errors import FechnerError, choices
 from fechner.limits import check_memory
 from fechner.stimuli.base import Family, Stimulus, parameters
@@ -80,13 +80,14 @@ class Design:
             room for.
     """
 
+    @checked
     def __init__(
         self,
         stimulus: Family,
         along: str,
         values: Values,
         average: Mapping[str, Nuisance] | None = None,
-        seed: int = 0,
+        seed: Seed = 0,
     ) -> None:
         known = parameters(stimulus)
         if along not in known:

@@ -26,7 +26,7 @@ from fechner.progress import bar
 from fechner.seeds import seeded
 from fechner.statistics.stream import check_skipped
 from fechner.statistics.workers import context
-from fechner.training.images import Labelled, Picture, Split
+from fechner.training.labelled_images import EncodedImage, Labelled, Split
 from fechner.training.view import FINER, refine
 
 # Up to this size in pixels images are kept in memory, and moved instead of cropped and resized.
@@ -116,7 +116,7 @@ class Streamed(Dataset[Batch]):
         return Batch(torch.stack(images), labels, _draws(self.seed, used), skipped)
 
 
-def decoded(picture: Picture, size: int, random: tuple[int, int] | None = None) -> Tensor | str:
+def decoded(picture: EncodedImage, size: int, random: tuple[int, int] | None = None) -> Tensor | str:
     """The picture (3, size, size), its middle or a random part of it; or why it cannot be decoded."""
     try:
         image = torch.from_numpy(np.array(picture.pixels())).permute(2, 0, 1)

@@ -15,9 +15,9 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from fechner.errors import FechnerError
 from fechner.networks import Network
 from fechner.training.batches import Batch
-from fechner.training.checkpoint import check_fits
 from fechner.training.condition import Condition
 from fechner.training.recipe import Recipe
+from fechner.training.saving import check_fits
 from fechner.training.view import refine
 
 # Small images move by up to this share of their size, in either direction.

@@ -14,7 +14,7 @@ from fechner import circular, contents
 from fechner.errors import FechnerError, choices
 from fechner.progress import bar
 from fechner.statistics import make
-from fechner.training.images import Picture
+from fechner.training.labelled_images import EncodedImage
 
 Array = npt.NDArray[np.float64]
 # Bins are as wide as what a few hundred images can fill; at this size of image, gradients of one pixel.
@@ -32,7 +32,9 @@ class Resampled:
     effective: float
 
 
-def resample(pictures: Sequence[Picture], feature: str, density: xr.Dataset | str, progress: bool = True) -> Resampled:
+def resample(
+    pictures: Sequence[EncodedImage], feature: str, density: xr.Dataset | str, progress: bool = True
+) -> Resampled:
     """Probabilities of pictures under which a feature has a density: a Dataset of `image_statistics`, or "uniform".
 
     Maximum likelihood by expectation maximisation from equal probabilities, stopped when the density is reached within
@@ -43,7 +45,7 @@ def resample(pictures: Sequence[Picture], feature: str, density: xr.Dataset | st
     bins, settings = _BINS[feature]
     measure = make(feature, {"values": bins} | settings)
 
-    def histogram(picture: Picture) -> Array:
+    def histogram(picture: EncodedImage) -> Array:
         try:
             return measure.measure(picture.pixels()).sum(0)
         except FechnerError:

@@ -28,13 +28,13 @@ from fechner.networks import Network
 from fechner.statistics.stream import check_skipped
 from fechner.statistics.workers import workers_for
 from fechner.training.batches import Images
-from fechner.training.checkpoint import WholeCheckpoints
+from fechner.training.callback import RecordSensitivity, recordings
 from fechner.training.classifier import Classifier
-from fechner.training.images import Labelled
+from fechner.training.labelled_images import Labelled
 from fechner.training.plan import CHECKPOINT, Plan, prepare
 from fechner.training.probes import probes
-from fechner.training.recording import RecordSensitivity, recordings
 from fechner.training.resampling import resample as resample_pictures
+from fechner.training.saving import WholeCheckpoints
 
 FILE = "training.nc"
 _MEASURED = ("validation_accuracy", "validation_loss", "loss")

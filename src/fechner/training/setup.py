@@ -27,7 +27,7 @@ from fechner.outputs import expanded
 from fechner.seeds import seeded
 from fechner.statistics.images import in_words, named
 from fechner.training.condition import Condition
-from fechner.training.images import CIFAR, Labelled, labelled
+from fechner.training.labelled_images import CIFAR, Labelled, labelled
 from fechner.training.plan import Plan
 from fechner.training.probes import DEGREES, FREQUENCIES, probes
 from fechner.training.recipe import recipe_for

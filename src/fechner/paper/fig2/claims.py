@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import product
 
 import numpy as np
@@ -13,11 +13,12 @@ from scipy import stats
 from fechner import circular
 from fechner.comparison import contrast
 from fechner.paper import following
-from fechner.paper.claim import Claim, t_interval
-from fechner.paper.run import MAIN, RANDOM, layers_only, networks, select, third
+from fechner.paper.claim import Bound, Claim, Estimate, above, below, judge, within
+from fechner.paper.curves import MAIN, RANDOM, layers_only, networks, select, third
 from fechner.plot.style import LABELS
 
 BOOTSTRAPS = 2000
+RATIO = "cardinal/oblique ratio of √J, geometric mean over the last third of the layers"
 _ALEXNETS = {
     "alexnet_no_overlap": "pools that do not overlap",
     "alexnet_no_pooling": "strided convolutions",
@@ -55,110 +56,82 @@ def ratios(dataset: xr.Dataset, measure: Callable[[Array, Array], Array] = ratio
 
 def claims(dataset: xr.Dataset) -> list[Claim]:
     """All claims that the networks in the dataset allow, each with a 95 % interval."""
-    found: list[Claim] = []
-    for network in networks(dataset):
-        if network in MAIN:
-            found += _of_network(dataset, network)
-            found += following.claims(dataset, network, "fig2", "gabor", "orientation")
-    return found + _pooling(dataset)
+    judged: list[Claim] = []
+    for network in (n for n in networks(dataset) if n in MAIN):
+        judged += [
+            judge(f"fig2-{network}-{id_}", f"{network}: {statement}", quantity, estimate, bound)
+            for id_, statement, quantity, estimate, bound in _of_network(dataset, network)
+        ]
+        judged += following.claims(dataset, network, "fig2", "gabor", "orientation")
+    return judged + [judge(*claim) for claim in _pooling(dataset)]
 
 
-def _of_network(dataset: xr.Dataset, network: str) -> list[Claim]:
-    found: list[Claim] = []
-
-    def add(
-        id_: str, statement: str, criterion: str, measured: float, interval: tuple[float, float], holds: bool
-    ) -> None:
-        found.append(
-            Claim(f"fig2-{network}-{id_}", "fig2", f"{network}: {statement}", criterion, measured, interval, holds)
+def _of_network(dataset: xr.Dataset, network: str) -> Iterator[tuple[str, str, str, Estimate, Bound]]:
+    """Of each claim what `judge` takes; ids and statements without the network's name."""
+    by_seed = {state: logs for state in RANDOM if len(logs := _late_by_seed(dataset, network, state)) > 1}
+    for state, logs in by_seed.items():
+        yield (
+            f"late-{state}",
+            f"late layers {LABELS[state]} do not prefer horizontal and vertical",
+            RATIO,
+            Estimate.over(logs, "seeds").exp(),
+            within(0.9, 1.1),
         )
-
-    logs = {state: _late_by_seed(dataset, network, state) for state in RANDOM}
-    for state in RANDOM:
-        if len(logs[state]) > 1:
-            mean, low, high = t_interval(logs[state])
-            add(
-                f"late-{state}",
-                f"late layers {LABELS[state]} do not prefer horizontal and vertical",
-                "cardinal/oblique ratio of √J, geometric mean over the last third of the layers, lies in [0.9, 1.1]; "
-                "95 % t-interval over seeds, whole interval inside",
-                *_exp(mean, low, high),
-                holds=bool(np.log(0.9) < low and high < np.log(1.1)),
-            )
     pretrained = layers_only(select(dataset, network=network, weights="pretrained", stimulus="gabor"))
     if not pretrained.sizes["layer"]:
-        return found
-    late, late_again = (np.nanmean(np.log(r), -1) for r in ratios(third(pretrained, "late")))
-    low, high = np.quantile(late_again, [0.025, 0.975])
-    add(
+        return
+    early, late = (_log_ratio(third(pretrained, which)) for which in ("early", "late"))
+    yield (
         "late-pretrained",
         "late layers of the pretrained network are most sensitive to horizontal and vertical",
-        "cardinal/oblique ratio of √J, geometric mean over the last third of the layers, above 1; "
-        "95 % bootstrap interval over phases, whole interval above",
-        *_exp(float(late), low, high),
-        holds=bool(low > 0),
+        RATIO,
+        late.exp(),
+        above(1),
     )
-    for state in RANDOM:
-        if len(logs[state]) > 1:
-            mean, low, high = t_interval(float(late) - logs[state])
-            add(
-                f"pretrained-over-{state}",
-                f"the preference of late layers for horizontal and vertical is absent {_absent[state]}",
-                f"late cardinal/oblique ratio, pretrained over {state}, above 1; 95 % t-interval over seeds",
-                *_exp(mean, low, high),
-                holds=bool(low > 0),
-            )
-    early, early_again = (np.nanmean(np.log(r), -1) for r in ratios(third(pretrained, "early")))
-    low, high = np.quantile(early_again, [0.025, 0.975])
-    add(
+    for state, logs in by_seed.items():
+        yield (
+            f"pretrained-over-{state}",
+            f"the preference of late layers for horizontal and vertical is absent {_ABSENT[state]}",
+            f"{RATIO}, pretrained over {state}",
+            Estimate.over(late.value - logs, "seeds").exp(),
+            above(1),
+        )
+    yield (
         "early-pretrained",
         "early layers of the pretrained network prefer horizontal and vertical too",
-        "cardinal/oblique ratio of √J, geometric mean over the first third of the layers, above 1; "
-        "95 % bootstrap interval over phases",
-        *_exp(float(early), low, high),
-        holds=bool(low > 0),
+        "cardinal/oblique ratio of √J, geometric mean over the first third of the layers",
+        early.exp(),
+        above(1),
     )
-    one, again = ratios(pretrained)
-    lowest = int(np.nanargmin(one))
-    tail = 0.025 / len(one)
-    low, high = np.quantile(again[:, lowest], [tail, 1 - tail])
-    add(
+    by_layer, replicates = ratios(pretrained)
+    lowest, count = int(np.nanargmin(by_layer)), len(by_layer)
+    yield (
         "early-reversed",
         f"before that the preference is reversed: '{pretrained.layer.values[lowest]}' prefers obliques (not in the paper)",
-        "smallest cardinal/oblique ratio of √J of any layer, below 1; 95 % bootstrap interval over phases, "
-        f"Bonferroni-corrected for the choice among {len(one)} layers",
-        float(one[lowest]),
-        (float(low), float(high)),
-        holds=bool(high < 1),
+        "smallest cardinal/oblique ratio of √J of any layer",
+        Estimate.bootstrap(by_layer[lowest], replicates[:, lowest], "phases", choices=count),
+        below(1),
     )
-    depth = np.arange(len(one))
-    trend = float(stats.spearmanr(depth, one).statistic)
-    low, high = np.quantile([stats.spearmanr(depth, r).statistic for r in again], [0.025, 0.975])
-    add(
+    trend, *trends = (stats.spearmanr(np.arange(count), r).statistic for r in (by_layer, *replicates))
+    yield (
         "depth",
-        f"the preference grows with depth (above 1 from layer '{_onset(pretrained, again)}' on)",
-        "rank correlation of a layer's cardinal/oblique ratio with its depth, above 0; 95 % bootstrap interval over phases",
-        trend,
-        (float(low), float(high)),
-        holds=bool(low > 0),
+        f"the preference grows with depth (above 1 from layer '{_onset(pretrained, replicates)}' on)",
+        "rank correlation of a layer's cardinal/oblique ratio with its depth",
+        Estimate.bootstrap(trend, trends, "phases"),
+        above(0),
     )
-    falls, again = ratios(third(pretrained, "late"), dip)
-    if np.isfinite(falls).any():
-        fall, fall_again = np.nanmean(falls), np.nanmean(again, -1)
-        low, high = np.quantile(fall_again, [0.025, 0.975])
-        add(
+    by_layer, replicates = ratios(third(pretrained, "late"), dip)
+    if np.isfinite(by_layer).any():
+        yield (
             "mirror",
             "at exactly 0° and 90°, which mirroring leaves as they are, late layers lose sensitivity (not in the paper)",
-            "log2 of √J at 0° and 90° over that 2° to 5° from there, mean over the last third of the layers, below 0; "
-            "95 % bootstrap interval over phases",
-            float(fall),
-            (float(low), float(high)),
-            holds=bool(high < 0),
+            "log2 of √J at 0° and 90° over that 2° to 5° from there, mean over the last third of the layers",
+            Estimate.bootstrap(float(np.nanmean(by_layer)), np.nanmean(replicates, -1), "phases"),
+            below(0),
         )
-    return found
 
 
-_absent = {"init": "at initialisation", "shuffled": "once its weights are shuffled"}
+_ABSENT = {"init": "at initialisation", "shuffled": "once its weights are shuffled"}
 
 
 def _onset(dataset: xr.Dataset, again: Array) -> str:
@@ -169,25 +142,24 @@ def _onset(dataset: xr.Dataset, again: Array) -> str:
     return str(dataset.layer.values[first]) if first < len(above) else "none"
 
 
-def _pooling(dataset: xr.Dataset) -> list[Claim]:
+def _pooling(dataset: xr.Dataset) -> Iterator[tuple[str, str, str, Estimate, Bound]]:
     """AlexNet with random weights: does changing its pooling or its kernels change the preference of its architecture?"""
-    found = []
-    for state, (variant, what) in product(RANDOM, _ALEXNETS.items()):
+    for state, (variant, change) in product(RANDOM, _ALEXNETS.items()):
         base, other = (_late_by_seed(dataset, n, state) for n in ("alexnet", variant))
         if len(base) > 1 and len(base) == len(other):
-            mean, low, high = t_interval(np.abs(base) - np.abs(other))
-            found.append(
-                Claim(
-                    f"fig2-{variant}" + ("" if state == "init" else f"-{state}"),
-                    "fig2",
-                    f"AlexNet {LABELS[state]}: with {what} the late layers' anisotropy is smaller",
-                    "|log cardinal/oblique ratio| of late layers, AlexNet minus variant, above 0; 95 % t-interval over seeds",
-                    mean,
-                    (low, high),
-                    bool(low > 0),
-                )
+            yield (
+                f"fig2-{variant}" + ("" if state == "init" else f"-{state}"),
+                f"AlexNet {LABELS[state]}: with {change} the late layers' anisotropy is smaller",
+                "|log cardinal/oblique ratio| of late layers, AlexNet minus variant",
+                Estimate.over(np.abs(base) - np.abs(other), "seeds"),
+                above(0),
             )
-    return found
+
+
+def _log_ratio(layers: xr.Dataset) -> Estimate:
+    """Log of the geometric mean of the layers' cardinal/oblique ratios; a layer without sensitivity does not count."""
+    value, replicates = (np.nanmean(np.log(r), -1) for r in ratios(layers))
+    return Estimate.bootstrap(value, replicates, "phases")
 
 
 def _late_by_seed(dataset: xr.Dataset, network: str, state: str) -> Array:
@@ -198,7 +170,3 @@ def _late_by_seed(dataset: xr.Dataset, network: str, state: str) -> Array:
         late = third(layers_only(select(part, seed=seed)), "late")
         logs.append(float(np.nanmean(np.log(ratio(late.fisher_information.values, late.orientation.values)))))
     return np.array(logs)
-
-
-def _exp(mean: float, low: float, high: float) -> tuple[float, tuple[float, float]]:
-    return float(np.exp(mean)), (float(np.exp(low)), float(np.exp(high)))

@@ -12,8 +12,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from fechner import human
+from fechner.paper.curves import CONTROLS, MAIN, layers_only, networks, select
 from fechner.paper.fig2.claims import ratio
-from fechner.paper.run import CONTROLS, MAIN, density_of, layers_only, networks, select
+from fechner.paper.photographs import density_of
 from fechner.plot import curves, density
 from fechner.plot.style import LABELS, STATES, letter, new_figure, style
 

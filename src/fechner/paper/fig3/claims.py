@@ -6,7 +6,7 @@ import xarray as xr
 
 from fechner.paper import following
 from fechner.paper.claim import Claim
-from fechner.paper.run import networks
+from fechner.paper.curves import networks
 
 
 def claims(dataset: xr.Dataset) -> list[Claim]:

@@ -13,7 +13,9 @@ import numpy as np
 import torch
 import xarray as xr
 
-from fechner.paper.run import MAIN, Part, Run, Sweep, density, measure, states, with_density
+from fechner.paper.curves import MAIN, Part, Sweep, measure, states
+from fechner.paper.photographs import density, with_density
+from fechner.paper.run import Run
 from fechner.stimuli import settings, stimulus
 
 ROTATION = 90.0

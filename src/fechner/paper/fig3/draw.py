@@ -13,9 +13,10 @@ from matplotlib.figure import Figure
 
 from fechner import circular, human
 from fechner.comparison import compare
+from fechner.paper.curves import RANDOM, layers_only, networks, select, third
 from fechner.paper.fig2.draw import draw_state, same_height
 from fechner.paper.fig3.compute import ROTATION
-from fechner.paper.run import RANDOM, density_of, layers_only, networks, select, third
+from fechner.paper.photographs import density_of
 from fechner.plot import curves, density
 from fechner.plot.style import HUMAN, LABELS, PRIOR, STATES, letter, new_figure, style
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -11,55 +11,61 @@ import xarray as xr
 from scipy import stats
 
 from fechner.learning import readouts
-from fechner.paper.claim import Claim
-from fechner.paper.fig5.compute import CRITERION, LABELS
+from fechner.paper.claim import Bound, Claim, Estimate, above, below, judge
+from fechner.paper.fig5.compute import CRITERION, LABELS, learning
 
 Array = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.intp]
 BOOTSTRAPS = 500
+# How acuity may grow with steps.
+GROWTH: dict[str, Callable[[Array], Array]] = {
+    "linear": lambda steps: steps.astype(float),
+    "square root": lambda steps: np.sqrt(steps),
+    "logarithmic": lambda steps: np.log(np.maximum(steps, 1)),
+}
 
 
-def claims(dataset: xr.Dataset) -> list[Claim]:
+def claims(tree: xr.DataTree) -> list[Claim]:
     """All claims, with 95 % intervals."""
-    exponent, low, high = (float(dataset[n]) for n in ("exponent", "exponent_low", "exponent_high"))
-    ranks = np.arange(5, len(dataset.variance) // 2)
-    straight = float(stats.linregress(np.log(ranks), np.log(dataset.variance.values[ranks - 1])).rvalue ** 2)
-    found = [
-        Claim(
-            "fig5-power-law",
-            "fig5",
-            f"the variance of principal components of natural patches falls as a power law of rank (R² {straight:.3f})",
-            "exponent from the fifth component to the middle one, above 0, with R² of a straight line in logarithms above "
-            "0.95; 95 % jackknife interval over groups of photographs",
-            exponent,
-            (low, high),
-            bool(low > 0 and straight > 0.95),
-        )
+    components, networks = tree["components"].to_dataset(), learning(tree)
+    judged = [
+        _power_law(components),
+        *(claim for name in LABELS for claim in _order(name, networks[name], components.variance.values)),
+        *_sharpness(networks["2"], networks["3"]),
+        *_readouts(networks["tied"]),
     ]
-    for network, label in LABELS.items():
-        one = dataset.sel(network=network)
-        when, variance = one.learning_step.values, dataset.variance.values
-        learned = np.flatnonzero(np.isfinite(when) & (when > 0))
-        if len(learned) > 3:
-            found.append(
-                _over_components(
-                    f"fig5-order-{network}",
-                    f"{label}: components are learned in the order of their variance ({len(learned)} learned)",
-                    "rank correlation of minus a component's learning step with its variance, above 0.9",
-                    partial(_order, when, variance),
-                    learned,
-                    0.9,
-                )
-            )
-    found += _sharpness(dataset)
-    return found + _thresholds(dataset)
+    return [_as_before(claim) for claim in judged]
 
 
-def thresholds(dataset: xr.Dataset, weights: Array | None = None) -> Array:
-    """1/√J (network, snapshot, frequency), J averaged over phases, each weighing as given."""
-    samples = dataset.fisher_information_samples.transpose("network", "snapshot", "spatial_frequency", "phase").values
+def _as_before(claim: Claim) -> Claim:
+    quantity, _, interval = claim.criterion.partition("; the whole ")
+    interval, _, bound = interval.partition(" lies ")
+    if claim.id == "fig5-power-law":
+        criterion = f"{quantity}, above 0, with R² of a straight line in logarithms above 0.95; {interval}"
+    elif "components" in interval:
+        criterion = f"{quantity}, {bound}; {interval}, whole interval above"
+    else:
+        criterion = f"{quantity}, {bound}; {interval}"
+    return replace(claim, criterion=criterion)
+
+
+def thresholds(network: xr.Dataset, weights: Array | None = None) -> Array:
+    """1/√J (step, frequency) of one network, J averaged over phases, each weighing as given."""
+    samples = network.fisher_information_samples.transpose("step", "spatial_frequency", "phase").values
     weights = np.full(samples.shape[-1], 1 / samples.shape[-1]) if weights is None else weights
     return (samples @ weights) ** -0.5
+
+
+def phase_weights(network: xr.Dataset) -> Array:
+    """Weights of phases (replicate, phase) of a bootstrap over them."""
+    phases = network.sizes["phase"]
+    return np.random.default_rng(0).multinomial(phases, np.full(phases, 1 / phases), 100) / phases
+
+
+def late_steps(network: xr.Dataset) -> Indices:
+    """Places of the steps after the first twentieth of learning."""
+    steps = network.step.values
+    return np.flatnonzero(steps >= 0.05 * steps[-1])
 
 
 def elbows(frequency: Array, curves: Array) -> Array:
@@ -77,82 +83,104 @@ def acuities(frequency: Array, curves: Array) -> Array:
     return np.array([readouts.acuity(frequency, curve, CRITERION) for curve in curves])
 
 
-def _sharpness(dataset: xr.Dataset) -> list[Claim]:
-    ratios = np.log(dataset.step_at_nine_tenths / dataset.step_at_tenth)
-    both = np.flatnonzero(np.isfinite(ratios.sel(network=["2", "3"]).values).all(0))
-    if len(both) < 4:
+def _power_law(components: xr.Dataset) -> Claim:
+    ranks = np.arange(5, components.sizes["component"] // 2)
+    line = stats.linregress(np.log(ranks), np.log(components.variance.values[ranks - 1]))
+    straight = float(line.rvalue**2)
+    exponent, low, high = (float(components[n]) for n in ("exponent", "exponent_low", "exponent_high"))
+    return judge(
+        "fig5-power-law",
+        f"the variance of principal components of natural patches falls as a power law of rank (R² {straight:.3f})",
+        "exponent from the fifth component to the middle one",
+        Estimate(exponent, low, high, "95 % jackknife interval over groups of photographs"),
+        Bound(
+            "the whole {} lies above 0, and a straight line in logarithms has R² above 0.95",
+            lambda low, high: low > 0 and straight > 0.95,
+        ),
+    )
+
+
+def _order(name: str, network: xr.Dataset, variance: Array) -> list[Claim]:
+    step = network.learning_step.values
+    learned = np.flatnonzero(np.isfinite(step) & (step > 0))
+    if len(learned) <= 3:
         return []
-    two, three = (ratios.sel(network=n).values for n in ("2", "3"))
+
+    def order(components: Indices) -> float:
+        if len(np.unique(components)) < 2:
+            return float("nan")
+        return float(stats.spearmanr(-step[components], variance[components]).statistic)
+
     return [
-        _over_components(
-            "fig5-sharpness",
-            f"sigmoids are sharper with depth ({len(both)} components learned by both)",
-            "log of the ratio of the steps at which 0.9 and 0.1 of a component are learned, two matrices minus three, mean "
-            "over components, above 0",
-            lambda i: float((two[i] - three[i]).mean()),
-            both,
-            0.0,
+        judge(
+            f"fig5-order-{name}",
+            f"{LABELS[name]}: components are learned in the order of their variance ({len(learned)} learned)",
+            "rank correlation of minus a component's learning step with its variance",
+            _over_components(order, learned),
+            above(0.9),
         )
     ]
 
 
-def _thresholds(dataset: xr.Dataset) -> list[Claim]:
-    frequency, n = dataset.spatial_frequency.values, dataset.sizes["phase"]
-    steps = dataset.step.sel(network="tied").values
-    late = np.flatnonzero(steps >= 0.05 * steps[-1])
-    rng = np.random.default_rng(0)
-    draws = rng.multinomial(n, np.full(n, 1 / n), 100) / n
-
-    def measured(weights: Array | None) -> tuple[float, float]:
-        curves = thresholds(dataset.sel(network=["tied"]), weights)[0, late]
-        moved = float(stats.spearmanr(steps[late], elbows(frequency, curves)).statistic)
-        grown = acuities(frequency, curves)
-        seen = np.isfinite(grown)
-        rest = {name: _residual(g(steps[late][seen]), grown[seen]) for name, g in GROWTH.items()}
-        return moved, float(np.log(rest["linear"] / min(rest["square root"], rest["logarithmic"])))
-
-    (moved, linear), again = measured(None), np.array([measured(w) for w in draws])
-    best = _best(dataset, late)
-    # Acuity is undefined as long as no threshold is below the criterion.
-    again[:, 1] = np.where(np.isfinite(linear), again[:, 1], 0)
-    intervals = [tuple(float(q) for q in np.nanquantile(again[:, i], [0.025, 0.975])) for i in (0, 1)]
-    found = [
-        Claim(
-            "fig5-elbow",
-            "fig5",
-            "one matrix, tied: the threshold is flat up to an elbow that moves to higher frequencies with learning",
-            "rank correlation of the fitted elbow with the step, from a twentieth of learning on, above 0; 95 % bootstrap "
-            "interval over phases",
-            moved,
-            (intervals[0][0], intervals[0][1]),
-            bool(intervals[0][0] > 0),
-        ),
-        Claim(
-            "fig5-acuity",
-            "fig5",
-            f"one matrix, tied: acuity grows linearly with steps (best of three: {best})",
-            "log of the squared residuals of acuity about a line in steps, over the least about a line in their square root "
-            "or logarithm, below 0; 95 % bootstrap interval over phases",
-            linear,
-            (intervals[1][0], intervals[1][1]),
-            bool(intervals[1][1] < 0),
-        ),
+def _sharpness(two: xr.Dataset, three: xr.Dataset) -> list[Claim]:
+    ratios = [np.log(n.step_at_nine_tenths.values / n.step_at_tenth.values) for n in (two, three)]
+    both = np.flatnonzero(np.isfinite(ratios).all(0))
+    if len(both) < 4:
+        return []
+    return [
+        judge(
+            "fig5-sharpness",
+            f"sigmoids are sharper with depth ({len(both)} components learned by both)",
+            "log of the ratio of the steps at which 0.9 and 0.1 of a component are learned, two matrices minus three, mean "
+            "over components",
+            _over_components(lambda i: float((ratios[0][i] - ratios[1][i]).mean()), both),
+            above(0),
+        )
     ]
-    return found if np.isfinite(linear) else found[:1]
 
 
-GROWTH: dict[str, Callable[[Array], Array]] = {
-    "linear": lambda t: t.astype(float),
-    "square root": lambda t: np.sqrt(t),
-    "logarithmic": lambda t: np.log(np.maximum(t, 1)),
-}
+def _readouts(tied: xr.Dataset) -> list[Claim]:
+    frequency, late = tied.spatial_frequency.values, late_steps(tied)
+    steps = tied.step.values[late]
 
+    def elbow_moves(curves: Array) -> float:
+        return float(stats.spearmanr(steps, elbows(frequency, curves)).statistic)
 
-def _best(dataset: xr.Dataset, late: npt.NDArray[np.intp]) -> str:
-    steps = dataset.step.sel(network="tied").values[late]
-    grown = acuities(dataset.spatial_frequency.values, thresholds(dataset.sel(network=["tied"]))[0, late])
-    seen = np.isfinite(grown)
-    return min(GROWTH, key=lambda name: _residual(GROWTH[name](steps[seen]), grown[seen]))
+    def residuals(curves: Array) -> dict[str, float]:
+        acuity = acuities(frequency, curves)
+        # Acuity is undefined as long as no threshold is below the criterion.
+        defined = np.isfinite(acuity)
+        return {name: _residual(grown(steps[defined]), acuity[defined]) for name, grown in GROWTH.items()}
+
+    def linearity(curves: Array) -> float:
+        left = residuals(curves)
+        return float(np.log(left["linear"] / min(left["square root"], left["logarithmic"])))
+
+    measured = thresholds(tied)[late]
+    replicates = [thresholds(tied, weights)[late] for weights in phase_weights(tied)]
+
+    def over_phases(readout: Callable[[Array], float]) -> Estimate:
+        return _bootstrap(readout(measured), [readout(curves) for curves in replicates], "phases")
+
+    elbow = judge(
+        "fig5-elbow",
+        "one matrix, tied: the threshold is flat up to an elbow that moves to higher frequencies with learning",
+        "rank correlation of the fitted elbow with the step, from a twentieth of learning on",
+        over_phases(elbow_moves),
+        above(0),
+    )
+    if not np.isfinite(linearity(measured)):
+        return [elbow]
+    left = residuals(measured)
+    acuity = judge(
+        "fig5-acuity",
+        f"one matrix, tied: acuity grows linearly with steps (best of three: {min(left, key=left.__getitem__)})",
+        "log of the squared residuals of acuity about a line in steps, over the least about a line in their square root "
+        "or logarithm",
+        over_phases(linearity),
+        below(0),
+    )
+    return [elbow, acuity]
 
 
 def _residual(x: Array, y: Array) -> float:
@@ -162,24 +190,13 @@ def _residual(x: Array, y: Array) -> float:
     return float(np.square(y - fit.intercept - fit.slope * x).sum())
 
 
-def _order(when: Array, variance: Array, components: Indices) -> float:
-    if len(np.unique(components)) < 2:
-        return float("nan")
-    return float(stats.spearmanr(-when[components], variance[components]).statistic)
-
-
-def _over_components(
-    id_: str, statement: str, criterion: str, measure: Callable[[Indices], float], components: Indices, above: float
-) -> Claim:
+def _over_components(measure: Callable[[Indices], float], components: Indices) -> Estimate:
     rng = np.random.default_rng(0)
-    again = [measure(rng.choice(components, len(components))) for _ in range(BOOTSTRAPS)]
-    low, high = np.nanquantile(again, [0.025, 0.975])
-    return Claim(
-        id_,
-        "fig5",
-        statement,
-        f"{criterion}; 95 % bootstrap interval over components, whole interval above",
-        measure(components),
-        (float(low), float(high)),
-        bool(low > above),
-    )
+    replicates = [measure(rng.choice(components, len(components))) for _ in range(BOOTSTRAPS)]
+    return _bootstrap(measure(components), replicates, "components")
+
+
+def _bootstrap(value: float, replicates: list[float], resampled: str) -> Estimate:
+    """Replicates that are undefined, as a rank correlation of equal numbers is, count nowhere."""
+    defined = [replicate for replicate in replicates if not np.isnan(replicate)]
+    return Estimate.bootstrap(value, defined or replicates, resampled)

@@ -20,8 +20,9 @@ from torch import Tensor
 
 from fechner import results
 from fechner.errors import FechnerError
-from fechner.learning import LinearNetwork, Phase, learn, readouts
-from fechner.paper.run import Run, kept, source
+from fechner.learning import LinearNetwork, Stage, learn, readouts
+from fechner.paper.photographs import source
+from fechner.paper.run import Run, kept
 from fechner.statistics import principal_components
 from fechner.statistics.crops import Given, are_crops, crops
 from fechner.statistics.patches import sample
@@ -61,33 +62,41 @@ def grating(spatial_frequency: Frequency, phase: GratingPhase) -> Tensor:
     return wave[:, None, None, :].expand(-1, 1, SIZE, SIZE)
 
 
-def compute(run: Run) -> xr.Dataset:
-    """Principal components of the patches, and what each network has learned of them at some fifty steps."""
+def compute(run: Run) -> xr.DataTree:
+    """Principal components of the patches, and for each network a node of what it has learned of them."""
     profile = PROFILES[run.profile]
     folder = run.folder / "parts"
     asked = {"patches_asked": PATCHES} | source(run)
     pca = kept(folder / "components.nc", run, asked, lambda: _components(run), __name__)
     # The first of good contrast, or of any.
-    shown = np.stack(sorted(sample(run.images, 40, SIZE), key=lambda p: p.std() <= 0.1)[:3])
-    parts = []
-    for i, (name, network) in enumerate(NETWORKS.items()):
+    patches = np.stack(sorted(sample(run.images, 40, SIZE), key=lambda p: p.std() <= 0.1)[:3])
+    nodes = {}
+    for i, (name, network) in enumerate(NETWORKS.items(), 1):
         steps = profile.steps[name]
-        expected = {"steps": steps, "variance_sum": _sum(pca)}
-        part = kept(folder / f"{name}.nc", run, expected, partial(_learned, pca, network, steps, shown, run), __name__)
-        parts.append(part.drop_vars("step").assign(step=("snapshot", part.step.values)))
-        run.done((i + 1) / len(NETWORKS))
-    dataset = xr.concat(parts, "network", combine_attrs="drop").assign_coords(network=list(NETWORKS))
-    dataset = dataset.merge(pca[["variance", "exponent", "exponent_low", "exponent_high"]], combine_attrs="override")
-    dataset["patch"] = (("example", "pixel"), shown)
+        # The sum differs between sets of patches.
+        expected = {"steps": steps, "variance_sum": round(float(pca.variance.sum()), 9)}
+        make = partial(_learned, pca, network, steps, patches, run)
+        nodes[f"learning/{name}"] = kept(folder / f"{name}.nc", run, expected, make, __name__)
+        run.done(i / len(NETWORKS))
     attributes = {
         "figure": "fig5",
-        "images": pca.attrs["images"],
-        "patches": pca.attrs["patches"],
-        "photographs": pca.attrs["photographs"],
-        "noise_model": "independent Gaussian, unit variance",
+        **{name: pca.attrs[name] for name in ("images", "patches", "photographs")},
+        "noise_model": results.UNIT_GAUSSIAN,
         "engine": "flow",
     }
-    return dataset.assign_attrs(results.provenance("figure") | attributes)
+    return xr.DataTree.from_dict(
+        {
+            "/": xr.Dataset(attrs=results.provenance("figure") | attributes),
+            "components": pca[["variance", "exponent", "exponent_low", "exponent_high"]].drop_attrs(deep=False),
+            "patches": xr.Dataset({"patch": (("example", "pixel"), patches)}),
+            **nodes,
+        }
+    )
+
+
+def learning(tree: xr.DataTree) -> dict[str, xr.Dataset]:
+    """What each network has learned at every step, by its name in `NETWORKS`."""
+    return {name: tree[f"learning/{name}"].to_dataset() for name in NETWORKS}
 
 
 def check(images: Given | None) -> None:
@@ -114,11 +123,11 @@ def _components(run: Run) -> xr.Dataset:
     return principal_components(run.images, PATCHES, SIZE)
 
 
-def _learned(pca: xr.Dataset, network: LinearNetwork, steps: int, shown: np.ndarray, run: Run) -> xr.Dataset:
+def _learned(pca: xr.Dataset, network: LinearNetwork, steps: int, patches: np.ndarray, run: Run) -> xr.Dataset:
     run.say(f"learning, {LABELS[str(network.depth)]}, {steps} steps")
     early = np.geomspace(1, steps, 31).round().astype(int)
     snapshots = np.unique(np.concatenate([early, np.linspace(0, steps, 21).round().astype(int)]))
-    learned = learn(network, Phase(pca.variance.values, steps), snapshots.tolist())
+    learned = learn(network, Stage(pca.variance.values, steps), snapshots.tolist())
     average: dict[str, Any] = {"phase": 8}
     frequency = np.arange(1.0, 49.0)
     sensitivity = readouts.fisher_information_of_maps(
@@ -126,26 +135,20 @@ def _learned(pca: xr.Dataset, network: LinearNetwork, steps: int, shown: np.ndar
     )
     # How the first patches are reconstructed, in the basis of the components and back.
     basis = pca.components.values
-    codes = (shown - pca["mean"].values) @ basis.T
-    seen = np.einsum("soi,ei->seo", learned.end_to_end.values, codes) @ basis + pca["mean"].values
-    # The same number of snapshots for every network, so that they stand beside one another.
-    shortened = xr.Dataset(
+    codes = (patches - pca["mean"].values) @ basis.T
+    reconstruction = np.einsum("soi,ei->seo", learned.end_to_end.values, codes) @ basis + pca["mean"].values
+    readings = xr.Dataset(
         {
             "proportion": readouts.proportion_learned(learned),
             "misalignment": readouts.misalignment(learned),
             "loss": learned.loss,
             "fisher_information_samples": sensitivity,
-            "reconstruction": (("step", "example", "pixel"), seen),
+            "reconstruction": (("step", "example", "pixel"), reconstruction),
             "learning_step": readouts.learning_step(learned),
             "step_at_tenth": readouts.learning_step(learned, 0.1),
             "step_at_nine_tenths": readouts.learning_step(learned, 0.9),
-        }
+        },
+        attrs=results.provenance("part") | {"time_per_step": learned.attrs["time_per_step"]},
     )
-    chosen = np.linspace(0, len(snapshots) - 1, 45).round().astype(int)
-    attributes = results.provenance("part") | {"time_per_step": learned.attrs["time_per_step"]}
-    return shortened.isel(step=chosen).rename_dims(step="snapshot").assign_attrs(attributes)
-
-
-def _sum(pca: xr.Dataset) -> float:
-    """A number that differs between sets of patches."""
-    return round(float(pca.variance.sum()), 9)
+    # Learning steps are interpolated between all snapshots; fewer are drawn.
+    return readings.isel(step=np.linspace(0, len(snapshots) - 1, 45).round().astype(int))

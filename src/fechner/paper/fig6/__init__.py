@@ -1,1 +1,25 @@
 """Figure 6: learning under supervision."""
+
+from fechner.paper.fig6 import claims, compute, draw
+from fechner.paper.figure import PaperFigure
+
+FIGURE = PaperFigure(
+    title="Figure 6: learning under supervision",
+    caption="A ReLU network learns to label orientation. Density and information of the labels, and what theory makes of them (a); "
+    "relative sensitivity of the first hidden layer, orientation × step, with its final profile, under uniform inputs whose "
+    "labels differ in information (b), under frequencies without noise (c), and at equal total information (d), for each "
+    "definition of noise. Informative orientations win under uniform inputs, and frequent ones without noise; at "
+    "equal total information frequent ones win where theory leaves them an advantage.",
+    share=14,
+    profiles=compute.PROFILES,
+    compute=compute.compute,
+    draw=draw.draw,
+    claims=claims.claims,
+    why_not={
+        "fig6-d-erasure": "Theory predicts no preference here: labels that are dropped leave a gradient in proportion to "
+        "density × signal, which balanced erasure makes equal everywhere.",
+        "*hysteresis*": "Not tested: a network that is large for its task may overwrite what it learned first.",
+        "*critical*": "Not tested: plain gradient descent on a task that stays the same may keep its plasticity.",
+        "*starvation*": "Not tested: softmax cross-entropy keeps a gradient for what is not yet learned.",
+    },
+)

@@ -8,9 +8,10 @@ that make density × information the same at every orientation. Noise in (b) is 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -74,43 +75,39 @@ def exposure_of(condition: str, steps: int) -> Exposure:
     return Exposure(steps, "uniform" if panel == "b" else DENSITY, CHANNELS[channel], noise_of(channel))
 
 
-def compute(run: Run) -> xr.Dataset:
-    """All conditions and sequels, each saved when it is finished."""
+def compute(run: Run) -> xr.DataTree:
+    """All conditions, and a node for every sequel, each saved when it is finished."""
     profile = PROFILES[run.profile]
-    folder = run.folder / "parts"
-    expected = {"profile": json.dumps(asdict(profile) | {"sequels": ""})}
-    parts = []
-    pieces = len(CONDITIONS) + len(fig6_sequels.MAKERS)
-    for i, condition in enumerate(CONDITIONS):
-        run.say(
-            f"[{i + 1}/{len(CONDITIONS)}] learning, condition {condition}, {profile.seeds} seeds × {profile.steps} steps"
-        )
-        parts.append(
-            kept(folder / f"{condition}.nc", run, expected, partial(_learned, condition, profile, run), __name__)
-        )
-        run.done((i + 1) / pieces)
-    dataset = xr.concat(parts, "condition", combine_attrs="drop", join="exact").assign_coords(
-        condition=list(CONDITIONS)
-    )
     learner = partial(_learner, profile, run)
-    for i, (name, make) in enumerate(fig6_sequels.MAKERS.items()):
-        run.say(f"sequel: {name}")
-        settings = {"profile": json.dumps(asdict(profile))}
-        dataset = dataset.merge(
-            kept(folder / f"{name}.nc", run, settings, partial(make, learner, profile.sequels), __name__),
-            combine_attrs="override",
-        )
-        run.done((len(CONDITIONS) + i + 1) / pieces)
+    whole = asdict(profile)
+    # Conditions stay as they are when only sequels have other settings.
+    makers: dict[str, tuple[dict[str, Any], Callable[[], xr.Dataset]]] = {
+        condition: (whole | {"sequels": ""}, partial(learner, exposure_of(condition, profile.steps), profile.snapshots))
+        for condition in CONDITIONS
+    } | {name: (whole, partial(make, learner, profile.sequels)) for name, make in fig6_sequels.MAKERS.items()}
+    parts = {}
+    for i, (name, (settings, make)) in enumerate(makers.items(), 1):
+        run.say(f"[{i}/{len(makers)}] {'condition' if name in CONDITIONS else 'sequel'} {name}, {profile.seeds} seeds")
+        expected = {"profile": json.dumps(settings)}
+        parts[name] = kept(run.folder / "parts" / f"{name}.nc", run, expected, make, __name__)
+        run.done(i / len(makers))
+    conditions = xr.concat([parts[c] for c in CONDITIONS], "condition", combine_attrs="drop", join="exact")
     attributes = {
         "figure": "fig6",
         "layer": LAYER,
         "images": "none",
         "photographs": 0,
         "imbalance": json.dumps({name: imbalances(name) for name in CHANNELS}),
-        "noise_model": "independent Gaussian, unit variance",
+        "noise_model": results.UNIT_GAUSSIAN,
         "method": "exact",
     }
-    return dataset.assign_attrs(results.provenance("figure") | attributes)
+    return xr.DataTree.from_dict(
+        {
+            "/": xr.Dataset(attrs=results.provenance("figure") | attributes),
+            "conditions": conditions.assign_coords(condition=list(CONDITIONS)),
+            **{name: parts[name] for name in fig6_sequels.MAKERS},
+        }
+    )
 
 
 def imbalances(channel: str) -> dict[str, float]:
@@ -130,10 +127,6 @@ def imbalances(channel: str) -> dict[str, float]:
     return {name: float(curve.max() / curve.min()) for name, curve in curves.items()}
 
 
-def _learned(condition: str, profile: Profile, run: Run) -> xr.Dataset:
-    return _learner(profile, run, exposure_of(condition, profile.steps), profile.snapshots)
-
-
 def _learner(
     profile: Profile,
     run: Run,
@@ -144,7 +137,6 @@ def _learner(
     learning_rate: float = 0.5,
     batch: int | None = None,
     contrast: float = 1.0,
-    seeds: int | None = None,
 ) -> xr.Dataset:
     """One experiment at the size of the profile."""
     task = Task(replace(GRATING, contrast=contrast), average={"phase": profile.phases})
@@ -155,6 +147,6 @@ def _learner(
         snapshots,
         learning_rate=learning_rate,
         batch=batch or profile.batch,
-        seeds=seeds or profile.seeds,
+        seeds=profile.seeds,
         device=run.device,
     )

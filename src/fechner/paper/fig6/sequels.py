@@ -1,18 +1,19 @@
 """What follows Figure 6: rearing and a switch of statistics, a burst of exposure, feature strength, and a linear toy.
 
-Each experiment gives a Dataset whose dimensions are its own, so that all fit into the Dataset of the figure.
+Each experiment of `MAKERS` gives a Dataset, which becomes a node of the figure's DataTree by its name.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import xarray as xr
 
 from fechner import circular
-from fechner.learning import Exposure, LinearNetwork, Phase, band, learn, sinusoidal, theory
+from fechner.learning import Exposure, LinearNetwork, Stage, band, learn, sinusoidal, theory
 
 Learner = Callable[..., xr.Dataset]
 A, B = sinusoidal(90.0), sinusoidal(0.0)
@@ -40,12 +41,10 @@ def rearing(learn_at: Learner, settings: Sequels) -> xr.Dataset:
     """Density A (most at 90°) and then B (most at 0°), and the other way round, for equally many steps."""
     steps = settings.switch
     orders = {"A then B": (A, B), "B then A": (B, A)}
-    found = [
-        learn_at([Exposure(steps, first), Exposure(steps, second)], np.linspace(0, 2 * steps, 41).astype(int).tolist())
-        for first, second in orders.values()
-    ]
-    both = xr.concat(found, "order", combine_attrs="drop").assign_coords(order=list(orders))
-    return _named(both[["fisher_information"]], "rearing")
+    snapshots = np.linspace(0, 2 * steps, 41).astype(int).tolist()
+    learned = [learn_at([Exposure(steps, density) for density in order], snapshots) for order in orders.values()]
+    both = xr.concat(learned, "order", combine_attrs="drop").assign_coords(order=list(orders))
+    return both[["fisher_information"]]
 
 
 def burst(learn_at: Learner, settings: Sequels) -> xr.Dataset:
@@ -53,18 +52,14 @@ def burst(learn_at: Learner, settings: Sequels) -> xr.Dataset:
 
     Initial weights × 0.05, learning rate 1; the same seed sees the same stimuli at all other steps.
     """
-    total, found = settings.burst_steps, []
-    for at in (-1, *settings.burst_times):
-        before = total if at < 0 else at
-        shown = [Exposure(before, A)] if before else []
-        if at >= 0:
-            shown += [Exposure(1, band(*BURST))]
-            shown += [Exposure(total - at - 1, A)] if at < total - 1 else []
-        found.append(
-            learn_at(shown, [total], scale=0.05, learning_rate=1.0, batch=settings.burst_batch)[["fisher_information"]]
-        )
-    together = xr.concat(found, "burst_time", combine_attrs="drop").isel(step=0, drop=True)
-    return _named(together.assign_coords(burst_time=[-1, *settings.burst_times]), "burst")
+    total, learned = settings.burst_steps, []
+    times = [-1, *settings.burst_times]
+    for at in times:
+        stages = [(total, A)] if at < 0 else [(at, A), (1, band(*BURST)), (total - at - 1, A)]
+        exposures = [Exposure(steps, density) for steps, density in stages if steps]
+        learned.append(learn_at(exposures, [total], scale=0.05, learning_rate=1.0, batch=settings.burst_batch))
+    together = xr.concat([one[["fisher_information"]] for one in learned], "burst_time", combine_attrs="drop")
+    return together.isel(step=0, drop=True).assign_coords(burst_time=times)
 
 
 def strength(learn_at: Learner, settings: Sequels) -> xr.Dataset:
@@ -92,22 +87,16 @@ def toy(learn_at: Learner, settings: Sequels) -> xr.Dataset:
     spectra = {"flat": np.ones(TOY_VALUES), "not flat": A(orientation) * 180.0}
     steps = np.linspace(0, TOY_STEPS, 61).astype(int)
     learned, predicted = [], []
+    how: dict[str, Any] = {"learning_rate": TOY_RATE, "engine": "descent", "progress": False}
     for spectrum in spectra.values():
-        phase = Phase(np.asarray(spectrum), TOY_STEPS, covariance=np.diag(spectrum))
-        found = learn(
-            LinearNetwork(2, "balanced", TOY_START),
-            phase,
-            steps.tolist(),
-            learning_rate=TOY_RATE,
-            engine="descent",
-            progress=False,
-        )
-        learned.append(np.einsum("sii->si", found.end_to_end.values))
-        time = steps[:, None] * found.attrs["time_per_step"]
+        phase = Stage(np.asarray(spectrum), TOY_STEPS, covariance=np.diag(spectrum))
+        maps = learn(LinearNetwork(2, "balanced", TOY_START), phase, steps.tolist(), **how)
+        learned.append(np.einsum("sii->si", maps.end_to_end.values))
+        time = steps[:, None] * maps.attrs["time_per_step"]
         predicted.append(theory.two_layers(time, TOY_START, spectrum, spectrum))
-    dims = ("spectrum", "toy_step", "toy_orientation")
-    coordinates = {"spectrum": list(spectra), "toy_step": steps, "toy_orientation": orientation}
-    return xr.Dataset({"toy_learned": (dims, learned), "toy_predicted": (dims, predicted)}, coordinates)
+    dims = ("spectrum", "step", "orientation")
+    coordinates = {"spectrum": list(spectra), "step": steps, "orientation": orientation}
+    return xr.Dataset({"learned": (dims, learned), "predicted": (dims, predicted)}, coordinates)
 
 
 MAKERS: dict[str, Callable[[Learner, Sequels], xr.Dataset]] = {
@@ -116,9 +105,3 @@ MAKERS: dict[str, Callable[[Learner, Sequels], xr.Dataset]] = {
     "strength": strength,
     "toy": toy,
 }
-
-
-def _named(dataset: xr.Dataset, name: str) -> xr.Dataset:
-    """With steps and variables of its own name; layers, seeds and orientations are those of the figure."""
-    renamed = {"step": f"{name}_step"} if "step" in dataset.dims else {}
-    return dataset.rename({"fisher_information": f"{name}_fisher_information"} | renamed)

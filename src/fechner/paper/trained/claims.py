@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from fechner import circular, interval
+from fechner import circular, interval, results
 from fechner.differences import difference
 from fechner.fisher import relative_to_mean
 from fechner.paper.claim import Claim, t_interval
@@ -108,7 +108,7 @@ def _shift(dataset: xr.Dataset, network: str, condition: str, expected: float, w
     one, other = pairs(dataset, network, condition)
     if not one:
         return []
-    along = str(one[0].attrs["along"])
+    along = results.along(one[0])
     found = difference([late_curve(c) for c in one], [late_curve(c) for c in other]).isel(layer=0)
     period = circular.circle_of(one[0][along])
     shift, low, high = (float(found[n]) for n in ("shift", "shift_low", "shift_high"))
@@ -132,7 +132,7 @@ def _follows(
     dataset: xr.Dataset, measured: xr.Dataset, network: str, condition: str, angle: float, what: str
 ) -> list[Claim]:
     """Whether sensitivity changed where the manipulation changed what the images contain."""
-    along = str(measured.attrs["along"])
+    along = results.along(measured)
     one, other = pairs(measured, network, condition)
     before, after = density(dataset, along), density(dataset, along, angle)
     if not one or before is None or after is None:

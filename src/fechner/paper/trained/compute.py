@@ -18,7 +18,8 @@ from fechner import circular, contents, results
 from fechner.comparison import contrast
 from fechner.differences import difference
 from fechner.errors import FechnerError
-from fechner.paper.run import Run, third
+from fechner.paper.curves import third
+from fechner.paper.run import Run
 from fechner.paper.trained.files import distinct, files, label, reduced
 
 PROFILES = ("quick", "paper")
@@ -51,7 +52,7 @@ def compute(run: Run) -> xr.Dataset:
         hue = xr.concat([_labelled(d) for d in both["hue"]], "layer", combine_attrs="drop", join="outer")
         dataset = dataset.merge(_renamed(hue))
     for prior in (d for d in read.values() if "density" in d):
-        along = str(prior.attrs["along"])
+        along = results.along(prior)
         dataset = dataset.merge(
             prior[list(_DENSITY)].rename({n: f"{along}_{n}" for n in _DENSITY} | {along: f"{along}_counted"})
         )
@@ -60,7 +61,7 @@ def compute(run: Run) -> xr.Dataset:
         "along": "orientation",
         "images": "CIFAR-10",
         "photographs": 0,
-        "noise_model": "independent Gaussian, unit variance",
+        "noise_model": results.UNIT_GAUSSIAN,
         "trainings": json.dumps(
             {
                 name: {
@@ -146,7 +147,7 @@ def curves(dataset: xr.Dataset, network: str, condition: str) -> list[xr.Dataset
 
 
 def _even(part: xr.Dataset) -> xr.Dataset:
-    part = part.isel(layer=np.flatnonzero(part.layer.values != "input"))
+    part = part.isel(layer=~results.pixels(part))
     if "spatial_frequency" in part.fisher_information_samples.dims:
         samples = part.fisher_information_samples
         along = next(d for d in samples.dims if d in ("orientation", "hue"))
@@ -199,7 +200,7 @@ def short(network: str) -> str:
 def late_curve(curves_of_layers: xr.Dataset) -> xr.Dataset:
     """One curve for the last third of the layers, each counting alike."""
     samples = third(curves_of_layers, "late").fisher_information_samples
-    along = str(curves_of_layers.attrs["along"])
+    along = results.along(curves_of_layers)
     one = (samples / samples.mean([d for d in samples.dims if d != "layer"])).mean("layer").expand_dims(layer=["late"])
     nuisance = [d for d in one.dims if d not in ("layer", along)]
     return xr.Dataset(
@@ -211,9 +212,7 @@ def late(curves_of_seeds: Sequence[xr.Dataset]) -> npt.NDArray[np.float64]:
     """J of the late layers (seed, value, nuisance values), each layer counting alike."""
     found = []
     for one in curves_of_seeds:
-        samples = (
-            late_curve(one).fisher_information_samples.isel(layer=0).transpose(str(one.attrs["along"]), ...).values
-        )
+        samples = late_curve(one).fisher_information_samples.isel(layer=0).transpose(results.along(one), ...).values
         found.append(samples.reshape(len(samples), -1).astype(float))
     return np.stack(found)
 

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 
-from fechner import circular
+from fechner import circular, results
 from fechner.paper.trained import when_draw as trained_when_draw
 from fechner.paper.trained.compute import (
     HUE,
@@ -93,7 +93,7 @@ def draw_shifts(dataset: xr.Dataset, network: str, conditions: tuple[str, ...], 
         found = compared(dataset, network, condition)
         if found is None:
             continue
-        period = circular.circle_of(found[str(found.attrs["along"])])
+        period = circular.circle_of(found[results.along(found)])
         depth = np.linspace(0, 1, found.sizes["layer"])
         shift = found["shift"].values
         # A shift of −45° and one of 135° are the same: draw the one next to what is expected.

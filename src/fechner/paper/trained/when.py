@@ -15,7 +15,7 @@ import xarray as xr
 
 from fechner import circular, interval
 from fechner.paper.claim import Claim
-from fechner.paper.run import third
+from fechner.paper.curves import third
 from fechner.paper.trained.compute import ROTATED, identifier, late, networks, pairs
 from fechner.paper.trained.files import UNMIRRORED
 

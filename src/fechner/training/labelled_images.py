@@ -38,7 +38,7 @@ _UNPACKED = "cifar-10-batches-py"
 _HELD_OUT = 10
 
 
-class Picture(Protocol):
+class EncodedImage(Protocol):
     """An image by name, decoded when asked for."""
 
     @property
@@ -53,7 +53,7 @@ class Picture(Protocol):
 class Split:
     """Pictures with their labels, numbers of classes; with `weights`, probabilities with which each is to be shown."""
 
-    pictures: Sequence[Picture]
+    pictures: Sequence[EncodedImage]
     labels: npt.NDArray[np.int64]
     weights: npt.NDArray[np.float64] | None = None
 

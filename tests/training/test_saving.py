@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from fechner import FechnerError
-from fechner.training.checkpoint import WholeCheckpoints
+from fechner.training.saving import WholeCheckpoints
 
 
 @contextmanager

@@ -1,0 +1,162 @@
+"""Curves of networks in several states, one after another along `layer`: how they are measured, and how they are found again.
+
+A figure lists its parts, `measure` gives a Dataset of all of them, and `select`, `layers_only` and `third` take from it
+what is drawn and judged.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import torch
+import xarray as xr
+
+from fechner import load, results, sensitivity
+from fechner.errors import FechnerError
+from fechner.paper.run import Run, save, saved
+from fechner.stimuli import settings, stimulus
+
+MAIN = ("efficientnet_lite0", "resnet18", "vgg16_bn", "vit_b_16")
+CONTROLS = (
+    "alexnet",
+    "alexnet_no_overlap",
+    "alexnet_no_pooling",
+    "alexnet_circular",
+    "resnet34",
+    "resnet50",
+    "vgg11",
+    "vgg13",
+)
+RANDOM = ("init", "shuffled")
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """What is measured of every part: so many values along a parameter, averaged over nuisances."""
+
+    along: str
+    values: int
+    average: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Part:
+    """One curve for every block of a network: the unit that is saved and resumed."""
+
+    network: str
+    weights: str
+    seed: int
+    stimulus: str
+
+    @property
+    def file(self) -> str:
+        """Its file name among the parts."""
+        weights = self.weights.replace("/", "_")
+        if len(weights.encode()) > 120:
+            weights = hashlib.sha256(weights.encode()).hexdigest()
+        return f"{self.network}-{weights}-{self.seed}-{self.stimulus}.nc"
+
+    def expected(self, sweep: Sweep) -> dict[str, str]:
+        """Attributes of the file that holds the part as it is asked for; a checkpoint may have changed under its name."""
+        attributes = {"stimulus": json.dumps(settings(stimulus(self.stimulus))), "sweep": json.dumps(asdict(sweep))}
+        if self.weights not in ("pretrained", *RANDOM):
+            attributes["weights_sha256"] = load(self.network, self.weights).weights_sha256()
+        return attributes
+
+
+def states(networks: Sequence[str], seeds: int, stimulus_name: str) -> list[Part]:
+    """Every network pretrained, initialised and shuffled; the cheap and telling ones first."""
+    return [
+        Part(network, state, seed, stimulus_name)
+        for network in networks
+        for state, count in (("pretrained", 1), *((state, seeds) for state in RANDOM))
+        for seed in range(count)
+    ]
+
+
+def measure(parts: Sequence[Part], sweep: Sweep, run: Run) -> xr.Dataset:
+    """Curves of all parts, one after another along `layer`; with `resume`, finished parts are read instead.
+
+    Networks whose weights cannot be had are left out and named in the attribute `unavailable`; random weights that make no
+    finite responses, in `unusable`.
+    """
+    folder = run.folder / "parts"
+    folder.mkdir(parents=True, exist_ok=True)
+    measured: list[tuple[Part, xr.Dataset]] = []
+    unavailable: dict[str, str] = {}
+    unusable: dict[str, str] = {}
+    for i, part in enumerate(parts):
+        path = folder / part.file
+        label = f"[{i + 1}/{len(parts)}] {part.network}, {part.weights}, seed {part.seed}, {part.stimulus}"
+        expected = part.expected(sweep)
+        curves = saved(path, run, expected, __name__)
+        if curves is None:
+            if part.weights != "init" and part.network in unavailable:
+                continue
+            try:
+                network = load(part.network, part.weights, part.seed).to(torch.device(run.device))
+            except FechnerError as e:
+                if part.weights not in ("pretrained", *RANDOM):
+                    raise
+                unavailable[part.network] = str(e)
+                run.say(f"{label}: left out, {e}")
+                continue
+            run.say(label)
+            try:
+                curves = sensitivity(network, stimulus(part.stimulus), sweep.along, sweep.values, sweep.average)
+            except FechnerError as e:
+                # Random weights may let responses overflow; the other seeds are worth having.
+                if part.weights not in RANDOM:
+                    raise
+                unusable[part.file] = str(e)
+                run.say(f"{label}: left out, {e}")
+                continue
+            curves = save(curves, path, expected, __name__)
+        measured.append((part, curves))
+        run.done((i + 1) / len(parts))
+    dataset = xr.concat([_labelled(c, p) for p, c in measured], "layer", data_vars="all", combine_attrs="drop")
+    attributes = {
+        "along": sweep.along,
+        "method": "exact",
+        "noise_model": measured[0][1].attrs["noise_model"],
+        "weights_sha256": json.dumps({p.file.removesuffix(".nc"): c.attrs["weights_sha256"] for p, c in measured}),
+        "unavailable": json.dumps(unavailable),
+        "unusable": json.dumps(unusable),
+    }
+    return dataset.assign_attrs(results.provenance("figure") | attributes)
+
+
+def select(dataset: xr.Dataset, **labels: str | int) -> xr.Dataset:
+    """The layers of the parts with these labels (network, weights, seed, stimulus); pixels included."""
+    keep = np.ones(dataset.sizes["layer"], dtype=bool)
+    for name, value in labels.items():
+        keep &= dataset[name].values == value
+    return dataset.isel(layer=np.flatnonzero(keep))
+
+
+def networks(dataset: xr.Dataset) -> list[str]:
+    """Names of the networks in the dataset, in the order of the figure."""
+    present = set(dataset.network.values.tolist())
+    return [n for n in MAIN + CONTROLS if n in present]
+
+
+def layers_only(dataset: xr.Dataset) -> xr.Dataset:
+    """Without the pixels."""
+    return dataset.isel(layer=~results.pixels(dataset))
+
+
+def third(dataset: xr.Dataset, which: str) -> xr.Dataset:
+    """The first or the last third of the layers measured."""
+    n = dataset.sizes["layer"]
+    count = max(1, round(n / 3))
+    return dataset.isel(layer=slice(0, count) if which == "early" else slice(n - count, n))
+
+
+def _labelled(curves: xr.Dataset, part: Part) -> xr.Dataset:
+    n = curves.sizes["layer"]
+    return curves.assign_coords({name: ("layer", [value] * n) for name, value in asdict(part).items()})

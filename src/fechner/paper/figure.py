@@ -1,0 +1,37 @@
+"""What a figure of the paper consists of: each states its own in the first file of its folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from fnmatch import fnmatch
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from fechner.paper.claim import Claim
+from fechner.paper.run import Run
+
+
+@dataclass(frozen=True)
+class PaperFigure:
+    """How a figure of the paper is made: measured in one of several profiles, drawn and judged.
+
+    `caption` says what is drawn, then what it shows. `draw` gives figures by file name, the first of which is named like
+    the figure. `share` is the time that it takes, relative to the others; `why_not` says, by pattern of claim ids, why they
+    may not hold; `densities` are the features whose density in the photographs it needs.
+    """
+
+    title: str
+    caption: str
+    share: float
+    profiles: Collection[str]
+    compute: Callable[[Run], Any]
+    draw: Callable[[Any], dict[str, Figure]]
+    claims: Callable[[Any], list[Claim]]
+    why_not: Mapping[str, str] = field(default_factory=dict)
+    densities: tuple[str, ...] = ()
+
+    def reason(self, claim: Claim) -> str:
+        """Why this claim may not hold, where something is known."""
+        return next((text for pattern, text in self.why_not.items() if fnmatch(claim.id, pattern)), "")
