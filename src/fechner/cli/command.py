@@ -94,8 +94,12 @@ class Verb:
         try:
             returned = call(self.function, self.made, {**values, **self.adds(values)})
         except KeyboardInterrupt:
-            again = f"; what is finished is kept in {given.get('out', listed['out'].default)}: run again with --resume"
-            say(f"interrupted{again if 'resume' in listed else ''}", err=True)
+            again = ""
+            if "resume" in listed:
+                again = (
+                    f"; what is finished is kept in {given.get('out', listed['out'].default)}: run again with --resume"
+                )
+            say(f"interrupted{again}", err=True)
             raise typer.Exit(130) from None
         if not processes.is_first():
             return

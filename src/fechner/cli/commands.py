@@ -108,6 +108,12 @@ def trained(result: Any, given: Mapping[str, Any]) -> str:
     )
 
 
+def check_networks(given: Mapping[str, Any]) -> None:
+    """Raise `FechnerError` for a pattern that no name matches."""
+    if not fechner.list_networks(given.get("pattern", "*")):
+        raise FechnerError(f"no network matches '{given['pattern']}'; `fechner networks` lists all")
+
+
 def check_reproduce(given: Mapping[str, Any]) -> None:
     """Raise `FechnerError` for options of figures that are not made."""
     figures = given.get("figures", ["all"])
@@ -129,7 +135,7 @@ VERBS = (
     Verb(learning.learn, made={"network": learning.LinearNetwork, "stages": makers.natural}, out="learned.nc"),
     Verb(learning.learn_labels, made=LEARNER, out="labels.nc"),
     Verb(fechner.train, made=TRAINING, check=check_train, adds=preview, says=trained),
-    Verb(fechner.list_networks, "networks"),
+    Verb(fechner.list_networks, "networks", check=check_networks),
     Verb(listing.layers),
     Verb(listing.stimuli, out="stimuli.png"),
     Verb(fechner.draw, out="figure.svg"),

@@ -48,15 +48,15 @@ class Option:
     def declared(self) -> inspect.Parameter:
         """As typer takes it: nothing where it is not given, so that the function's own default holds."""
         required = self.default is inspect.Parameter.empty
-        text = escape(self.help[:1].upper() + self.help[1:] + _shown(self.default))
+        text = " ".join(filter(None, [self.help[:1].upper() + self.help[1:], self.reader.form, _shown(self.default)]))
         if self.positional:
             name = self.name.upper() + "..." * self.several
-            info: Any = typer.Argument(metavar=name if required else f"[{name}]", help=text, show_default=False)
+            info: Any = typer.Argument(metavar=name if required else f"[{name}]", help=escape(text), show_default=False)
         else:
             name = dashed(self.name)
             if self.default is True:
                 name += name.replace("--", "/--no-")
-            info = typer.Option(name, metavar=self.reader.metavar, help=text, show_default=False)
+            info = typer.Option(name, metavar=self.reader.metavar, help=escape(text), show_default=False)
         kind = self.reader.type if required else self.reader.type | None
         return inspect.Parameter(
             self.name,
@@ -132,4 +132,4 @@ def _shown(default: Any) -> str:
         default = ",".join(map(str, default))
     if isinstance(default, bool) or not isinstance(default, str | int | float | torch.dtype) or default == "":
         return ""
-    return f" [default: {str(default).removeprefix('torch.')}]"
+    return f"[default: {str(default).removeprefix('torch.')}]"

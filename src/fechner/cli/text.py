@@ -5,6 +5,7 @@ An annotation of a new kind needs a line in `reader`; nothing else in the comman
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -27,13 +28,15 @@ from fechner.stimuli import Draws
 class Reader:
     """How an option is declared to typer, what stands for its value in the help, and what makes the value of the text.
 
-    `read` takes the name of the option, which errors need, and what typer made of the text. A `file` is read.
+    `read` takes the name of the option, which errors need, and what typer made of the text. A `file` is read; `form` says
+    how a value is written.
     """
 
     type: Any
     read: Callable[[str, Any], Any] = lambda name, value: value
     metavar: str | None = None
     file: bool = False
+    form: str = ""
 
 
 def members(hint: Any) -> list[Any]:
@@ -63,9 +66,12 @@ def reader(hint: Any) -> Reader | None:
         return Reader(str, read, "uniform|FILE" if named else "FILE", file=True)
     if Mapping in origins:
         inner = reader(get_args(kinds[0])[1])
-        return inner and Reader(list[str], lambda name, texts: pairs(name, texts, inner), f"NAME={inner.metavar}")
+        meta = f"NAME={inner.metavar}" if inner else None
+        return inner and Reader(list[str], lambda name, texts: pairs(name, texts, inner), meta, form=inner.form)
     if {int, float} & set(items):
-        return Reader(str, lambda name, text: numbers(name, text, kinds, items), "VALUES")
+        forms = ["180"] * (int in kinds) + ["1,2,4", "0:8:5 (five from 0 to 8)"] + ["random:20"] * (Draws in kinds)
+        form = f"Written as {', '.join(forms[:-1])} or {forms[-1]}."
+        return Reader(str, lambda name, text: numbers(name, text, kinds, items), "VALUES", form=form)
     if items and str not in kinds:
         return Reader(list[str])
     if int in kinds and len(kinds) > 1:
@@ -117,17 +123,16 @@ def pairs(name: str, texts: Sequence[str], of: Reader) -> dict[str, Any]:
             raise FechnerError(f"--{name} takes NAME=VALUE, got '{text}'")
         if key in read:
             raise FechnerError(f"--{name} {key} is given twice: give it once")
-        read[key] = of.read(key, value)
+        read[key] = of.read(f"--{name} {key}", value)
     return read
 
 
 def setting(_: str, text: str) -> Any:
     """What a field of a stimulus or a feature is set to: a whole number, a number, several numbers, or text."""
     try:
-        parts = [int(part) if part.lstrip("-").isdigit() else float(part) for part in text.split(",")]
-    except ValueError:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError):
         return text
-    return parts[0] if len(parts) == 1 else tuple(parts)
 
 
 SETTINGS = Reader(list[str], lambda _, texts: pairs("set", texts, Reader(str, setting)), "NAME=VALUE")
