@@ -133,7 +133,7 @@ def test_any_circular_parameter_has_shifts_and_closed_curves(
         axes = fechner.draw(shown).axes[0]
         assert axes.get_xlim() == (0, period)
         assert axes.lines[0].get_xdata()[[0, -1]] == pytest.approx([-period / 12, period])
-        assert [c.record()["period"] for c in charts(shown)] == [period]
+        assert [c.figure.layout.xaxis.range for c in charts(shown)] == [(0, period)]
 
 
 def test_bad_input() -> None:

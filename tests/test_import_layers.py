@@ -48,6 +48,38 @@ def imported(source: str) -> Iterator[str]:
                 yield ".".join(rest) or "__init__"
 
 
+# A figure of the paper is drawn with what draws any result, and its section of the page is made of what makes any section:
+# these are for whoever adds a figure, and their packages' faces are for whoever calls `draw` and `report`.
+FOR_FIGURES = {f"plot/{n}" for n in ("curves", "density", "panel", "style")} | {
+    f"page/{n}" for n in ("chart", "explore", "section")
+}
+
+
+def behind_a_face(name: str) -> str | None:
+    """The module that an imported name is taken from, if that lies behind the face of its package; else nothing."""
+    package, *rest = name.split(".")
+    if not rest or not (SOURCE / package).is_dir():
+        return None
+    named = SOURCE / package / "__init__.py"
+    if rest[0] in _names(named.read_text()):
+        return None
+    return f"{package}/{rest[0]}"
+
+
+def _names(source: str) -> set[str]:
+    """What a module defines, or imports by the name that it has there (`import a as a`): its face."""
+    names: set[str] = set()
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.ImportFrom):
+            names |= {alias.asname for alias in node.names if alias.asname}
+        elif isinstance(node, ast.FunctionDef | ast.ClassDef):
+            names.add(node.name)
+        elif isinstance(node, ast.AnnAssign | ast.Assign):
+            targets = [node.target] if isinstance(node, ast.AnnAssign) else node.targets
+            names |= {target.id for target in targets if isinstance(target, ast.Name)}
+    return names
+
+
 def module_of(name: str) -> str:
     """The file, below the package and without its ending, that an imported name lies in."""
     parts = name.split(".")
@@ -86,6 +118,20 @@ def test_every_form_of_import_is_seen(source: str, found: list[str]) -> None:
 def test_a_name_lies_in_a_file() -> None:
     found = [module_of(n) for n in ("stimuli.Gabor", "stimuli.base", "stimuli.base.Stimulus", "errors.choices")]
     assert found == ["stimuli/__init__", "stimuli/base", "stimuli/base", "errors"]
+
+
+def test_the_paper_uses_public_names_only() -> None:
+    assert behind_a_face("fisher.sensitivity") is None
+    assert behind_a_face("errors.choices") is None
+    assert behind_a_face("fisher.sweep.run") == "fisher/sweep"
+    seen = 0
+    for path in (SOURCE / "paper").rglob("*.py"):
+        for name in imported(path.read_text()):
+            if name.split(".")[0] != "paper":
+                seen += 1
+                module = behind_a_face(name)
+                assert module is None or module in FOR_FIGURES, f"{path.relative_to(SOURCE)} imports fechner.{name}"
+    assert seen > 30
 
 
 def test_imports_point_downwards() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,7 @@ import xarray as xr
 
 from fechner import circular, results
 from fechner.cli import main
+from fechner.cli.terminal import say
 from fechner.progress import bar
 
 ODD = ["input", "a[/b]", "[red]x", ":smile:", "e\x1b[2J\n", "\u202egpj.png"]
@@ -64,8 +67,18 @@ def test_errors(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[st
     assert "No such command '[/b]'" in capfd.readouterr().err
 
 
-def test_bars() -> None:
-    with bar(True, "") as shown:
-        shown.add_task("a[/b]\x1b", total=1)
-        (task,) = shown.progress.tasks
-        assert str(shown.progress.columns[0].render(task)) == r"a[/b]\x1b"  # type: ignore[union-attr]
+def test_bars(monkeypatch: pytest.MonkeyPatch) -> None:
+    # A terminal that records what it is sent.
+    terminal = io.StringIO()
+    monkeypatch.setattr(terminal, "isatty", lambda: True)
+    monkeypatch.setattr(sys, "stderr", terminal)
+    with bar(True, "whole[/b]\x1b[2J", 2, "parts") as whole, bar(True, "part", 3, "stimuli") as part:
+        part.update(3)
+        whole.update(1)
+        say("a line between")
+    assert r"whole[/b]\x1b[2J" in terminal.getvalue()
+    assert "3/3" in terminal.getvalue()
+    assert "\x1b[2J" not in terminal.getvalue()
+    with bar(False, "silent", 2, "parts"):
+        pass
+    assert "silent" not in terminal.getvalue()

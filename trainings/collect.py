@@ -15,24 +15,23 @@ HERE = Path(__file__).parent
 
 def main() -> None:
     """Collect the files named on the command line."""
-    for name in sys.argv[1:]:
-        path = Path(name)
-        label = path.parent.name if path.name == "training.nc" else path.stem
-        found = reduced(results.read(path))
-        trained = Path(str(found.attrs.get("weights", ""))).parent / "settings.json"
-        if "condition" not in found.attrs and trained.exists():
-            settings = json.loads(trained.read_text(encoding="utf-8"))
-            found.attrs |= {n: settings[n] for n in ("condition", "seed", "recipe", "precision")}
+    for path in map(Path, sys.argv[1:]):
+        training = reduced(results.read(path))
+        attributes = training.attrs
+        settings = Path(str(attributes.get("weights", ""))).parent / "settings.json"
+        # Curves that `fechner sensitivity` measured of a checkpoint name its file alone.
+        if "condition" not in attributes and settings.exists():
+            recorded = json.loads(settings.read_text(encoding="utf-8"))
+            attributes |= {name: recorded[name] for name in ("condition", "seed", "recipe", "precision")}
         # Where files lay on the machine that trained is of no use to others.
-        for attribute in ("command", "images", "weights"):
-            words = shlex.split(str(found.attrs.get(attribute, "")))
-            found.attrs[attribute] = " ".join(w.rsplit("/", 2 if w.endswith(".ckpt") else 1)[-1] for w in words)
-        target = HERE / f"{label}.nc"
-        found.to_netcdf(
-            target, engine="h5netcdf", encoding={v: {"zlib": True, "shuffle": True} for v in found.data_vars}
-        )
-        told = ", ".join(f"{k} {found.attrs.get(k)}" for k in ("network", "weights", "condition", "seed", "along"))
-        print(f"{target.name}: {target.stat().st_size / 1000:.0f} kB; {told}")  # noqa: T201
+        for name in ("command", "images", "weights"):
+            words = shlex.split(str(attributes.get(name, "")))
+            attributes[name] = " ".join(w.rsplit("/", 2 if w.endswith(".ckpt") else 1)[-1] for w in words)
+        target = HERE / f"{path.parent.name if path.name == 'training.nc' else path.stem}.nc"
+        compressed = {"zlib": True, "shuffle": True}
+        training.to_netcdf(target, engine="h5netcdf", encoding=dict.fromkeys(training.data_vars, compressed))
+        listed = ", ".join(f"{k} {attributes.get(k)}" for k in ("network", "weights", "condition", "seed", "along"))
+        print(f"{target.name}: {target.stat().st_size / 1000:.0f} kB; {listed}")  # noqa: T201
 
 
 main()

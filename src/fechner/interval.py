@@ -57,4 +57,4 @@ def told(seeds: int) -> str:
     """
     if seeds > 1:
         return f"95 % t-interval over {seeds} seeds"
-    return "95 % bootstrap interval over nuisance values, of one seed"
+    return "95 % bootstrap interval over the nuisance values of one seed"

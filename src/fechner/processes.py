@@ -11,11 +11,14 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch.distributed as dist
 
 from fechner.errors import FechnerError, first_line
+
+if TYPE_CHECKING:
+    from torch._C._distributed_c10d import Store
 
 # What launchers set, and int() is taken of, here or in Lightning.
 _NUMBERS = (
@@ -28,7 +31,7 @@ _NUMBERS = (
 _BEGINNING, _BEAT, _SILENCE = 300, 5, 60
 _ALONE = "start all of them with torchrun, or unset RANK and WORLD_SIZE to run one process"
 # Where the processes leave word for each other. Their group is made once, and lasts as long as the process.
-_store: dist.Store | None = None
+_store: Store | None = None
 _number = itertools.count()
 
 
@@ -108,7 +111,7 @@ def gather(mine: Any) -> list[Any]:
     return shares
 
 
-def _meet(store: dist.Store, place: str, rank: int, world: int) -> None:
+def _meet(store: Store, place: str, rank: int, world: int) -> None:
     """Wait until all are there; RuntimeError if one of them gives no more signs of life."""
     store.set(f"{place}/{rank}", "")
     beats: dict[int, tuple[int, float]] = {}
@@ -129,7 +132,7 @@ def _join(rank: int, world: int) -> None:
     try:
         with saying(f"waiting for the other processes at {where} (RANK={rank}, WORLD_SIZE={world})"):
             limit = datetime.timedelta(seconds=_BEGINNING)
-            store = dist.PrefixStore("fechner", next(dist.rendezvous("env://", rank, world, timeout=limit))[0])
+            store = dist.PrefixStore("fechner", next(dist.rendezvous("env://", rank, world, timeout=limit))[0])  # type: ignore[attr-defined]
             dist.init_process_group("gloo", store=store, rank=rank, world_size=world, timeout=limit)
     except (RuntimeError, ValueError, OSError) as e:
         raise FechnerError(
@@ -150,7 +153,7 @@ def _join(rank: int, world: int) -> None:
     atexit.register(leave)
 
 
-def _beat(store: dist.Store, rank: int, left: threading.Event) -> None:
+def _beat(store: Store, rank: int, left: threading.Event) -> None:
     with suppress(RuntimeError):
         store.add(f"beats/{rank}", 1)
         while not left.wait(_BEAT):

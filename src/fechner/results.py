@@ -85,7 +85,7 @@ def save(dataset: xr.Dataset | xr.DataTree, path: str | Path) -> Path:
 def _storable(dataset: Any) -> Any:
     """The same with attributes that NetCDF knows."""
     if isinstance(dataset, xr.DataTree):
-        return dataset.map_over_datasets(_storable)
+        return xr.DataTree.from_dict({path: _storable(node) for path, node in dataset.to_dict().items()})
     # The encoding of a file that was read would cut longer names, joined to it since, to the length of its own.
     made = dataset.drop_encoding()
     made.attrs = _attributes(made.attrs)

@@ -225,7 +225,7 @@ REQUIRED: dict[Callable[..., Any], str] = {
     fechner.compare: "curves=curves, prior=prior",
     fechner.difference: "manipulated=curves, upright=curves",
     fechner.draw: "dataset=curves",
-    fechner.report: "found=['curves.nc']",
+    fechner.report: "sources=['curves.nc']",
     paper.reproduce: "",
     fechner.read: "path='curves.nc'",
     fechner.save: "dataset=curves, path='new.nc'",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 from pathlib import Path
@@ -12,9 +13,12 @@ import xarray as xr
 
 import fechner
 from fechner import FechnerError, results
+from fechner.errors import printable
 from fechner.page import report
+from fechner.page.chart import chart as charted
 from fechner.page.explore import charts
 
+EMBEDDED = r'<script type="application/json">(.*?)</script>'
 KEPT = Path(__file__).parents[2] / "trainings"
 
 
@@ -30,9 +34,13 @@ def prior() -> xr.Dataset:
 
 
 def embedded(page: Path) -> list[dict]:
-    found = re.search(r'<script type="application/json" id="charts">(.*?)</script>', page.read_text(), re.DOTALL)
-    assert found is not None
-    return json.loads(found.group(1))
+    """The figures of a page, as plotly is handed them."""
+    return [json.loads(text) for text in re.findall(EMBEDDED, page.read_text(), re.DOTALL)]
+
+
+def references(figure: dict) -> list[dict]:
+    """The traces that stay, whichever curve is chosen."""
+    return [trace for trace in figure["data"] if "meta" not in trace]
 
 
 def test_curves_stand_over_the_density_and_human_data(tmp_path: Path, curves: xr.Dataset, prior: xr.Dataset) -> None:
@@ -42,19 +50,20 @@ def test_curves_stand_over_the_density_and_human_data(tmp_path: Path, curves: xr
     text = page.read_text()
     assert "Mine &lt;b&gt;" in text
     assert "<b>" not in text.split("<main")[0]
-    (chart,) = embedded(page)
-    assert [r["name"] for r in chart["references"]] == ["density in 9 photographs", "analytic prior (formula)"]
+    (figure,) = embedded(page)
+    assert [r["name"] for r in references(figure)] == ["density in 9 photographs", "analytic prior (formula)"]
     assert "0.3–0.5 degree" in text
     layer = curves.layer.values.tolist().index("layer2")
-    shown = chart["curves"][layer]
+    shown = figure["layout"]["meta"]["curves"][layer]
     assert shown["key"][-1] == "layer2"
     assert np.allclose(shown["y"], curves.relative_sensitivity[layer], rtol=1e-3)
     half = 1.96 * curves.relative_sensitivity_se[layer].values
     assert np.allclose(np.subtract(shown["high"], shown["y"]), half, rtol=0.02, atol=2e-3)
     density = prior.density.values
-    assert np.allclose(chart["references"][0]["y"], density / density.mean(), rtol=1e-3)
+    # The line of a circle goes on to its first value.
+    assert np.allclose(references(figure)[0]["y"], np.append(density, density[0]) / density.mean(), rtol=1e-3)
     # Nothing but links to the results leads out of the page.
-    body = text.split('<script type="application/json"')[0]
+    body = re.sub(EMBEDDED, "", text.split("<script>")[0])
     assert set(re.findall(r'<a href="([^"#]*)"', body)) - {""} == {"curves.nc", "prior.nc"}
     assert not re.findall(r'(?:src|href)="https?:', body)
     assert [p.name for p in tmp_path.iterdir() if "part" in p.name] == []
@@ -64,10 +73,11 @@ def test_trainings_are_stepped_through(tmp_path: Path) -> None:
     page = report([KEPT / "resnet-45-0.nc", KEPT / "resnet-hue90-0.nc"], tmp_path / "page.html")
     turned, hue = embedded(page)
     kept = results.read(KEPT / "resnet-45-0.nc")
-    assert turned["stepName"] == "epoch"
-    assert turned["curves"][0]["steps"] == kept.epoch.values.tolist()
-    assert len(turned["curves"][0]["y"]) == kept.sizes["epoch"]
-    assert hue["xLabel"] == "hue (degree)"
+    meta = turned["layout"]["meta"]
+    assert meta["step"] == "epoch"
+    assert meta["curves"][0]["steps"] == kept.epoch.values.tolist()
+    assert len(meta["curves"][0]["y"]) == kept.sizes["epoch"]
+    assert hue["layout"]["meta"]["axes"][0] == hue["layout"]["xaxis"]["title"]["text"] == "hue (degree)"
 
 
 def test_learning_labels_is_stepped_through() -> None:
@@ -77,10 +87,10 @@ def test_learning_labels_is_stepped_through() -> None:
         Perceptron((8,)), Exposure(6, sinusoidal(90)), Task(classes=12), 3, seeds=2, batch=16, progress=False
     )
     (chart,) = charts(learned)
-    hidden = next(c for c in chart.curves if c.key == ("relu1",))
+    hidden = next(c for c in chart.figure.layout.meta["curves"] if c["key"] == ("relu1",))
     expected = learned.relative_sensitivity.sel(layer="relu1").mean("seed").transpose("step", "orientation")
-    assert np.allclose(hidden.y, expected, rtol=1e-4)
-    assert chart.references[0][0] == "density shown"
+    assert np.allclose(hidden["y"], expected, rtol=1e-3)
+    assert chart.figure.data[-1].name == "density shown"
 
 
 def test_bad_input(tmp_path: Path, curves: xr.Dataset) -> None:
@@ -113,9 +123,13 @@ def test_names_are_text_and_no_two_elements_share_an_id(tmp_path: Path, curves: 
     page = report([tmp_path], tmp_path / "page.html")
     shown = embedded(page)
     assert len(shown) == len(stems)
-    assert [c["key"][-1] for c in shown[0]["curves"]] == ["input", *NAMES]
+    # What cannot be shown is spelled out, and plotly takes no part of a name for a tag, a link or an entity.
+    names = ["input", *map(printable, NAMES)]
+    assert [c["key"][-1] for c in shown[0]["layout"]["meta"]["curves"]] == names
+    assert [html.unescape(c["label"]) for c in shown[0]["layout"]["meta"]["curves"]] == names
+    assert not any("<" in c["label"] for c in shown[0]["layout"]["meta"]["curves"])
     text = page.read_text()
-    body = text.split("<script>")[0]
+    body = re.sub(EMBEDDED, "", text.split("<script>")[0], flags=re.DOTALL)
     assert "&lt;i&gt;$n$\\udcff" in body
     assert "<i>" not in body
     assert "\x1b" not in body
@@ -123,12 +137,32 @@ def test_names_are_text_and_no_two_elements_share_an_id(tmp_path: Path, curves: 
     assert len(ids) == len(set(ids)) > 2 * len(stems)
     # Links within the page lead somewhere.
     assert set(re.findall(r'href="#([^"]*)"', body)) <= set(ids)
-    # Nothing but the end of the charts ends their element, and nothing in it begins another.
-    assert "<" not in re.search(r'id="charts">(.*?)</script>', text, re.DOTALL).group(1)
+    # Nothing but the end of a figure ends its element, and nothing in it begins another.
+    assert not any("<" in figure for figure in re.findall(EMBEDDED, text, re.DOTALL))
 
 
 def test_curves_of_several_seeds_are_chosen_by_seed(curves: xr.Dataset) -> None:
     (chart,) = charts(xr.concat([curves, curves], "seed"))
-    assert chart.controls[0] == "seed"
-    assert {c.key[0] for c in chart.curves} == {"0", "1"}
-    assert len(chart.curves) == 2 * curves.sizes["layer"]
+    several = chart.figure.layout.meta["curves"]
+    assert list(chart.controls) == ["seed", "layer"]
+    assert {c["key"][0] for c in several} == {"0", "1"}
+    assert len(several) == 2 * curves.sizes["layer"]
+
+
+def test_a_silent_layer_has_no_curve(curves: xr.Dataset) -> None:
+    (chart,) = charts(curves.assign(fisher_information=curves.fisher_information.where(curves.depth > 0, 0.0)))
+    figure = json.loads(chart.json)
+    silent, other = figure["layout"]["meta"]["curves"][:2]
+    assert silent["y"] == [[None] * 12]
+    assert silent["tops"][0] > 0
+    assert other["y"][0][0] > 0
+
+
+def test_ticks_of_a_logarithmic_axis_have_their_decade() -> None:
+    frequencies = [0.5, 1.0, 2.0, 4.0]
+    values = xr.DataArray(
+        [frequencies], {"layer": ["a"], "spatial_frequency": frequencies}, ("layer", "spatial_frequency")
+    )
+    axis = charted("Layers", values, ["layer"]).figure.layout.xaxis
+    assert axis.type == "log"
+    assert {0.5, 1.0, 2.0, 5.0} <= set(axis.tickvals)

@@ -13,7 +13,7 @@ import xarray as xr
 
 import fechner
 from fechner import FechnerError, results
-from fechner.learning import LinearNetwork, Phase, learn, readouts
+from fechner.learning import LinearNetwork, Stage, learn, readouts
 from fechner.paper import reproduce
 from fechner.paper.fig5 import claims as fig5_claims
 from fechner.paper.fig5 import compute as fig5
@@ -32,7 +32,7 @@ def test_reproduce_small_and_resume(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     for module in (fig5, fig5_draw):
         monkeypatch.setattr(module, "SIZE", 8)
     monkeypatch.setattr(fig5, "PATCHES", 5000)
-    monkeypatch.setitem(fig5.PROFILES, "quick", fig5.Profile({"tied": 6000, "2": 6000, "3": 6000}))
+    monkeypatch.setitem(fig5.PROFILES, "quick", {"tied": 6000, "2": 6000, "3": 6000})
     monkeypatch.setattr(fig5, "NETWORKS", {n: LinearNetwork(w.depth, scale=0.05) for n, w in fig5.NETWORKS.items()})
     said: list[str] = []
     data = reproduce(["fig5"], "quick", tmp_path, say=said.append)
@@ -51,7 +51,7 @@ def test_reproduce_small_and_resume(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert again.equals(data)
     assert sum("finished before" in s for s in said) == 4
     # Parts of other settings are made anew.
-    monkeypatch.setitem(fig5.PROFILES, "quick", fig5.Profile({"tied": 5000, "2": 6000, "3": 6000}))
+    monkeypatch.setitem(fig5.PROFILES, "quick", {"tied": 5000, "2": 6000, "3": 6000})
     fig5.compute(Run("quick", folder, resume=True, say=said.append))
     assert sum("finished before" in s for s in said) == 7
 
@@ -61,7 +61,7 @@ def small_patches(monkeypatch: pytest.MonkeyPatch) -> npt.NDArray[np.float64]:
     """Patches (n, 3, 8, 8) whose channels differ, and a figure 5 of a few steps of them."""
     for module in (fig5, fig5_draw):
         monkeypatch.setattr(module, "SIZE", 8)
-    monkeypatch.setitem(fig5.PROFILES, "quick", fig5.Profile({"tied": 50, "2": 50, "3": 50}))
+    monkeypatch.setitem(fig5.PROFILES, "quick", {"tied": 50, "2": 50, "3": 50})
     rng = np.random.default_rng(0)
     grey = sample(None, 400, 8).reshape(-1, 1, 8, 8)
     return (0.1 + 0.8 * grey + rng.uniform(-0.1, 0.1, (400, 3, 8, 8))).clip(0, 1)
@@ -115,7 +115,7 @@ def test_grating_has_the_published_form() -> None:
 def test_fisher_information_of_maps_is_the_derivative(pca: xr.Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fig5, "SIZE", 8)
     learned = learn(
-        LinearNetwork("tied", scale=0.1), Phase(pca.variance.values, 300), [0, 100, 300], dtype=torch.float64
+        LinearNetwork("tied", scale=0.1), Stage(pca.variance.values, 300), [0, 100, 300], dtype=torch.float64
     )
     found = readouts.fisher_information_of_maps(
         learned, pca, fig5.grating, "spatial_frequency", [3.0, 9.0], {"phase": [0.0, 40.0]}
@@ -135,7 +135,7 @@ def test_fisher_information_of_maps_is_the_derivative(pca: xr.Dataset, monkeypat
 
 
 def test_fisher_information_of_maps_to_orientation_and_bad_sizes(pca: xr.Dataset) -> None:
-    learned = learn(LinearNetwork(1, scale=0.1), Phase(pca.variance.values, 50), [50])
+    learned = learn(LinearNetwork(1, scale=0.1), Stage(pca.variance.values, 50), [50])
     shown = fechner.stimuli.Grating(size=8, pixels_per_degree=8.0, radius=0.4)
     found = readouts.fisher_information_of_maps(learned, pca, shown, "orientation", [0.0, 45.0, 90.0], {"phase": 4})
     assert found.shape == (1, 3, 4)

@@ -11,7 +11,7 @@ import xarray as xr
 
 from fechner import FechnerError, results
 from fechner.paper import reproduce
-from fechner.paper.trained.compute import networks
+from fechner.paper.trained.pairs import setups, trainings
 
 KEPT = Path(__file__).parents[2] / "trainings"
 THETA = np.arange(36) * 5.0
@@ -55,8 +55,8 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_claims_find_the_effect_that_is_there(folder: Path, tmp_path: Path) -> None:
-    dataset = reproduce(["trained"], out=tmp_path / "out", trainings=folder, say=lambda text: None)
-    assert networks(dataset) == ["net"]
+    tree = reproduce(["trained"], out=tmp_path / "out", trainings=folder, say=lambda text: None)
+    assert [setup.label for setup in setups(tree["orientation"])] == ["net"]
     found = {c["id"]: c for c in json.loads((tmp_path / "out" / "trained" / "claims.json").read_text())}
     for name in ("cardinal", "oblique", "late", "output", "late-1", "late-2", "late-epoch-1", "shift-45-orientation"):
         assert found[f"trained-net-{name}"]["holds"], found[f"trained-net-{name}"]
@@ -74,8 +74,8 @@ def test_without_trainings_all_leaves_it_out_and_asking_for_it_says_why(tmp_path
 
 
 def test_results_kept_in_the_repository(tmp_path: Path) -> None:
-    dataset = reproduce(["trained"], out=tmp_path, trainings=KEPT, say=lambda text: None)
-    assert "resnet18_small" in networks(dataset)
+    tree = reproduce(["trained"], out=tmp_path, trainings=KEPT, say=lambda text: None)
+    assert "resnet18_small" in [setup.label for setup in setups(tree["orientation"])]
     assert sum(p.stat().st_size for p in KEPT.glob("*.nc")) < 4e6
-    for record in json.loads(dataset.attrs["trainings"]).values():
-        assert "/" not in record["command"].replace("/last.ckpt", "")
+    for training in (*trainings(tree["orientation"]), *trainings(tree["hue"])):
+        assert "/" not in training.attrs["command"].replace("/last.ckpt", "")

@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 
 from fechner import FechnerError, results
 from fechner.paper.run import Run
-from fechner.paper.trained import compute as trained
 from fechner.paper.trained import when as trained_when
-from fechner.paper.trained.files import UNMIRRORED, label, reduced
+from fechner.paper.trained.compute import compute
+from fechner.paper.trained.files import Setup, coordinates, reduced
+from fechner.paper.trained.pairs import density, setups, trained_alike
 
 THETA = np.arange(36) * 5.0
 LAYERS = ["input", *(f"layer{i}" for i in range(3))]
@@ -88,10 +89,11 @@ def run(tmp_path: Path) -> Run:
 
 
 def test_variants_are_told_apart_and_mirroring_is_found_to_be_the_cause(run: Run) -> None:
-    dataset = trained.compute(run)
-    assert trained.networks(dataset) == ["net", "net, 64 pixels", "net, not mirrored"]
-    assert trained.trained_alike(dataset) == ["net"]
-    found = {c.id: c for c in trained_when.claims(dataset)}
+    part = compute(run)["orientation"]
+    assert setups(part) == [Setup("net"), Setup("net", size=64), Setup("net", mirrored=False)]
+    assert [setup.label for setup in setups(part)] == ["net", "net, 64 pixels", "net, not mirrored"]
+    assert trained_alike(part) == [Setup("net")]
+    found = {c.id: c for c in trained_when.claims(part)}
     for name in ("net", "net-64-pixels", "net-not-mirrored"):
         assert found[f"trained-{name}-beside"].measured == pytest.approx(2, abs=0.1)
         assert found[f"trained-{name}-beside"].holds
@@ -106,8 +108,7 @@ def test_variants_are_told_apart_and_mirroring_is_found_to_be_the_cause(run: Run
 
 @pytest.mark.parametrize("dimension", ["layer", "spatial_frequency", "epoch"])
 def test_the_effect_along_what_it_may_depend_on(run: Run, dimension: str) -> None:
-    dataset = trained.compute(run)
-    axis, effect = trained_when.moved_along(dataset, "net", dimension)
+    axis, effect = trained_when.moved_along(compute(run)["orientation"], Setup("net"), dimension)
     assert effect.shape == axis.shape
     expected = [0, 2] if dimension == "epoch" else np.full(len(axis), 2)
     assert effect == pytest.approx(np.array(expected), abs=0.15)
@@ -121,13 +122,26 @@ def test_what_figures_need_of_a_training_is_taken_once() -> None:
         whole.fisher_information_samples[[0, 2]].mean("phase").values, rel=1e-6
     )
     assert reduced(kept).identical(kept)
-    assert (
-        label(whole.attrs | {"size": 64, "recipe": '{"mirror": false, "epochs": 6}'})
-        == f"net{UNMIRRORED}, 64 pixels, 6 epochs"
-    )
+    found = coordinates(whole.attrs | {"size": 64, "recipe": '{"mirror": false, "epochs": 6}'})
+    assert found == Setup("net", False, 64, 6)._asdict() | {"condition": "upright", "seed": 0}
+    assert Setup("net", False, 64, 6).label == "net, not mirrored, 64 pixels, 6 epochs"
 
 
 def test_two_trainings_that_nothing_tells_apart_are_refused(run: Run) -> None:
     results.save(training("upright", 0.0, 1), run.trainings / "again.nc")
     with pytest.raises(FechnerError, match=r"'again' and 'upright-1' are both trainings of net, upright, with seed 1"):
-        trained.compute(run)
+        compute(run)
+
+
+def test_a_density_is_turned_with_the_images() -> None:
+    upright = xr.Dataset(
+        {"density": ("orientation", np.arange(36.0), {"units": "1/degree"})},
+        {"orientation": ("orientation", THETA, {"units": "degree", "period": 180.0})},
+        {"along": "orientation"},
+    )
+    part = xr.DataTree.from_dict({"density": upright})
+    turned = density(part, 45.0)
+    assert turned.density.values.tolist() == np.roll(np.arange(36.0), 9).tolist()
+    assert turned.orientation.attrs == upright.orientation.attrs
+    assert turned.attrs["along"] == "orientation"
+    assert density(xr.DataTree(), 45.0) is None

@@ -11,7 +11,7 @@ import xarray as xr
 
 import fechner
 from fechner import FechnerError, results
-from fechner.learning import Exposure, LinearNetwork, Perceptron, Phase, Task, learn, learn_labels, sinusoidal
+from fechner.learning import Exposure, LinearNetwork, Perceptron, Stage, Task, learn, learn_labels, sinusoidal
 from fechner.plot.style import write
 
 KEPT = Path(__file__).parents[2] / "trainings"
@@ -39,7 +39,7 @@ def made() -> dict[str, xr.Dataset]:
         "difference": fechner.difference(curves, curves[::-1], bootstraps=20),
         "training": results.read(KEPT / "resnet-45-0.nc"),
         "components": pca,
-        "linear learning": learn(network, Phase(pca.variance.values, 200), range(0, 201, 50), progress=False),
+        "linear learning": learn(network, Stage(pca.variance.values, 200), range(0, 201, 50), progress=False),
         "label learning": learn_labels(
             Perceptron((8,)), Exposure(6, sinusoidal(90)), Task(classes=12), 3, seeds=1, batch=16, progress=False
         ),

@@ -6,6 +6,7 @@ import sys
 
 from rich.console import Console
 from rich.table import Table
+from tqdm import tqdm
 
 from fechner.errors import printable
 
@@ -13,8 +14,10 @@ from fechner.errors import printable
 def say(text: str, err: bool = False) -> None:
     """One line, in the encoding of the stream: typer.echo would write UTF-8 where that is ASCII."""
     stream = sys.stderr if err else sys.stdout
-    stream.write(printable(text) + "\n")
-    stream.flush()
+    # Bars make way for it.
+    with tqdm.external_write_mode(stream):
+        stream.write(printable(text) + "\n")
+        stream.flush()
 
 
 def show(table: Table, least: int = 0) -> None:

@@ -58,8 +58,8 @@ def sweep(
         # A layer that the stimulus does not reach has no tangent: its derivative is zero.
         results[name][at_result] = reduce(response, torch.zeros_like(response) if tangent is None else tangent)
 
-    with bar(progress, "stimuli") as shown:
-        task = shown.add_task(f"{network.name} ({network.weights})", total=sum(count for _, _, count, _ in work))
+    total = sum(count for _, _, count, _ in work)
+    with bar(progress, f"{network.name} ({network.weights})", total, "stimuli") as progressing:
         while work:
             run, start, count, offset = work.pop(0)
             at_result = slice(offset + start, offset + start + count)
@@ -75,7 +75,7 @@ def sweep(
                     torch.cuda.empty_cache()
                 work = list(_halved([(run, start, count, offset), *work], count // 2))
                 continue
-            shown.update(task, advance=count)
+            progressing.update(count)
     found = {name: values.cpu().double().numpy() for name, values in results.items()}
     if not shared:
         return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fechner.learning import history, readouts, theory
 from fechner.learning.exposure import Exposure, band, sinusoidal
 from fechner.learning.labels import (
     Channel,
@@ -16,9 +17,10 @@ from fechner.learning.linear import Stage, learn
 from fechner.learning.linear_network import LinearNetwork
 from fechner.learning.perceptron import Perceptron
 from fechner.learning.supervised import learn_labels
-from fechner.learning.task import Task
+from fechner.learning.task import GRATING, Task
 
 __all__ = [
+    "GRATING",
     "Channel",
     "Erasure",
     "Exposure",
@@ -29,10 +31,13 @@ __all__ = [
     "Task",
     "balanced_noise",
     "band",
+    "history",
     "imbalance",
     "learn",
     "learn_labels",
     "published_noise",
+    "readouts",
     "sinusoidal",
     "specific_information",
+    "theory",
 ]

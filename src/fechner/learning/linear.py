@@ -145,15 +145,15 @@ def learn(
     time = 2 * learning_rate / outputs
     maps: dict[int, tuple[npt.NDArray[np.floating], float]] = {}
     done = 0
-    with bar(progress, "steps") as shown:
-        task = shown.add_task(f"linear network, {network.depth}, {engine}", total=sum(p.steps for p in stages))
+    total = sum(stage.steps for stage in stages)
+    with bar(progress, f"linear network, {network.depth}, {engine}", total, "steps") as progressing:
         for stage in stages:
             tensors = stage.tensors(dtype, target)
             advance = _engine(engine, network, stage, tensors, learning_rate, tolerance, batch)
             end = done + stage.steps
             for stop in sorted({done, *(s for s in wanted if done <= s <= end), end}):
                 weights = advance(weights, stop - done)
-                shown.update(task, advance=stop - done)
+                progressing.update(stop - done)
                 done = stop
                 if not all(bool(torch.isfinite(w).all()) for w in weights):
                     raise FechnerError(f"learning diverged before step {done}: lower learning_rate below {limit:.4g}")

@@ -98,8 +98,7 @@ def learn_labels(
     total = sum(e.steps for e in exposures)
     recorders: list[Recorder] = []
     losses, stopped = np.full((len(chosen), total), np.nan), np.full(len(chosen), -1)
-    with bar(progress, "steps") as progressing:
-        bars = progressing.add_task(f"learning, {len(chosen)} seeds", total=total * len(chosen))
+    with bar(progress, f"learning, {len(chosen)} seeds", total * len(chosen), "steps") as progressing:
         for i, seed in enumerate(chosen):
             learner = _make(network, seed, task).to(target)
             rule = optimizer([p for p in learner.parameters() if p.requires_grad], lr=learning_rate)
@@ -109,7 +108,7 @@ def learn_labels(
                 if step in wanted:
                     recorder.record()
                 losses[i, step] = _update(learner, rule, task, sample, channel, _draws(task, batch, seed, step, target))
-                progressing.update(bars, advance=1)
+                progressing.update(1)
                 if not math.isfinite(losses[i, step]):
                     stopped[i] = step
                     warnings.warn(

@@ -133,7 +133,7 @@ def in_dtype(network: Network, dtype: torch.dtype) -> Network:
     ):
         return network
     try:
-        return copy.deepcopy(network, _computed(network))._apply(convert)
+        return copy.deepcopy(network, _computed(network))._apply(convert)  # type: ignore[no-untyped-call]
     except Exception as e:
         raise FechnerError(
             f"{network.name} cannot be copied to {dtype} ({first_line(e)}); convert it before: network.to({dtype})"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import os
 from collections.abc import Sequence
@@ -20,7 +19,6 @@ from fechner import contents, outputs, results
 from fechner.arguments import checked
 from fechner.errors import FechnerError, printable
 from fechner.outputs import expanded
-from fechner.page.chart import as_json
 from fechner.page.explore import charts
 from fechner.page.section import SECTIONS, Picture, Section, as_png
 from fechner.plot import draw
@@ -45,7 +43,7 @@ RECORD = (
 
 
 @checked
-def report(found: Sequence[str | Path], out: str | Path = "report.html", *, title: str = "") -> Path:
+def report(sources: Sequence[str | Path], out: str | Path = "report.html", *, title: str = "") -> Path:
     """One page of any results: figures, claims, curves to explore, and how they were made; returns its path.
 
     >>> import tempfile
@@ -59,7 +57,7 @@ def report(found: Sequence[str | Path], out: str | Path = "report.html", *, titl
     stand behind the curves along the same parameter.
 
     Args:
-        found: files that fechner saved, and folders of them, such as what `reproduce` wrote.
+        sources: files that fechner saved, and folders of them, such as what `reproduce` wrote.
         out: the page to write.
         title: its heading.
 
@@ -72,46 +70,41 @@ def report(found: Sequence[str | Path], out: str | Path = "report.html", *, titl
         fechner report rotated/training.nc upright/training.nc --title 'Trained upright and rotated'
     """
     out = expanded(out)
-    outputs.writable(out, reads=[expanded(given) for given in found if not expanded(given).is_dir()])
+    outputs.writable(out, reads=[path for source in sources if not (path := expanded(source)).is_dir()])
     if out.suffix != ".html":
         raise FechnerError(f"a report is a page: out must end in .html, got '{out}'")
-    paths = [p for given in found for p in _files(expanded(given))]
+    paths = [path for source in sources for path in _files(expanded(source))]
     if not paths:
         raise FechnerError(
             "nothing to report: give results such as curves.nc, or a folder that `fechner reproduce` wrote"
         )
-    read = {path: results.read(path) for path in dict.fromkeys(paths)}
-    densities = [d for d in read.values() if d.attrs["kind"] == "density"]
+    datasets = {path: results.read(path) for path in dict.fromkeys(paths)}
+    densities = [d for d in datasets.values() if d.attrs["kind"] == "density"]
     sections: list[Section] = []
-    for path, dataset in read.items():
+    for path, dataset in datasets.items():
         try:
             section = _section(path, dataset, densities)
         except FechnerError as e:
             raise FechnerError(f"'{path}': {e}") from None
-        taken, first = {s.id for s in sections}, sum(len(s.charts) for s in sections)
-        id = _id(section.id)
-        names = itertools.chain([id], (f"{id}--{n}" for n in itertools.count(2)))
-        name = next(n for n in names if n not in taken)
-        links = tuple((file.name, _link(file, out.parent)) for file in section.files)
-        sections.append(replace(section, id=name, first=first, links=links))
+        sections.append(replace(section, links=tuple((file.name, _link(file, out.parent)) for file in section.files)))
     with outputs.whole(out) as part:
         part.write_text(_page(sections, title or "fechner: results"), encoding="utf-8")
     return out
 
 
-def _files(given: Path) -> list[Path]:
+def _files(source: Path) -> list[Path]:
     """Results named by a file, a folder of results, a figure's folder, or the folder of several figures."""
-    if not given.exists():
-        raise FechnerError(f"no result file or folder '{given}'")
-    if not given.is_dir():
-        return [given]
-    return sorted(given.glob("*/data.nc")) or sorted(given.glob("*.nc"))
+    if not source.exists():
+        raise FechnerError(f"no result file or folder '{source}'")
+    if not source.is_dir():
+        return [source]
+    return sorted(source.glob("*/data.nc")) or sorted(source.glob("*.nc"))
 
 
 def _section(path: Path, dataset: xr.Dataset, densities: Sequence[xr.Dataset]) -> Section:
-    made = SECTIONS.get(str(dataset.attrs["kind"]), _any_section)(path, dataset, densities)
-    record = {name: _told(dataset.attrs[name]) for name in RECORD if str(dataset.attrs.get(name, "")) != ""}
-    return replace(made, record=record)
+    section = SECTIONS.get(str(dataset.attrs["kind"]), _any_section)(path, dataset, densities)
+    record = {name: _settings(dataset.attrs[name]) for name in RECORD if str(dataset.attrs.get(name, "")) != ""}
+    return replace(section, record=record)
 
 
 def _any_section(path: Path, dataset: xr.Dataset, densities: Sequence[xr.Dataset]) -> Section:
@@ -119,20 +112,20 @@ def _any_section(path: Path, dataset: xr.Dataset, densities: Sequence[xr.Dataset
     with contents.complete(dataset):
         explored = tuple(charts(dataset, densities))
     picture = Picture(as_png(draw(dataset)), f"{dataset.attrs['kind']}: {_words(dataset)}")
-    return Section(path.stem, path.stem, _words(dataset), (picture,), explored, (path,))
+    return Section(path.stem, _words(dataset), (picture,), explored, (path,))
 
 
 def _words(dataset: xr.Dataset) -> str:
     """What a result is, in a line."""
-    named = [str(dataset.attrs[n]) for n in ("network", "weights", "condition") if dataset.attrs.get(n)]
+    names = [str(dataset.attrs[n]) for n in ("network", "weights", "condition") if dataset.attrs.get(n)]
     along = results.along(dataset).replace("_", " ")
     text = str(dataset.attrs["kind"]) + (f" along {along}" if along else "")
     if dataset.attrs.get("photographs"):
-        named.append(f"{dataset.attrs['photographs']} photographs")
-    return text + (f": {', '.join(named)}" if named else "")
+        names.append(f"{dataset.attrs['photographs']} photographs")
+    return text + (f": {', '.join(names)}" if names else "")
 
 
-def _told(value: object) -> str:
+def _settings(value: object) -> str:
     """A stimulus as name = value, not as JSON."""
     try:
         settings = json.loads(str(value))
@@ -145,22 +138,17 @@ def _link(path: Path, base: Path) -> str:
     return quote(Path(os.path.relpath(path, base)).as_posix(), errors="surrogateescape")
 
 
-def _id(text: str) -> str:
-    return "".join(c if c.isalnum() else "-" for c in text) or "result"
-
-
 def _page(sections: Sequence[Section], title: str) -> str:
     here = files("fechner.page")
     # Text is escaped by jinja, and what cannot be shown is spelled out; only our own style and scripts are as they are.
     environment = jinja2.Environment(
-        finalize=lambda shown: printable(shown) if type(shown) is str else shown,
+        finalize=lambda value: printable(value) if type(value) is str else value,
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
     template = environment.from_string(here.joinpath("page.html").read_text(encoding="utf-8"))
-    shown = [chart for section in sections for chart in section.charts]
     judged = [c for s in sections for c, _ in s.claims]
     return template.render(
         title=title,
@@ -169,8 +157,7 @@ def _page(sections: Sequence[Section], title: str) -> str:
         holding=sum(c.holds for c in judged),
         judged=len(judged),
         seconds=round(sum(s.seconds for s in sections)),
-        charts=as_json(shown),
         style=here.joinpath("page.css").read_text(encoding="utf-8"),
         script=here.joinpath("page.js").read_text(encoding="utf-8"),
-        plotly=get_plotlyjs().replace("</script", "<\\/script") if shown else "",
+        plotly=get_plotlyjs().replace("</script", "<\\/script") if any(s.charts for s in sections) else "",
     )

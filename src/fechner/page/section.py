@@ -44,10 +44,9 @@ class Picture:
 class Section:
     """One result on the page: `claims` come with why they may not hold, `files` are what it links to.
 
-    The page itself adds the record of how the result was made, the links, and the number of its first chart.
+    The page itself adds the record of how the result was made and the links.
     """
 
-    id: str
     title: str
     caption: str
     pictures: tuple[Picture, ...]
@@ -56,7 +55,6 @@ class Section:
     claims: tuple[tuple[Claim, str], ...] = ()
     record: dict[str, str] = field(default_factory=dict)
     links: tuple[tuple[str, str], ...] = ()
-    first: int = 0
 
     @property
     def seconds(self) -> float:

@@ -29,7 +29,7 @@ Result = xr.Dataset | xr.DataTree
 def drawn(dataset: Result) -> dict[str, Figure]:
     """The figures of a figure's Dataset, by file name; `FechnerError` if it lacks what they show."""
     figure = figure_of(dataset)
-    with contents.complete(dataset):
+    with style.style(), contents.complete(dataset):
         return figure.draw(style.literally(dataset))
 
 

@@ -96,9 +96,6 @@ class Estimate:
         value, low, high = np.exp([self.value, self.low, self.high])
         return self._of(value, low, high, self.interval)
 
-    def __neg__(self) -> Estimate:
-        return replace(self, value=-self.value, low=-self.high, high=-self.low)
-
     def __add__(self, shift: float) -> Estimate:
         return replace(self, value=self.value + shift, low=self.low + shift, high=self.high + shift)
 
@@ -158,12 +155,6 @@ def judge(id_: str, statement: str, quantity: str, estimate: Estimate, bound: Bo
         (estimate.low, estimate.high),
         bool(bound.holds(estimate.low, estimate.high)),
     )
-
-
-def t_interval(values: npt.NDArray[np.float64]) -> tuple[float, float, float]:
-    """Mean of a few independent values, such as seeds, with its 95 % t-interval."""
-    mean, half = values.mean(), t_half_width(values)
-    return float(mean), float(mean - half), float(mean + half)
 
 
 def write(claims: Sequence[Claim], path: Path) -> None:

@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ import xarray as xr
 
 from fechner import load, results, sensitivity
 from fechner.errors import FechnerError
-from fechner.paper.run import Run, save, saved
+from fechner.paper.run import Run, cached
 from fechner.stimuli import settings, stimulus
 
 MAIN = ("efficientnet_lite0", "resnet18", "vgg16_bn", "vit_b_16")
@@ -79,46 +80,50 @@ def states(networks: Sequence[str], seeds: int, stimulus_name: str) -> list[Part
     ]
 
 
+class _UnavailableError(FechnerError):
+    """The weights of a network cannot be had."""
+
+
+def _measured(part: Part, sweep: Sweep, device: str) -> xr.Dataset:
+    try:
+        network = load(part.network, part.weights, part.seed)
+    except FechnerError as e:
+        raise _UnavailableError(str(e)) from None
+    network = network.to(torch.device(device))
+    return sensitivity(network, stimulus(part.stimulus), sweep.along, sweep.values, sweep.average)
+
+
 def measure(parts: Sequence[Part], sweep: Sweep, run: Run) -> xr.Dataset:
     """Curves of all parts, one after another along `layer`; with `resume`, finished parts are read instead.
 
     Networks whose weights cannot be had are left out and named in the attribute `unavailable`; random weights that make no
     finite responses, in `unusable`.
     """
-    folder = run.folder / "parts"
-    folder.mkdir(parents=True, exist_ok=True)
     measured: list[tuple[Part, xr.Dataset]] = []
     unavailable: dict[str, str] = {}
     unusable: dict[str, str] = {}
-    for i, part in enumerate(parts):
-        path = folder / part.file
-        label = f"[{i + 1}/{len(parts)}] {part.network}, {part.weights}, seed {part.seed}, {part.stimulus}"
-        expected = part.expected(sweep)
-        curves = saved(path, run, expected, __name__)
-        if curves is None:
-            if part.weights != "init" and part.network in unavailable:
-                continue
-            try:
-                network = load(part.network, part.weights, part.seed).to(torch.device(run.device))
-            except FechnerError as e:
-                if part.weights not in ("pretrained", *RANDOM):
-                    raise
-                unavailable[part.network] = str(e)
-                run.say(f"{label}: left out, {e}")
-                continue
-            run.say(label)
-            try:
-                curves = sensitivity(network, stimulus(part.stimulus), sweep.along, sweep.values, sweep.average)
-            except FechnerError as e:
-                # Random weights may let responses overflow; the other seeds are worth having.
-                if part.weights not in RANDOM:
-                    raise
-                unusable[part.file] = str(e)
-                run.say(f"{label}: left out, {e}")
-                continue
-            curves = save(curves, path, expected, __name__)
-        measured.append((part, curves))
-        run.done((i + 1) / len(parts))
+    for i, part in enumerate(parts, 1):
+        if part.network in unavailable and part.weights != "init":
+            continue
+        label = f"[{i}/{len(parts)}] {part.network}, {part.weights}, seed {part.seed}, {part.stimulus}"
+        run.say(label)
+        make = partial(_measured, part, sweep, run.device)
+        try:
+            curves = cached(run.folder / "parts" / part.file, run, part.expected(sweep), make, __name__)
+        except _UnavailableError as e:
+            if part.weights not in ("pretrained", *RANDOM):
+                raise
+            unavailable[part.network] = str(e)
+            run.say(f"{label}: left out, {e}")
+        except FechnerError as e:
+            # Random weights may let responses overflow; the other seeds are worth having.
+            if part.weights not in RANDOM:
+                raise
+            unusable[part.file] = str(e)
+            run.say(f"{label}: left out, {e}")
+        else:
+            measured.append((part, curves))
+            run.done(i / len(parts))
     dataset = xr.concat([_labelled(c, p) for p, c in measured], "layer", data_vars="all", combine_attrs="drop")
     attributes = {
         "along": sweep.along,
@@ -137,6 +142,11 @@ def select(dataset: xr.Dataset, **labels: str | int) -> xr.Dataset:
     for name, value in labels.items():
         keep &= dataset[name].values == value
     return dataset.isel(layer=np.flatnonzero(keep))
+
+
+def by_seed(part: xr.Dataset) -> list[xr.Dataset]:
+    """The same layers of one state, for each of its seeds."""
+    return [select(part, seed=seed) for seed in np.unique(part.seed.values)]
 
 
 def networks(dataset: xr.Dataset) -> list[str]:

@@ -18,7 +18,8 @@ from fechner.paper.photographs import density, density_of, with_density
 from fechner.paper.run import Run
 from fechner.plot import density as density_figure
 from fechner.plot.curves import circular_ticks
-from fechner.plot.style import new_figure, style
+from fechner.plot.panel import letters, reference
+from fechner.plot.style import new_figure
 
 EXPONENTS = {2.0: "infomax, q = 2", 1.0: "q = 1", 0.5: "discrimax, q = 1/2"}
 COLOURS = ("#0072B2", "#56B4E9", "#E69F00")
@@ -43,37 +44,31 @@ def compute(run: Run) -> xr.Dataset:
 
 def draw(dataset: xr.Dataset) -> dict[str, Figure]:
     """(a) prior, (b) predicted √J, (c) predicted thresholds, for three exponents."""
-    with style():
-        figure = new_figure(7.2, 2.3)
-        a, b, c = figure.subplots(1, 3)
-        prior = density_of(dataset)
-        density_figure.draw(prior, a)
-        angle = np.linspace(0, 180, 361)
-        a.plot(
-            angle, 180 * human.analytic_orientation_prior(angle), color="0.3", ls="--", lw=0.9, label="analytic prior"
+    figure = new_figure(7.2, 2.3)
+    a, b, c = figure.subplots(1, 3)
+    prior = density_of(dataset)
+    density_figure.draw(prior, a)
+    angle = np.linspace(0, 180, 361)
+    a.plot(angle, 180 * human.analytic_orientation_prior(angle), color="0.3", ls="--", lw=0.9, label="analytic prior")
+    a.set(title=f"how often: {dataset.attrs['photographs']} photographs", ylim=(0, 1.2 * a.get_ylim()[1]))
+    a.legend(loc="upper center", handlelength=1.5)
+    for axes, name, title in (
+        (b, "predicted_root", "predicted sensitivity √J, J ∝ p$^q$"),
+        (c, "predicted_threshold", "predicted threshold ∝ 1/√J"),
+    ):
+        for colour, (q, label) in zip(COLOURS, EXPONENTS.items(), strict=True):
+            x, y = circular.around(dataset.orientation.values, dataset[name].sel(q=q).values, 180.0)
+            axes.plot(x, y, color=colour, label=label)
+        reference(axes, y=1)
+        circular_ticks(axes, 180.0)
+        axes.set(
+            xlabel="orientation (degree)",
+            ylabel="relative to mean",
+            title=title,
+            ylim=(0, 1.1 * float(dataset[name].max())),
         )
-        a.set_title(f"how often: {dataset.attrs['photographs']} photographs")
-        a.set_ylim(0, 1.2 * a.get_ylim()[1])
-        a.legend(loc="upper center", handlelength=1.5)
-        for axes, name, title in (
-            (b, "predicted_root", "predicted sensitivity √J"),
-            (c, "predicted_threshold", "predicted threshold ∝ 1/√J"),
-        ):
-            for colour, (q, label) in zip(COLOURS, EXPONENTS.items(), strict=True):
-                x, y = circular.around(dataset.orientation.values, dataset[name].sel(q=q).values, 180.0)
-                axes.plot(x, y, color=colour, label=label)
-            axes.axhline(1, color="0.8", lw=0.6, zorder=0)
-            circular_ticks(axes, 180.0)
-            axes.set_ylim(0, 1.1 * float(dataset[name].max()))
-            axes.set_xlabel("orientation (degree)")
-            axes.set_ylabel("relative to mean")
-            axes.set_title(title)
-        b.set_title(b.get_title() + ", J ∝ p$^q$")
-        c.legend(loc="lower center", handlelength=1.5)
-        for axes, letter in ((a, "a"), (b, "b"), (c, "c")):
-            axes.annotate(
-                letter, (0, 1), (-28, 8), "axes fraction", textcoords="offset points", fontweight="bold", fontsize=10
-            )
+    c.legend(loc="lower center", handlelength=1.5)
+    letters((a, b, c))
     return {"fig1": figure}
 
 

@@ -9,7 +9,7 @@ import xarray as xr
 from fechner import results
 from fechner.comparison import compare
 from fechner.paper.claim import Claim, Estimate, above, judge
-from fechner.paper.curves import RANDOM, layers_only, select, third
+from fechner.paper.curves import RANDOM, by_seed, layers_only, select, third
 from fechner.paper.photographs import density_of
 from fechner.plot.style import LABELS
 
@@ -56,15 +56,14 @@ def claims(dataset: xr.Dataset, network: str, figure: str, stimulus: str, featur
         over_photographs(late - float(pixels.correlation[0]), late_replicates - pixels.correlation_samples.values[0]),
     )
     for state in RANDOM:
-        part = select(dataset, network=network, weights=state, stimulus=stimulus)
-        seeds = [select(part, seed=s) for s in np.unique(part.seed.values)]
+        seeds = by_seed(select(dataset, network=network, weights=state, stimulus=stimulus))
         if len(seeds) > 1:
-            by_seed = [_mean(compare(one, prior, bootstraps=0).isel(reference=0), "late")[0] for one in seeds]
+            random = [_mean(compare(one, prior, bootstraps=0).isel(reference=0), "late")[0] for one in seeds]
             add(
                 f"follows-over-{state}",
                 f"late layers of the pretrained network follow the frequency of {feature}s better than {LABELS[state]}",
                 f", pretrained minus {state}",
-                Estimate.over(late - np.array(by_seed), "seeds"),
+                Estimate.over(late - np.array(random), "seeds"),
             )
     return judged
 

@@ -10,9 +10,8 @@ import xarray as xr
 
 from fechner import image_statistics, results
 from fechner.outputs import expanded
-from fechner.paper.run import Run, kept
-from fechner.statistics import make, photographs
-from fechner.statistics.images import named
+from fechner.paper.run import Run, cached
+from fechner.statistics import make, photographs, source_name
 
 # Appended to the density's dimensions, which have other values than those of the curves.
 OF_DENSITY = "_of_density"
@@ -26,11 +25,11 @@ def source(run: Run) -> dict[str, str]:
     path = expanded(run.images)
     held = sorted(path / p.entry for p in photographs(path)) if path.is_dir() else [path]
     stamps = [(str(p.relative_to(path)), p.stat().st_size, p.stat().st_mtime_ns) for p in held]
-    return {"images": named(path), "images_stamp": hashlib.sha256(repr(stamps).encode()).hexdigest()}
+    return {"images": source_name(path), "images_stamp": hashlib.sha256(repr(stamps).encode()).hexdigest()}
 
 
 def density(feature: str, run: Run, again: bool = False) -> xr.Dataset:
-    """The density of a feature in the photographs, kept for all figures of an output folder; or measured `again`."""
+    """The density of a feature in the photographs, cached for all figures of an output folder; or measured `again`."""
     path = run.folder.parent / "photographs" / f"{feature}.nc"
     wanted = source(run) | {"settings": json.dumps(asdict(make(feature, {})))}
 
@@ -39,7 +38,7 @@ def density(feature: str, run: Run, again: bool = False) -> xr.Dataset:
         return image_statistics(run.images, feature)
 
     quiet = replace(run, resume=not again, say=lambda text: None)
-    return kept(path, quiet, wanted, measured, __name__)
+    return cached(path, quiet, wanted, measured, __name__)
 
 
 def with_density(dataset: xr.Dataset, prior: xr.Dataset) -> xr.Dataset:

@@ -6,13 +6,15 @@ What can be refused is refused before anything is measured. What a figure is, an
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import xarray as xr
 
-from fechner import outputs, processes, progress, report, results
+from fechner import outputs, processes, report, results
 from fechner.arguments import check_device, checked
 from fechner.errors import FechnerError, choices
 from fechner.networks import load
@@ -23,8 +25,8 @@ from fechner.paper.fig5 import compute as fig5
 from fechner.paper.photographs import density
 from fechner.paper.run import Run, Say
 from fechner.paper.trained import files as trained_files
-from fechner.statistics.crops import are_crops
-from fechner.statistics.images import find, in_words
+from fechner.progress import bar
+from fechner.statistics import are_crops, find_photographs, left_out_in_words
 
 
 @checked
@@ -114,39 +116,35 @@ def _check_images(images: str | Path | None, wanted: Sequence[str], say: Say) ->
                 "alone, or give a folder, a .tar or a .zip of photographs"
             )
         fig5.check(images)
-    elif left_out := in_words(find(images)[1]):
+    elif left_out := left_out_in_words(find_photographs(images)[1]):
         say(left_out)
 
 
 def _make_all(names: Sequence[str], run: Run) -> None:
     """Measure, draw and judge figures, each in a folder of `run.folder`, below one bar for all of them."""
-    runs = {name: replace(run, folder=run.folder / name) for name in names}
-    with progress.whole("all figures", sum(FIGURES[name].share for name in names)) as (bars, task):
+    with bar(True, "all figures", sum(FIGURES[name].share for name in names), "") as progressing:
         for feature in dict.fromkeys(f for name in names for f in FIGURES[name].densities):
-            density(feature, next(iter(runs.values())), again=not run.resume)
+            density(feature, replace(run, folder=run.folder / names[0]), again=not run.resume)
         before = 0.0
-        for name, own in runs.items():
-            share = FIGURES[name].share
-
-            def say(text: str, name: str = name) -> None:
-                run.say(f"{name}: {text}")
-
-            def done(part: float, before: float = before, share: float = share) -> None:
-                bars.update(task, completed=before + share * part)
-
-            _make(name, replace(own, say=say, done=done))
-            before += share
-            bars.update(task, completed=before)
+        for name in names:
+            _make(name, run, partial(_advance, progressing, before, FIGURES[name].share))
+            before += FIGURES[name].share
 
 
-def _make(name: str, run: Run) -> None:
+def _advance(progressing: Any, before: float, share: float, part: float) -> None:
+    progressing.update(before + share * part - progressing.n)
+
+
+def _make(name: str, run: Run, done: Callable[[float], None]) -> None:
     """Measure, draw and judge one figure."""
-    began = time.monotonic()
-    dataset = FIGURES[name].compute(run)
+    folder, began = run.folder / name, time.monotonic()
+    own = replace(run, folder=folder, say=lambda text: run.say(f"{name}: {text}"), done=done)
+    dataset = FIGURES[name].compute(own)
     dataset.attrs |= {"profile": run.profile, "seconds": round(time.monotonic() - began, 1)}
-    results.save(dataset, run.folder / "data.nc")
-    claims = redraw(run.folder)
-    run.say(f"{sum(c.holds for c in claims)} of {len(claims)} claims hold; see {run.folder / name}.png")
+    results.save(dataset, folder / "data.nc")
+    claims = redraw(folder)
+    own.say(f"{sum(c.holds for c in claims)} of {len(claims)} claims hold; see {folder / name}.png")
+    done(1)
 
 
 def _checkpoint(text: str) -> tuple[str, str]:

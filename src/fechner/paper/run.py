@@ -1,6 +1,6 @@
 """One `fechner reproduce`: its settings, and which parts of a figure it need not make again.
 
-A figure calls `kept` for whatever takes more than seconds. With `--resume` a part is read instead of made if it was asked
+A figure calls `cached` for whatever takes more than seconds. With `--resume` a part is read instead of made if it was asked
 for with the same attributes and made by the same code, which `code` takes from the files that a module imports.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -39,38 +40,25 @@ class Run:
     done: Callable[[float], None] = lambda share: None
 
 
-def kept(path: Path, run: Run, expected: Mapping[str, Any], make: Callable[[], xr.Dataset], module: str) -> xr.Dataset:
-    """A part of a figure as saved, if `saved` finds it; or made, and saved with the attributes that are expected of it.
+def cached(
+    path: Path, run: Run, expected: Mapping[str, Any], make: Callable[[], xr.Dataset], module: str
+) -> xr.Dataset:
+    """A part of a figure: as saved, if the run resumes and nothing that made it has changed; or made, and saved.
 
-    `module` is the name of the one that says how it is made.
+    Nothing has changed if the part has the attributes that are expected of it, and was made by the same code; `module` is
+    the name of the one that says how it is made.
     """
-    part = saved(path, run, expected, module)
-    return save(make(), path, expected, module) if part is None else part
-
-
-def saved(path: Path, run: Run, expected: Mapping[str, Any], module: str) -> xr.Dataset | None:
-    """A finished part, if the run resumes and the part has these attributes and was made by the same code."""
-    if not run.resume or not path.exists():
-        return None
-    try:
-        part = results.read(path)
-    except FechnerError:
-        return None
-    if any(part.attrs.get(name) != value for name, value in _attributes(expected, module).items()):
-        return None
-    run.say(f"{path.stem}: finished before")
-    return part
-
-
-def save(part: xr.Dataset, path: Path, expected: Mapping[str, Any], module: str) -> xr.Dataset:
-    """Save a part so that `saved` finds it."""
-    part = part.assign_attrs(results.provenance("part") | part.attrs | _attributes(expected, module))
+    attributes = {**expected, "code": code(module)}
+    if run.resume and path.exists():
+        with suppress(FechnerError):
+            saved = results.read(path)
+            if all(saved.attrs.get(name) == value for name, value in attributes.items()):
+                run.say(f"{path.stem}: finished before")
+                return saved
+    part = make()
+    part = part.assign_attrs(results.provenance("part") | part.attrs | attributes)
     results.save(part, path)
     return part
-
-
-def _attributes(expected: Mapping[str, Any], module: str) -> dict[str, Any]:
-    return {**expected, "code": code(module)}
 
 
 @cache

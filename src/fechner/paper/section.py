@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import itertools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,18 +10,20 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from fechner import circular, contents, results
-from fechner.page.chart import Chart, Curve
-from fechner.page.explore import REFERENCE, charts, over_seeds, recorded_chart, relative_density
+from fechner import contents, results
+from fechner.page.chart import Chart, chart, reference
+from fechner.page.explore import charts, over_seeds, recorded
 from fechner.page.section import Picture, Section, as_png
 from fechner.paper import claim as claims_file
 from fechner.paper.catalogue import drawn, figure_of, judged
 from fechner.paper.fig5 import compute as fig5
 from fechner.paper.fig6 import compute as fig6
 from fechner.paper.photographs import OF_DENSITY, density_of
-from fechner.paper.trained import compute as trained
+from fechner.paper.trained.files import setup_of
+from fechner.paper.trained.pairs import density, trainings
 
-SHOWN_COMPONENTS = 150
+# So many of the components of Figure 5 are on the page, evenly spread on its logarithmic axis.
+COMPONENTS = 150
 
 
 def section(path: Path, dataset: Any, densities: Sequence[xr.Dataset]) -> Section:
@@ -41,7 +42,6 @@ def section(path: Path, dataset: Any, densities: Sequence[xr.Dataset]) -> Sectio
         links += [p for n in names if (p := folder / f"{n}.svg").is_file()]
         links.append(folder / "claims.json")
     return Section(
-        figure,
         recipe.title,
         recipe.caption,
         tuple(Picture(png, f"{recipe.title}{'' if n == figure else ', supplement'}") for n, png in pictures.items()),
@@ -59,59 +59,57 @@ def _charts(dataset: Any, densities: Sequence[xr.Dataset]) -> list[Chart]:
     if figure == "fig6":
         return [_conditions(dataset["conditions"].to_dataset())]
     if figure == "trained":
-        counted = trained.density(dataset, "orientation")
-        shown = () if counted is None else ((REFERENCE.format("the upright images"), *relative_density(counted)),)
-        return [recorded_chart(dataset, shown)]
+        return [_trainings(dataset.children["orientation"])]
     return charts(dataset, [density_of(dataset)] if along + OF_DENSITY in dataset.dims else densities)
+
+
+def _trainings(part: xr.DataTree) -> Chart:
+    """Networks trained on manipulated images: every layer at the end of every epoch."""
+    prior = density(part)
+    recordings = []
+    for training in trainings(part):
+        if "fisher_information_recorded" in training:
+            labels = {
+                "network": setup_of(training).label,
+                "condition": training.condition.item(),
+                "seed": training.seed.item(),
+            }
+            of_layers = {name: ("layer", [value] * training.sizes["layer"]) for name, value in labels.items()}
+            recordings.append(training[["fisher_information_recorded"]].assign_coords(of_layers))
+    # Trainings differ in length.
+    every = xr.concat(recordings, "layer", data_vars="all", join="outer", combine_attrs="override")
+    return recorded(every, [] if prior is None else [reference("density in the upright images", prior.density)])
 
 
 def _conditions(dataset: xr.Dataset) -> Chart:
     """Figure 6: every condition and layer, at every step."""
-    names = {"b": "(b) uniform inputs", "c": "(c) no noise", "d": "(d) equal total information"}
-    steps = dataset.step.values.astype(float)
-    curves = []
-    for condition, layer in itertools.product(dataset.condition.values, dataset.layer.values):
-        if layer == "input":
-            continue
-        panel, _, channel = str(condition).partition("-")
-        label = names[panel] + (f", {fig6.LABELS[channel]}" if channel else "")
-        one = dataset.fisher_information.sel(condition=condition, layer=layer)
-        curves.append(Curve((label, str(layer)), *over_seeds(one, "orientation"), steps=steps))
-    grid = circular.grid(60, 180.0)
-    density = fig6.DENSITY(grid)
-    return Chart(
-        "Step through learning",
-        "orientation",
-        "degree",
-        dataset.orientation.values,
-        circular.period_of(dataset.orientation),
-        ("condition", "layer"),
-        tuple(curves),
-        (("density shown in (c) and (d)", grid, density / density.mean()),),
-        interval="95 % over seeds",
-    )
+    panels = {"b": "(b) uniform inputs", "c": "(c) no noise", "d": "(d) equal total information"}
+    parts = [str(condition).partition("-") for condition in dataset.condition.values]
+    names = [panels[panel] + (f", {fig6.LABELS[channel]}" if channel else "") for panel, _, channel in parts]
+    layers = dataset.isel(layer=~results.pixels(dataset)).assign_coords(condition=names)
+    density = xr.DataArray(fig6.DENSITY(dataset.orientation.values), {"orientation": dataset.orientation})
+    frequencies = reference("density shown in (c) and (d)", density)
+    information = layers.fisher_information.transpose(..., "orientation")
+    return over_seeds("Step through learning", information, ("condition", "layer"), [frequencies])
 
 
 def _components(tree: xr.DataTree) -> Chart:
     """Figure 5: which components each network has learned, at every step."""
-    networks = fig5.learning(tree)
     total = tree["components"].sizes["component"]
-    shown = np.unique(np.geomspace(1, total, SHOWN_COMPONENTS).round().astype(int)) - 1
-    curves = [
-        Curve(
-            (fig5.LABELS[name],),
-            network.proportion.transpose("step", "component").values[:, shown],
-            steps=network.step.values.astype(float),
-        )
-        for name, network in networks.items()
-    ]
-    return Chart(
-        "Step through learning",
-        "component",
-        "in the order of variance",
-        shown + 1.0,
-        None,
-        ("network",),
-        tuple(curves),
-        y_label="proportion learned",
+    components = np.unique(np.geomspace(1, total, COMPONENTS).round().astype(int))
+    networks = fig5.learning(tree)
+    # Every network has steps of its own.
+    learned = xr.concat(
+        [
+            network.proportion.transpose("step", "component")[:, components - 1]
+            .drop_vars("step")
+            .rename(step="snapshot")
+            .assign_coords(step=("snapshot", network.step.values))
+            for network in networks.values()
+        ],
+        "network",
+    ).assign_coords(
+        network=[fig5.LABELS[name] for name in networks],
+        component=("component", components, {"units": "in the order of variance"}),
     )
+    return chart("Step through learning", learned, ("network",), step="step", label="proportion learned")

@@ -12,6 +12,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.lines import Line2D
 
 from fechner import circular, results
+from fechner.plot.panel import axis_label, reference
 from fechner.plot.style import DEPTH
 
 # Images of ratios are drawn on a logarithmic scale, from a third to three times.
@@ -42,11 +43,9 @@ def draw(dataset: xr.Dataset, axes: Axes) -> list[Line2D]:
 
 def averaged(dataset: xr.Dataset) -> list[str]:
     """Dimensions that curves have besides layers and the parameter, such as seeds: their mean is drawn."""
-    return (
-        [str(d) for d in dataset.fisher_information.dims if d not in ("layer", dataset.attrs["along"])]
-        if "fisher_information" in dataset
-        else []
-    )
+    if "fisher_information" not in dataset:
+        return []
+    return [str(d) for d in dataset.fisher_information.dims if d not in ("layer", dataset.attrs["along"])]
 
 
 def draw_range(lines: list[Line2D], values: xr.DataArray, each: np.ndarray, axes: Axes) -> None:
@@ -83,27 +82,20 @@ def draw_layers(values: xr.DataArray, axes: Axes) -> list[Line2D]:
             x, ys = circular.around(x, ys, period)
     lines = []
     depths = values.depth.values if "depth" in values.coords else np.linspace(0, 1, len(ys))
+    marker = "o" if len(x) == 1 else ""
     for y, name, depth in zip(ys, values.layer.values, depths, strict=True):
-        pixels = str(name) == "input"
-        colour = "0.5" if pixels else mpl.colormaps[DEPTH](float(depth) * 0.95)
-        lines += axes.plot(
-            x,
-            y,
-            color=colour,
-            ls="--" if pixels else "-",
-            zorder=3 if pixels else 2,
-            lw=1,
-            marker="o" if len(x) == 1 else "",
-            ms=3,
-        )
-    axes.set_xlabel(f"{along.replace('_', ' ')} ({values[along].attrs['units']})")
+        look: Any = {"color": mpl.colormaps[DEPTH](float(depth) * 0.95), "zorder": 2}
+        if str(name) == "input":
+            look = {"color": "0.5", "ls": "--", "zorder": 3}
+        lines += axes.plot(x, y, lw=1, marker=marker, ms=3, **look)
+    axes.set_xlabel(axis_label(values[along]))
     return lines
 
 
 def draw_difference(dataset: xr.Dataset, axes: Axes) -> list[Line2D]:
     """Difference curves of a result of `difference`, one line a layer, with their range over seeds. Returns the lines."""
     lines = draw_layers(dataset.difference, axes)
-    axes.axhline(0, color="0.6", lw=0.6, zorder=1)
+    reference(axes, y=0)
     if dataset.sizes["pair"] > 1:
         by_seed = dataset.difference_by_seed.transpose("pair", *dataset.difference.dims).values
         draw_range(lines, dataset.difference, by_seed, axes)

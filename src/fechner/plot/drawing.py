@@ -17,6 +17,7 @@ from fechner.arguments import checked
 from fechner.errors import FechnerError
 from fechner.fisher import evenly, relative_to_mean
 from fechner.plot import comparison, curves, density
+from fechner.plot.panel import axis_label, reference, title_of
 from fechner.plot.style import DEPTH, HUMAN, PRIOR, literally, new_figure, style
 
 
@@ -79,9 +80,8 @@ def _one(panel: Callable[[xr.Dataset, Axes], object]) -> Callable[[xr.Dataset], 
 
 def _sensitivity(dataset: xr.Dataset, axes: Axes) -> None:
     curves.draw(dataset, axes)
-    title = ", ".join(str(dataset.attrs[n]) for n in ("network", "weights") if dataset.attrs.get(n))
     averaged = [f"{dataset.sizes[d]} × {d}" for d in curves.averaged(dataset)]
-    axes.set_title(title + (f"\nmean and range over {', '.join(averaged)}" if averaged else ""))
+    axes.set_title(title_of(dataset) + (f"\nmean and range over {', '.join(averaged)}" if averaged else ""))
     curves.depth_bar(axes)
 
 
@@ -91,16 +91,14 @@ def _difference(dataset: xr.Dataset) -> Figure:
     left, right = figure.subplots(1, 2)
     layers = dataset.isel(layer=~results.pixels(dataset))
     curves.draw_difference(layers, left)
-    left.set_ylabel("Δ relative sensitivity")
-    left.set_title("manipulated − upright")
+    left.set(ylabel="Δ relative sensitivity", title="manipulated − upright")
     curves.depth_bar(left)
     place = np.arange(layers.sizes["layer"])
     shift, low, high = (layers[n].values for n in ("shift", "shift_low", "shift_high"))
     right.errorbar(place, shift, np.abs([shift - low, high - shift]), fmt="o", ms=3, lw=0.8, color=PRIOR)
     right.set_xticks(place, layers.layer.values, rotation=90)
-    right.axhline(0, color="0.8", lw=0.6, zorder=0)
-    right.set_ylabel(f"shift ({layers['shift'].attrs['units']})")
-    right.set_title("shift that aligns the two")
+    reference(right, y=0)
+    right.set(ylabel=f"shift ({layers['shift'].attrs['units']})", title="shift that aligns the two")
     return figure
 
 
@@ -110,9 +108,7 @@ def _training(dataset: xr.Dataset) -> Figure:
     left, right = figure.subplots(1, 2)
     if "validation_accuracy" in dataset:
         left.plot(np.arange(1, dataset.sizes["epoch_end"] + 1), dataset.validation_accuracy, "o-", ms=3, color=PRIOR)
-        left.set_xlabel("epoch")
-        left.set_ylabel("validation accuracy")
-        left.set_ylim(0, 1)
+        left.set(xlabel="epoch", ylabel="validation accuracy", ylim=(0, 1))
     else:
         left.remove()
     recorded, time = dataset.get("fisher_information"), "step"
@@ -150,8 +146,7 @@ def _steps(information: xr.DataArray, along: str, axes: Axes) -> QuadMesh:
     drawn = axes.pcolormesh(
         information[time], x, np.log2(relative).T, rasterized=True, shading="nearest", **curves.RATIOS
     )
-    axes.set_xlabel(time)
-    axes.set_ylabel(f"{along.replace('_', ' ')} ({x.attrs['units']})")
+    axes.set(xlabel=time, ylabel=axis_label(x))
     period = circular.period_of(x)
     if period is not None:
         axes.set_yticks(curves.ticks(period))
@@ -165,8 +160,7 @@ def _components(dataset: xr.Dataset) -> Figure:
     axes = left.subplots()
     number = dataset.component.values + 1 - int(dataset.component.values[0])
     axes.loglog(number, dataset.variance, color=PRIOR)
-    axes.set_xlabel("component")
-    axes.set_ylabel("variance")
+    axes.set(xlabel="component", ylabel="variance")
     if np.isfinite(dataset.exponent):
         axes.set_title(f"∝ 1 / component$^{{{float(dataset.exponent):.2f}}}$")
     shape = _patch(dataset)
@@ -198,12 +192,12 @@ def _patch(dataset: xr.Dataset) -> tuple[int, int, int] | None:
 def _linear(dataset: xr.Dataset, axes: Axes) -> None:
     """How much of some components is learned."""
     learned = np.diagonal(dataset.end_to_end.values, axis1=1, axis2=2)
-    shown = np.unique(np.geomspace(1, learned.shape[1], 8).round().astype(int)) - 1
-    for i, component in enumerate(shown):
-        axes.plot(dataset.step, learned[:, component], color=mpl.colormaps[DEPTH](i / len(shown)), label=component + 1)
-    axes.axhline(1, color=HUMAN, lw=0.6, ls=":", zorder=0)
-    axes.set_xlabel("step")
-    axes.set_ylabel("proportion learned")
+    components = np.unique(np.geomspace(1, learned.shape[1], 8).round().astype(int))
+    for i, component in enumerate(components):
+        colour = mpl.colormaps[DEPTH](i / len(components))
+        axes.plot(dataset.step, learned[:, component - 1], color=colour, label=component)
+    reference(axes, y=1, color=HUMAN, ls=":")
+    axes.set(xlabel="step", ylabel="proportion learned")
     axes.legend(title="component", loc="center left", bbox_to_anchor=(1, 0.5), handlelength=1)
 
 

@@ -1,4 +1,4 @@
-"""What panels of different figures share: a mean with its interval, thin lines to compare with, and letters.
+"""What panels of different figures share: a mean with its interval, thin lines to compare with, words and letters.
 
 A panel sets its labels and limits by `axes.set(…)`; what it needs beyond that and is not of one figure alone is here.
 """
@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import xarray as xr
 from matplotlib.axes import Axes
 
 from fechner.interval import t_half_width
@@ -48,6 +49,20 @@ def reference(axes: Axes, *, x: npt.ArrayLike = (), y: npt.ArrayLike = (), **loo
         axes.axvline(value, **drawn_as)
     for value in np.atleast_1d(y):
         axes.axhline(value, **drawn_as)
+
+
+def axis_label(coordinate: xr.DataArray) -> str:
+    """Name and units of a coordinate, as an axis has them.
+
+    >>> axis_label(xr.DataArray([1.0], name="spatial_frequency", attrs={"units": "cycle/degree"}))
+    'spatial frequency (cycle/degree)'
+    """
+    return f"{str(coordinate.name).replace('_', ' ')} ({coordinate.attrs['units']})"
+
+
+def title_of(dataset: xr.Dataset) -> str:
+    """Network and state of its weights, as far as a result records them."""
+    return ", ".join(str(dataset.attrs[name]) for name in ("network", "weights") if dataset.attrs.get(name))
 
 
 def letters(panels: Iterable[Axes], names: str = "abcdefghi") -> None:

@@ -58,31 +58,33 @@ def literal(text: str) -> str:
 def literally(dataset: Any) -> Any:
     """The same Dataset or DataTree with all its text so: names of networks and layers, units, attributes."""
     if isinstance(dataset, xr.DataTree):
-        return dataset.map_over_datasets(literally)
-
-    def attributes(given: Mapping[Any, Any]) -> dict[Any, Any]:
-        return {k: (_literal_json(v) or literal(v)) if isinstance(v, str) else v for k, v in given.items()}
-
-    made = dataset.copy()
-    made.attrs = attributes(made.attrs)
+        return xr.DataTree.from_dict({path: literally(node) for path, node in dataset.to_dict().items()})
+    copy = dataset.copy()
+    copy.attrs = _literal_attributes(dataset.attrs)
     for name, variable in dataset.variables.items():
         if variable.dtype.kind in "OUT":
             # A figure finds what it draws by these names, so that all of them change.
             texts = [literal(v) if isinstance(v, str) else v for v in variable.values.ravel().tolist()]
-            changed = np.array(texts, dtype=object).reshape(variable.shape)
-            made = made.assign({name: (variable.dims, changed, variable.attrs)})
-    for name in made.variables:
-        made[name].attrs = attributes(made[name].attrs)
-    return made
+            values = np.array(texts, dtype=object).reshape(variable.shape)
+            copy = copy.assign({name: (variable.dims, values, variable.attrs)})
+    for name in copy.variables:
+        copy[name].attrs = _literal_attributes(copy[name].attrs)
+    return copy
+
+
+def _literal_attributes(attributes: Mapping[Any, Any]) -> dict[Any, Any]:
+    return {k: (_literal_json(v) or literal(v)) if isinstance(v, str) else v for k, v in attributes.items()}
 
 
 def _literal_json(text: str) -> str:
     """The same of text that holds JSON, which knows no backslash before a dollar; nothing of any other."""
+    if text[:1] not in ("{", "["):
+        return ""
     try:
-        held = json.loads(text) if text[:1] in ("{", "[") else None
+        json.loads(text)
     except (ValueError, RecursionError):
-        held = None
-    return "" if held is None else text.replace("$", r"\\$")
+        return ""
+    return text.replace("$", r"\\$")
 
 
 def new_figure(width: float, height: float) -> Figure:
@@ -101,7 +103,8 @@ def write(figure: Figure, path: Path, formats: tuple[str, ...] = ("svg", "png"))
     """Write a figure next to `path` in several formats, each whole or not at all."""
     paths = [path.with_suffix(f".{f}") for f in formats]
     with style():
-        for p, name in zip(paths, formats, strict=True):
+        for p in paths:
             with whole(p) as part:
-                figure.savefig(part, format=name, dpi=200, metadata={"Date": None} if name == "svg" else None)
+                metadata = {"Date": None} if p.suffix == ".svg" else None
+                figure.savefig(part, format=p.suffix[1:], dpi=200, metadata=metadata)
     return paths

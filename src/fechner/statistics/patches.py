@@ -173,15 +173,14 @@ def patch_moments(
     moments = Moments(
         np.zeros(GROUPS), np.zeros((GROUPS, dimensions)), np.zeros((GROUPS, dimensions, dimensions)), unit, shape
     )
-    with bar(progress, "patches") as shown:
-        task = shown.add_task("patches", total=number)
+    with bar(progress, "principal components", number, "patches") as progressing:
         for group, chunk in stream:
             block = chunk.astype(np.float64)
             # BLAS wants Fortran order, which the transposes of these are, and fills one triangle.
             blas.dsyrk(1.0, block.T, beta=1.0, c=moments.products[group].T, overwrite_c=1)
             moments.sums[group] += block.sum(0)
             moments.counts[group] += len(block)
-            shown.update(task, advance=len(block))
+            progressing.update(len(block))
     return moments, skipped
 
 

@@ -83,13 +83,12 @@ def totals(
     loader = DataLoader(share, batch_size=None, num_workers=workers, multiprocessing_context=context(workers))
     parts: list[Array] = []
     skipped: dict[str, str] = {}
-    with bar(progress and rank == 0, "photographs") as shown:
-        task = shown.add_task(feature.name.replace("_", " "), total=len(mine))
+    with bar(progress and rank == 0, feature.name.replace("_", " "), len(mine), "photographs") as progressing:
         for count, reasons, part in loader:
             skipped |= reasons
             check_skipped(skipped, len(photographs))
             parts += [] if part is None else [part]
-            shown.update(task, advance=count)
+            progressing.update(count)
     if world > 1:
         shares = processes.gather((parts, skipped))
         parts = [part for share_parts, _ in shares for part in share_parts]

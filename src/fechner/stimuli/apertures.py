@@ -13,6 +13,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from fechner.stimuli.parameter import Number
+
 Aperture = Literal["none", "hard", "soft", "hamming", "gaussian"]
 
 
@@ -21,7 +23,7 @@ def distance(x: Tensor, y: Tensor) -> Tensor:
     return torch.sqrt(x**2 + y**2 + 1e-12)
 
 
-def aperture(kind: Aperture, r: Tensor, radius: Tensor, edge: Tensor) -> Tensor:
+def aperture(kind: Aperture, r: Tensor, radius: Number, edge: Number) -> Tensor:
     """The window of this kind at distances `r` (degrees) from its centre."""
     if kind == "none":
         return torch.ones_like(r)

@@ -36,7 +36,17 @@ from torch.autograd import forward_ad
 from fechner.arguments import Whole, check_fields, shown
 from fechner.errors import FechnerError, choices
 from fechner.limits import check_memory
-from fechner.stimuli.parameter import SLACK, Contrast, Frequency, Length, Orientation, Parameter, Phase, as_numbers
+from fechner.stimuli.parameter import (
+    SLACK,
+    Contrast,
+    Frequency,
+    Length,
+    Number,
+    Orientation,
+    Parameter,
+    Phase,
+    as_numbers,
+)
 
 # An image and what is computed on the way to it, with a derivative of each.
 _COPIES = 4
@@ -45,7 +55,7 @@ _COPIES = 4
 # What a callable's arguments mean when they carry a usual name and no annotation of their own.
 _USUAL = {
     "orientation": Orientation,
-    "hue": Annotated[float, Parameter("degree", period=360.0)],
+    "hue": Annotated[Number, Parameter("degree", period=360.0)],
     "phase": Phase,
     "spatial_frequency": Frequency,
     "sigma": Length,
@@ -67,7 +77,7 @@ class Stimulus:
 
     size: Annotated[int, Whole(2)] = dataclasses.field(default=224, kw_only=True)
     channels: int = dataclasses.field(default=3, kw_only=True)
-    pixels_per_degree: Annotated[float, Parameter("pixel/degree", positive=True)] = dataclasses.field(
+    pixels_per_degree: Annotated[Number, Parameter("pixel/degree", positive=True)] = dataclasses.field(
         default=100.0, kw_only=True
     )
 

@@ -20,7 +20,7 @@ from fechner.errors import FechnerError
 from fechner.stimuli.apertures import Aperture, aperture, distance
 from fechner.stimuli.base import Stimulus
 from fechner.stimuli.noise import RmsContrast, balanced, gaussian_field
-from fechner.stimuli.parameter import Contrast, Frequency, Length, Orientation, Phase, Positive
+from fechner.stimuli.parameter import Contrast, Frequency, Length, Number, Orientation, Phase, Positive
 
 # Degrees between the orientations among which the largest mean of a sinusoid is looked for.
 _APART = 3
@@ -29,9 +29,9 @@ _APART = 3
 def modulation(
     x: Tensor,
     y: Tensor,
-    orientation: Tensor | float,
-    spatial_frequency: Tensor | float,
-    phase: Tensor | float,
+    orientation: Number,
+    spatial_frequency: Number,
+    phase: Number,
     window: Tensor,
     turning: bool = False,
 ) -> Tensor:
@@ -63,7 +63,7 @@ def modulation(
     return window * ((along_y * scale) @ along_x)
 
 
-def _largest_mean(x: Tensor, y: Tensor, spatial_frequency: Tensor | float, window: Tensor) -> Tensor:
+def _largest_mean(x: Tensor, y: Tensor, spatial_frequency: Number, window: Tensor) -> Tensor:
     """The largest mean under a window (…, y, x) of a sinusoid of any phase and orientation: (…, 1, 1)."""
     angle = radians(torch.arange(0, 180, _APART), x)[:, None]
     a = 2 * math.pi * spatial_frequency * torch.cos(angle) * y.mT
@@ -75,7 +75,7 @@ def _largest_mean(x: Tensor, y: Tensor, spatial_frequency: Tensor | float, windo
     return largest / window.sum((-2, -1), keepdim=True)
 
 
-def radians(degrees: Tensor | float, like: Tensor) -> Tensor:
+def radians(degrees: Number, like: Tensor) -> Tensor:
     """An angle in radians, with the dtype and on the device of `like`."""
     return torch.deg2rad(torch.as_tensor(degrees, dtype=like.dtype, device=like.device))
 
@@ -104,7 +104,7 @@ class Grating(Stimulus):
     def window(self) -> Tensor:
         """The aperture, (y, x)."""
         x, y = self.grid()
-        return aperture(self.aperture, distance(x, y), torch.as_tensor(self.radius), torch.as_tensor(self.edge))
+        return aperture(self.aperture, distance(x, y), self.radius, self.edge)
 
 
 @dataclass(frozen=True)
@@ -134,7 +134,7 @@ class Gabor(Stimulus):
         """The Gaussian, (y, x)."""
         x, y = self.grid()
         angle = radians(self.orientation, x)
-        narrow, wide = 0.5 / torch.as_tensor(self.sigma) ** 2, 0.5 / torch.as_tensor(self.sigma * self.aspect) ** 2
+        narrow, wide = 0.5 / self.sigma**2, 0.5 / (self.sigma * self.aspect) ** 2
         # exp(−narrow u² − wide v²): u across the bars, v along them, both squares written out in x and y.
         cosine, sine, excess = torch.cos(angle), torch.sin(angle), wide - narrow
         ones = torch.ones_like(angle)
@@ -172,9 +172,9 @@ class CentreSurround(Stimulus):
 
     def luminance(self) -> Tensor:
         x, y = self.grid()
-        r, edge = distance(x, y), torch.as_tensor(self.edge)
-        disc = aperture("soft", r, torch.as_tensor(self.radius), edge)
-        annulus = aperture("soft", r, torch.as_tensor(self.surround_radius), edge) * (1 - disc)
+        r = distance(x, y)
+        disc = aperture("soft", r, self.radius, self.edge)
+        annulus = aperture("soft", r, self.surround_radius, self.edge) * (1 - disc)
         centre = modulation(x, y, self.orientation, self.spatial_frequency, self.phase, disc)
         surround = modulation(x, y, self.surround_orientation, self.spatial_frequency, self.surround_phase, annulus)
         return 0.5 + 0.5 * (self.contrast * centre + self.surround_contrast * surround)

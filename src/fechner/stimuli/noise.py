@@ -16,10 +16,10 @@ from fechner.arguments import Seed
 from fechner.errors import FechnerError
 from fechner.stimuli.apertures import Aperture, aperture, distance
 from fechner.stimuli.base import Stimulus
-from fechner.stimuli.parameter import Frequency, Length, Orientation, Parameter, Phase, Positive
+from fechner.stimuli.parameter import Frequency, Length, Number, Orientation, Parameter, Phase, Positive
 
-RmsContrast = Annotated[float, Parameter("1", low=0.0, high=0.2)]
-Bandwidth = Annotated[float, Parameter("degree", low=1.0, high=180.0)]
+RmsContrast = Annotated[Number, Parameter("1", low=0.0, high=0.2)]
+Bandwidth = Annotated[Number, Parameter("degree", low=1.0, high=180.0)]
 
 
 @lru_cache(maxsize=32)
@@ -104,5 +104,5 @@ class OrientedNoise(Stimulus):
         power = (amplitude**2).sum((-2, -1), keepdim=True)
         noise = torch.fft.ifft2(spectrum).real * self.size**2 / power.sqrt()
         x, y = self.grid()
-        window = aperture(self.aperture, distance(x, y), torch.as_tensor(self.radius), torch.as_tensor(self.edge))
+        window = aperture(self.aperture, distance(x, y), self.radius, self.edge)
         return 0.5 + 0.5 * self.contrast * balanced(noise, window)

@@ -104,17 +104,19 @@ class Parameter:
         raise FechnerError(f"{name} has no natural range to spread {spec} values over: list the values themselves")
 
 
-Orientation = Annotated[float, Parameter("degree", period=180.0, convention=circular.BARS)]
-Phase = Annotated[float, Parameter("degree", period=360.0)]
-Hue = Annotated[float, Parameter("degree", period=360.0, convention=circular.CIELCH)]
-KinkedHue = Annotated[float, Parameter("degree", period=360.0, kinked=True, convention=circular.HSV)]
-Lightness = Annotated[float, Parameter("1", low=0.0, high=100.0)]
-Chroma = Annotated[float, Parameter("1", low=0.0, high=100.0)]
-Wavelength = Annotated[float, Parameter("nm", low=450.0, high=650.0)]
-Frequency = Annotated[float, Parameter("cycle/degree", positive=True)]
-Length = Annotated[float, Parameter("degree", positive=True)]
-Contrast = Annotated[float, Parameter("1", low=0.0, high=1.0)]
-Positive = Annotated[float, Parameter("1", positive=True)]
+# What a continuous field of a stimulus holds: a number, and a tensor while images are made.
+Number = float | Tensor
+Orientation = Annotated[Number, Parameter("degree", period=180.0, convention=circular.BARS)]
+Phase = Annotated[Number, Parameter("degree", period=360.0)]
+Hue = Annotated[Number, Parameter("degree", period=360.0, convention=circular.CIELCH)]
+KinkedHue = Annotated[Number, Parameter("degree", period=360.0, kinked=True, convention=circular.HSV)]
+Lightness = Annotated[Number, Parameter("1", low=0.0, high=100.0)]
+Chroma = Annotated[Number, Parameter("1", low=0.0, high=100.0)]
+Wavelength = Annotated[Number, Parameter("nm", low=450.0, high=650.0)]
+Frequency = Annotated[Number, Parameter("cycle/degree", positive=True)]
+Length = Annotated[Number, Parameter("degree", positive=True)]
+Contrast = Annotated[Number, Parameter("1", low=0.0, high=1.0)]
+Positive = Annotated[Number, Parameter("1", positive=True)]
 
 
 def as_numbers(value: Any) -> np.ndarray | None:

@@ -59,8 +59,7 @@ class Held(Dataset[Batch]):
         self.skipped: dict[str, str] = {}
         self.images = torch.empty(len(split.labels), 3, FINER * size, FINER * size, dtype=torch.uint8)
         kept = []
-        with bar(progress, "images") as shown, ThreadPoolExecutor() as pool:
-            task = shown.add_task(f"reading {name}", total=len(split.labels))
+        with bar(progress, f"reading {name}", len(split.labels), "images") as progressing, ThreadPoolExecutor() as pool:
             for start in range(0, len(split.labels), _AT_ONCE):
                 pictures = split.pictures[start : start + _AT_ONCE]
                 tried = list(pool.map(lambda p: decoded(p, size), pictures))
@@ -74,7 +73,7 @@ class Held(Dataset[Batch]):
                 if images:
                     fine = refine(torch.stack(images).float() / 255)
                     self.images[len(kept) - len(images) : len(kept)] = (fine * 255).round()
-                shown.update(task, advance=len(pictures))
+                progressing.update(len(pictures))
         self.images = self.images[: len(kept)]
         self.labels = torch.from_numpy(split.labels[kept])
         self.weights = None if split.weights is None else split.weights[kept] / split.weights[kept].sum()

@@ -51,12 +51,12 @@ def resample(
         except FechnerError:
             return np.zeros(bins)
 
-    with bar(progress, "images") as shown, ThreadPoolExecutor() as pool:
-        task = shown.add_task(f"{feature} of every image", total=len(pictures))
+    reading = f"{feature} of every image"
+    with bar(progress, reading, len(pictures), "images") as progressing, ThreadPoolExecutor() as pool:
         found = []
         for one in pool.map(histogram, pictures):
             found.append(one)
-            shown.update(task, advance=1)
+            progressing.update(1)
     return weighted(np.stack(found), wanted)
 
 

@@ -17,10 +17,10 @@ import lightning.pytorch as lightning
 import numpy as np
 import torch.distributed as dist
 import xarray as xr
+from lightning.fabric.utilities.exceptions import MisconfigurationException
+from lightning.fabric.utilities.rank_zero import rank_zero_only
 from lightning.pytorch.callbacks import ModelCheckpoint, TQDMProgressBar
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
-from lightning.pytorch.utilities.exceptions import MisconfigurationException
-from lightning.pytorch.utilities.rank_zero import rank_zero_only
 
 from fechner import outputs, processes, results
 from fechner.errors import FechnerError, first_line

@@ -14,7 +14,7 @@ from fechner import circular
 from fechner.comparison import contrast
 from fechner.paper import following
 from fechner.paper.claim import Bound, Claim, Estimate, above, below, judge, within
-from fechner.paper.curves import MAIN, RANDOM, layers_only, networks, select, third
+from fechner.paper.curves import MAIN, RANDOM, by_seed, layers_only, networks, select, third
 from fechner.plot.style import LABELS
 
 BOOTSTRAPS = 2000
@@ -68,8 +68,8 @@ def claims(dataset: xr.Dataset) -> list[Claim]:
 
 def _of_network(dataset: xr.Dataset, network: str) -> Iterator[tuple[str, str, str, Estimate, Bound]]:
     """Of each claim what `judge` takes; ids and statements without the network's name."""
-    by_seed = {state: logs for state in RANDOM if len(logs := _late_by_seed(dataset, network, state)) > 1}
-    for state, logs in by_seed.items():
+    random = {state: logs for state in RANDOM if len(logs := _late_by_seed(dataset, network, state)) > 1}
+    for state, logs in random.items():
         yield (
             f"late-{state}",
             f"late layers {LABELS[state]} do not prefer horizontal and vertical",
@@ -88,7 +88,7 @@ def _of_network(dataset: xr.Dataset, network: str) -> Iterator[tuple[str, str, s
         late.exp(),
         above(1),
     )
-    for state, logs in by_seed.items():
+    for state, logs in random.items():
         yield (
             f"pretrained-over-{state}",
             f"the preference of late layers for horizontal and vertical is absent {_ABSENT[state]}",
@@ -164,9 +164,6 @@ def _log_ratio(layers: xr.Dataset) -> Estimate:
 
 def _late_by_seed(dataset: xr.Dataset, network: str, state: str) -> Array:
     """Log of the late ratio for every seed of a state."""
-    part = select(dataset, network=network, weights=state, stimulus="gabor")
-    logs = []
-    for seed in np.unique(part.seed.values):
-        late = third(layers_only(select(part, seed=seed)), "late")
-        logs.append(float(np.nanmean(np.log(ratio(late.fisher_information.values, late.orientation.values)))))
-    return np.array(logs)
+    seeds = by_seed(select(dataset, network=network, weights=state, stimulus="gabor"))
+    late = (third(layers_only(one), "late") for one in seeds)
+    return np.array([np.nanmean(np.log(ratio(one.fisher_information.values, one.orientation.values))) for one in late])

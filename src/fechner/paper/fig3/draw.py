@@ -4,56 +4,40 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from fechner import circular, human
-from fechner.comparison import compare
-from fechner.paper.curves import RANDOM, layers_only, networks, select, third
-from fechner.paper.fig2.draw import draw_state, same_height
+from fechner import circular, compare, human
+from fechner.paper.curves import RANDOM, by_seed, layers_only, networks, select, third
 from fechner.paper.fig3.compute import ROTATION
 from fechner.paper.photographs import density_of
+from fechner.paper.states import draw_along_depth, draw_rows
 from fechner.plot import curves, density
-from fechner.plot.style import HUMAN, LABELS, PRIOR, STATES, letter, new_figure, style
+from fechner.plot.panel import letters, reference
+from fechner.plot.style import HUMAN, LABELS, PRIOR, STATES, new_figure
 
 CHECKPOINTS = ("#0072B2", "#D55E00", "#CC79A7", "#56B4E9")
 
 
 def draw(dataset: xr.Dataset) -> dict[str, Figure]:
     """(a) stimuli, (b) human proxy and photographs, (c) layers by state and correlation, (d) checkpoints if there are any."""
-    shown = networks(dataset)
+    measured, prior = networks(dataset), density.coarse(density_of(dataset), 72)
     files = [w for w in dict.fromkeys(dataset.weights.values.tolist()) if w not in ("pretrained", *RANDOM)]
-    with style():
-        heights = [2.05, 2.0 * len(shown), *([2.05] if files else [])]
-        figure = new_figure(7.2, sum(heights))
-        parts: Any = figure.subfigures(len(heights), 1, height_ratios=heights)
-        top, middle, *bottom = parts
-        a, b = top.subplots(1, 2, width_ratios=[0.4, 1])
-        draw_stimuli(dataset, a)
-        draw_reference(dataset, b)
-        rows = middle.subplots(len(shown), 4, squeeze=False, width_ratios=[1, 1, 1, 1.05])
-        for row, network in zip(rows, shown, strict=True):
-            for axes, state in zip(row, STATES, strict=False):
-                draw_state(select(dataset, network=network, weights=state), axes, f"{network}\n{LABELS[state]}")
-                density.backdrop(density.coarse(density_of(dataset), 72), axes)
-                if axes is not row[0] and row[0].lines:
-                    axes.set_ylabel("")
-                    axes.tick_params(labelleft=False)
-            same_height(row[:3])
-            draw_correlation(select(dataset, network=network), row[3])
-            if network == shown[0]:
-                row[3].legend(loc="lower left", bbox_to_anchor=(0, 1), handlelength=1, borderpad=0)
-        curves.depth_bar(rows[0][2], *[r[2] for r in rows[1:]])
-        for axes, name in ((a, "a"), (b, "b"), (rows[0][0], "c")):
-            letter(axes, name)
-        for part in bottom:
-            d = part.subplots()
-            draw_checkpoints(dataset, files, d)
-            letter(d, "d")
+    heights = [2.05, 2.0 * len(measured), *([2.05] if files else [])]
+    figure = new_figure(7.2, sum(heights))
+    top, middle, *bottom = figure.subfigures(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0]
+    a, b = top.subplots(1, 2, width_ratios=[0.4, 1])
+    draw_stimuli(dataset, a)
+    draw_reference(dataset, b)
+    draw_rows(middle, dataset, measured, lambda axes: density.backdrop(prior, axes), draw_correlation)
+    letters((a, b))
+    for part in bottom:
+        d = part.subplots()
+        draw_checkpoints(dataset, files, d)
+        letters((d,), "d")
     return {"fig3": figure}
 
 
@@ -101,10 +85,8 @@ def draw_checkpoints(dataset: xr.Dataset, files: Sequence[str], axes: Axes) -> N
             late = third(layers_only(part), "late").relative_sensitivity.mean("layer")
             axes.plot(*circular.around(part.hue.values, late.values, 360.0), color=colour, label=_stem(name))
     curves.circular_ticks(axes, 360.0)
+    axes.set(xlabel="hue (degree)", ylabel="late layers, √J / mean\n(green: density)", title="checkpoints")
     axes.set_ylim(bottom=0)
-    axes.set_xlabel("hue (degree)")
-    axes.set_ylabel("late layers, √J / mean\n(green: density)")
-    axes.set_title("checkpoints")
     axes.legend(loc="upper left", bbox_to_anchor=(1, 1), handlelength=1.5, borderpad=0)
 
 
@@ -118,21 +100,12 @@ def draw_correlation(part: xr.Dataset, axes: Axes) -> None:
     """Correlation of every layer's √J with the density against depth; mean and range over seeds, or the interval."""
     prior = density_of(part)
     for state, colour in STATES.items():
-        one = select(part, weights=state)
-        if not one.sizes["layer"]:
-            continue
-        seeds = np.unique(one.seed.values)
+        seeds = by_seed(select(part, weights=state))
         bootstraps = 500 if len(seeds) == 1 else 0
-        found = [
-            layers_only(compare(select(one, seed=s), prior, bootstraps=bootstraps).isel(reference=0)) for s in seeds
-        ]
-        values = np.stack([f.correlation.values for f in found])
-        depth = np.linspace(0, 1, values.shape[1])
-        axes.plot(depth, values.mean(0), "o-", ms=2.5, color=colour, label=LABELS[state])
-        low, high = (
-            (values.min(0), values.max(0)) if bootstraps == 0 else (found[0].correlation_low, found[0].correlation_high)
-        )
-        axes.fill_between(depth, low, high, color=colour, alpha=0.25, lw=0)
-    axes.axhline(0, color="0.8", lw=0.6, zorder=1)
-    axes.set_xlabel("depth (first to last layer)")
-    axes.set_ylabel("r of √J with density")
+        compared = [layers_only(compare(one, prior, bootstraps=bootstraps).isel(reference=0)) for one in seeds]
+        if compared:
+            interval = (compared[0].correlation_low, compared[0].correlation_high) if bootstraps else None
+            values = np.stack([one.correlation.values for one in compared])
+            draw_along_depth(axes, values, colour, LABELS[state], interval)
+    reference(axes, y=0)
+    axes.set(xlabel="depth (first to last layer)", ylabel="r of √J with density")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -28,25 +27,12 @@ GROWTH: dict[str, Callable[[Array], Array]] = {
 def claims(tree: xr.DataTree) -> list[Claim]:
     """All claims, with 95 % intervals."""
     components, networks = tree["components"].to_dataset(), learning(tree)
-    judged = [
+    return [
         _power_law(components),
         *(claim for name in LABELS for claim in _order(name, networks[name], components.variance.values)),
         *_sharpness(networks["2"], networks["3"]),
         *_readouts(networks["tied"]),
     ]
-    return [_as_before(claim) for claim in judged]
-
-
-def _as_before(claim: Claim) -> Claim:
-    quantity, _, interval = claim.criterion.partition("; the whole ")
-    interval, _, bound = interval.partition(" lies ")
-    if claim.id == "fig5-power-law":
-        criterion = f"{quantity}, above 0, with R² of a straight line in logarithms above 0.95; {interval}"
-    elif "components" in interval:
-        criterion = f"{quantity}, {bound}; {interval}, whole interval above"
-    else:
-        criterion = f"{quantity}, {bound}; {interval}"
-    return replace(claim, criterion=criterion)
 
 
 def thresholds(network: xr.Dataset, weights: Array | None = None) -> Array:

@@ -9,11 +9,12 @@ their own are all taken; those of colour are averaged to grey, as the published 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 import xarray as xr
 from torch import Tensor
@@ -22,10 +23,8 @@ from fechner import results
 from fechner.errors import FechnerError
 from fechner.learning import LinearNetwork, Stage, learn, readouts
 from fechner.paper.photographs import source
-from fechner.paper.run import Run, kept
-from fechner.statistics import principal_components
-from fechner.statistics.crops import Given, are_crops, crops
-from fechner.statistics.patches import sample
+from fechner.paper.run import Run, cached
+from fechner.statistics import are_crops, principal_components, read_crops, sample_patches
 from fechner.stimuli import Frequency
 from fechner.stimuli import Phase as GratingPhase
 
@@ -41,16 +40,10 @@ NETWORKS: dict[str, LinearNetwork] = {
 LABELS = {"tied": "one matrix, tied", "2": "two matrices", "3": "three matrices"}
 
 
-@dataclass(frozen=True)
-class Profile:
-    """Steps of each network: epochs × batches, as published (paper), or fewer of the slower two (quick)."""
-
-    steps: dict[str, int]
-
-
+# Steps of each network: epochs × batches, as published (paper), or fewer of the slower two (quick).
 PROFILES = {
-    "quick": Profile({"tied": 7000, "2": 8000, "3": 8000}),
-    "paper": Profile({"tied": 7000, "2": 25_000, "3": 25_000}),
+    "quick": {"tied": 7000, "2": 8000, "3": 8000},
+    "paper": {"tied": 7000, "2": 25_000, "3": 25_000},
 }
 
 
@@ -64,19 +57,19 @@ def grating(spatial_frequency: Frequency, phase: GratingPhase) -> Tensor:
 
 def compute(run: Run) -> xr.DataTree:
     """Principal components of the patches, and for each network a node of what it has learned of them."""
-    profile = PROFILES[run.profile]
     folder = run.folder / "parts"
     asked = {"patches_asked": PATCHES} | source(run)
-    pca = kept(folder / "components.nc", run, asked, lambda: _components(run), __name__)
+    pca = cached(folder / "components.nc", run, asked, lambda: _components(run), __name__)
     # The first of good contrast, or of any.
-    patches = np.stack(sorted(sample(run.images, 40, SIZE), key=lambda p: p.std() <= 0.1)[:3])
+    patches = np.stack(sorted(sample_patches(run.images, 40, SIZE), key=lambda p: p.std() <= 0.1)[:3])
     nodes = {}
     for i, (name, network) in enumerate(NETWORKS.items(), 1):
-        steps = profile.steps[name]
+        steps = PROFILES[run.profile][name]
         # The sum differs between sets of patches.
         expected = {"steps": steps, "variance_sum": round(float(pca.variance.sum()), 9)}
         make = partial(_learned, pca, network, steps, patches, run)
-        nodes[f"learning/{name}"] = kept(folder / f"{name}.nc", run, expected, make, __name__)
+        part = cached(folder / f"{name}.nc", run, expected, make, __name__)
+        nodes[f"learning/{name}"] = part.drop_attrs(deep=False)
         run.done(i / len(NETWORKS))
     attributes = {
         "figure": "fig5",
@@ -99,11 +92,11 @@ def learning(tree: xr.DataTree) -> dict[str, xr.Dataset]:
     return {name: tree[f"learning/{name}"].to_dataset() for name in NETWORKS}
 
 
-def check(images: Given | None) -> None:
+def check(images: str | Path | npt.NDArray[Any] | None) -> None:
     """`FechnerError` for a file of patches that this figure cannot be made of; photographs are checked elsewhere."""
     if not are_crops(images):
         return
-    array, unit, _ = crops(images)
+    array, unit, _ = read_crops(images)
     if array.shape[1] != SIZE**2:
         raise FechnerError(
             f"patches of figure 5 have {SIZE} × {SIZE} pixels, those of '{images}' {array.shape[1]} in all"

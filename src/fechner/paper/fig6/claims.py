@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -121,7 +120,7 @@ def _sequels(tree: xr.DataTree) -> list[Claim]:
         ),
         _claim(
             "starvation",
-            "gradient starvation: sensitivity to an orientation grows more slowly the better it is told already",
+            "gradient starvation: sensitivity to an orientation grows more slowly the better it is recognised already",
             "minus the rank correlation of growth of √J with accuracy, where accuracy is above 0.05, condition c",
             -np.array(starvation),
         ),
@@ -144,6 +143,4 @@ def _starvation(accuracy: Array, rate: Array) -> float:
 
 def _claim(name: str, statement: str, quantity: str, values: npt.ArrayLike) -> Claim:
     """A claim that a number is above 0, over seeds."""
-    estimate = Estimate.over(values, "seeds")
-    claim = judge(f"fig6-{name}", statement, quantity, estimate, above(0))
-    return replace(claim, criterion=f"{quantity}; {estimate.interval} above 0")
+    return judge(f"fig6-{name}", statement, quantity, Estimate.over(values, "seeds"), above(0))

@@ -18,6 +18,7 @@ import xarray as xr
 
 from fechner import circular, results
 from fechner.learning import (
+    GRATING,
     Channel,
     Erasure,
     Exposure,
@@ -28,11 +29,9 @@ from fechner.learning import (
     learn_labels,
     published_noise,
     sinusoidal,
-    specific_information,
 )
-from fechner.learning.task import GRATING
 from fechner.paper.fig6 import sequels as fig6_sequels
-from fechner.paper.run import Run, kept
+from fechner.paper.run import Run, cached
 
 FREQUENT, RARE = 90.0, 0.0
 LAYER = "relu1"
@@ -68,7 +67,7 @@ def noise_of(channel: str) -> np.ndarray:
 
 
 def exposure_of(condition: str, steps: int) -> Exposure:
-    """What is shown in a condition."""
+    """The exposure of a condition."""
     panel, _, channel = condition.partition("-")
     if panel == "c":
         return Exposure(steps, DENSITY)
@@ -79,22 +78,20 @@ def compute(run: Run) -> xr.DataTree:
     """All conditions, and a node for every sequel, each saved when it is finished."""
     profile = PROFILES[run.profile]
     learner = partial(_learner, profile, run)
-    whole = asdict(profile)
-    # Conditions stay as they are when only sequels have other settings.
-    makers: dict[str, tuple[dict[str, Any], Callable[[], xr.Dataset]]] = {
-        condition: (whole | {"sequels": ""}, partial(learner, exposure_of(condition, profile.steps), profile.snapshots))
-        for condition in CONDITIONS
-    } | {name: (whole, partial(make, learner, profile.sequels)) for name, make in fig6_sequels.MAKERS.items()}
+    makers: dict[str, Callable[[], xr.Dataset]] = {
+        name: partial(make, learner, profile.sequels) for name, make in fig6_sequels.MAKERS.items()
+    }
+    for condition in CONDITIONS:
+        makers[condition] = partial(learner, exposure_of(condition, profile.steps), profile.snapshots)
+    expected = {"profile": json.dumps(asdict(profile))}
     parts = {}
-    for i, (name, (settings, make)) in enumerate(makers.items(), 1):
+    for i, name in enumerate((*CONDITIONS, *fig6_sequels.MAKERS), 1):
         run.say(f"[{i}/{len(makers)}] {'condition' if name in CONDITIONS else 'sequel'} {name}, {profile.seeds} seeds")
-        expected = {"profile": json.dumps(settings)}
-        parts[name] = kept(run.folder / "parts" / f"{name}.nc", run, expected, make, __name__)
+        parts[name] = cached(run.folder / "parts" / f"{name}.nc", run, expected, makers[name], __name__)
         run.done(i / len(makers))
     conditions = xr.concat([parts[c] for c in CONDITIONS], "condition", combine_attrs="drop", join="exact")
     attributes = {
         "figure": "fig6",
-        "layer": LAYER,
         "images": "none",
         "photographs": 0,
         "imbalance": json.dumps({name: imbalances(name) for name in CHANNELS}),
@@ -105,7 +102,7 @@ def compute(run: Run) -> xr.DataTree:
         {
             "/": xr.Dataset(attrs=results.provenance("figure") | attributes),
             "conditions": conditions.assign_coords(condition=list(CONDITIONS)),
-            **{name: parts[name] for name in fig6_sequels.MAKERS},
+            **{name: parts[name].drop_attrs(deep=False) for name in fig6_sequels.MAKERS},
         }
     )
 
@@ -113,14 +110,12 @@ def compute(run: Run) -> xr.DataTree:
 def imbalances(channel: str) -> dict[str, float]:
     """By how much a channel's noise varies over orientation: its largest value over its least.
 
-    "total": density × information, which is to be balanced; "specific": the same with specific information, which takes
-    into account that rare labels tell more; "effective": density × signal, which theory takes for the speed of
+    "total": density × information, which is to be balanced; "effective": density × signal, which theory takes for the speed of
     learning under (d); "signal": the signal alone, under (b).
     """
     density, noise, labels = DENSITY(circular.grid(60, 180.0)), noise_of(channel)[::60], CHANNELS[channel]
     curves = {
         "total": density * labels.information(noise),
-        "specific": density * specific_information(density, labels, noise),
         "effective": density * labels.signal(noise),
         "signal": labels.signal(noise),
     }
@@ -134,19 +129,10 @@ def _learner(
     snapshots: int | Sequence[int],
     *,
     scale: float = 0.1,
-    learning_rate: float = 0.5,
-    batch: int | None = None,
     contrast: float = 1.0,
+    **settings: Any,
 ) -> xr.Dataset:
-    """One experiment at the size of the profile."""
+    """One experiment at the size of the profile, but for settings of `learn_labels`."""
     task = Task(replace(GRATING, contrast=contrast), average={"phase": profile.phases})
-    return learn_labels(
-        Perceptron(profile.widths, scale=scale),
-        exposures,
-        task,
-        snapshots,
-        learning_rate=learning_rate,
-        batch=batch or profile.batch,
-        seeds=profile.seeds,
-        device=run.device,
-    )
+    usual: dict[str, Any] = {"learning_rate": 0.5, "batch": profile.batch, "seeds": profile.seeds, "device": run.device}
+    return learn_labels(Perceptron(profile.widths, scale=scale), exposures, task, snapshots, **usual | settings)

@@ -79,7 +79,7 @@ def draw_theory(conditions: xr.Dataset, axes: Axes) -> None:
 
 
 def draw_condition(one: xr.Dataset, image: Axes, profile: Axes) -> QuadMesh:
-    """Relative sensitivity over orientation and step, mean over seeds; beside it the last recording and theory."""
+    """Relative sensitivity over orientation and step, mean over seeds; next to it the last recording and theory."""
     mesh = _image(np.log2(one.relative_sensitivity.mean("seed")), image, **RATIOS)
     panel, _, channel = str(one.condition.values).partition("-")
     inputs = "uniform inputs" if panel == "b" else f"frequent at {FREQUENT:g}°"

@@ -6,54 +6,61 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from fechner import circular, interval, results
+from fechner import circular, results
+from fechner.comparison import contrast
 from fechner.differences import difference
 from fechner.fisher import relative_to_mean
-from fechner.paper.claim import Claim, t_interval
-from fechner.paper.trained import when as trained_when
-from fechner.paper.trained.compute import (
+from fechner.interval import told
+from fechner.paper.claim import Claim, Estimate, above, equals, judge
+from fechner.paper.trained import when
+from fechner.paper.trained.files import Setup
+from fechner.paper.trained.pairs import (
     HUE,
     ROTATED,
     TURNED,
     UPRIGHT,
     curves,
     density,
-    identifier,
     late,
     late_curve,
-    networks,
-    of_hue,
     pairs,
-    preference,
+    setups,
 )
 
 Array = npt.NDArray[np.float64]
 MEASURE = "log2 of √J within 7.5° of 0° and 90° over that of 45° and 135°, mean over layers and spatial frequencies"
+FOLLOWS = "late layers become more sensitive to what has become frequent, and less to what has become rare"
+THIRDS = ("early", "middle", "late")
 
 
-def claims(dataset: xr.Dataset) -> list[Claim]:
-    """For every network with a pair of trainings, and for hue."""
-    found = [c for n in networks(dataset) for c in _of_network(dataset, n)] + trained_when.claims(dataset)
-    hue = of_hue(dataset)
+def claims(tree: xr.DataTree) -> list[Claim]:
+    """For every setup with a pair of trainings, and for hue."""
+    orientation, hue = tree.children["orientation"], tree.children.get("hue")
+    judged = [claim for setup in setups(orientation) for claim in _of_setup(orientation, setup)]
+    judged += when.claims(orientation)
     if hue is not None:
-        for network in sorted(set(hue.network.values.tolist())):
-            found += _shift(hue, network, HUE, 90.0, "hue + 90°")
-            found += _follows(dataset, hue, network, HUE, 90.0, "hue + 90°")
-    return found
+        for setup in sorted(setups(hue, HUE), key=lambda setup: setup.label):
+            judged += _of_pairs(hue, setup, HUE, 90.0, "hue + 90°")
+    return judged
 
 
-def _of_network(dataset: xr.Dataset, network: str) -> list[Claim]:
-    found: list[Claim] = []
+def octaves(information: xr.DataArray) -> Array:
+    """Logarithm (base 2) of cardinal over oblique √J of orientation curves; NaN for a layer without sensitivity."""
+    root = information.transpose(..., "orientation").astype(float) ** 0.5
+    return np.log2(contrast(root.values, "orientation", root.orientation.values, np.ones(root.sizes["orientation"])))
 
-    def add(id_: str, statement: str, criterion: str, values: Array) -> None:
+
+def _of_setup(part: xr.DataTree, setup: Setup) -> list[Claim]:
+    judged: list[Claim] = []
+
+    def add(name: str, statement: str, which: str, values: Array) -> None:
         # Of a single training nothing can be said with an interval.
-        if len(values) < 2:
-            return
-        found.append(
-            _over_seeds(identifier(f"{network}-{id_}"), f"{network}: {statement}", f"{MEASURE}{criterion}", values)
-        )
+        if len(values) > 1:
+            estimate = Estimate.over(values, "seeds")
+            statement = f"{setup.label}: {statement}"
+            judged.append(judge(setup.claim_id(name), statement, MEASURE + which, estimate, above(0)))
 
-    upright, rotated = (np.stack([_final(c) for c in curves(dataset, network, s)]) for s in (UPRIGHT, ROTATED))
+    upright, rotated = (np.stack([_final(c) for c in curves(part, setup, s).values()]) for s in (UPRIGHT, ROTATED))
     add(
         "cardinal",
         "late layers trained upright are more sensitive to cardinal orientations",
@@ -66,113 +73,89 @@ def _of_network(dataset: xr.Dataset, network: str) -> list[Claim]:
         ", negative; last third of layers",
         -_third(rotated, 2),
     )
-    rotated_pairs, upright_pairs = pairs(dataset, network, ROTATED)
-    apart = np.stack([_final(u) - _final(r) for r, u in zip(rotated_pairs, upright_pairs, strict=True)])
+    rotated_curves, upright_curves = pairs(part, setup, ROTATED)
+    moved = np.stack([_final(u) - _final(r) for r, u in zip(rotated_curves, upright_curves, strict=True)])
     minus = ", upright minus rotated"
-    for i, name in enumerate(("early", "middle", "late")):
-        add(
-            f"{name}",
-            f"rotating the images moves the preference of {name} layers",
-            f"{minus}; {name} third of layers",
-            _third(apart, i),
-        )
+    for i, name in enumerate(THIRDS):
+        statement = f"rotating the images moves the preference of {name} layers"
+        add(name, statement, f"{minus}; {name} third of layers", _third(moved, i))
     add(
         "output",
         "rotating the images moves the preference of the output",
         f"{minus}; last layer",
-        apart[:, -1].mean(-1),
+        moved[:, -1].mean(-1),
     )
-    for i, frequency in enumerate(rotated_pairs[0].spatial_frequency.values):
+    for i, frequency in enumerate(rotated_curves[0].spatial_frequency.values):
         add(
             f"late-{frequency:g}",
             f"it moves that of late layers at {frequency:g} cycles/degree",
             f"{minus}; last third of layers, this frequency alone",
-            _third(apart[..., [i]], 2),
+            _third(moved[..., [i]], 2),
         )
-    if "fisher_information_recorded" in rotated_pairs[0]:
-        for epoch in (e for e in (1.0, 4.0) if e in rotated_pairs[0].epoch.values):
-            early = np.stack([_at(u, epoch) - _at(r, epoch) for r, u in zip(rotated_pairs, upright_pairs, strict=True)])
+    if "fisher_information_recorded" in rotated_curves[0]:
+        for epoch in (e for e in (1.0, 4.0) if e in rotated_curves[0].epoch.values):
+            early = [_at(u, epoch) - _at(r, epoch) for r, u in zip(rotated_curves, upright_curves, strict=True)]
             add(
                 f"late-epoch-{epoch:g}",
                 f"it has moved that of late layers after {epoch:g} epoch{'s' if epoch > 1 else ''}",
                 f"{minus}; last third of layers, after epoch {epoch:g}",
-                _third(early, 2),
+                _third(np.stack(early), 2),
             )
     for condition, angle in ((ROTATED, 45.0), (TURNED, 22.5)):
-        found += _shift(dataset, network, condition, angle, f"images rotated by {angle:g}°")
-        found += _follows(dataset, dataset, network, condition, angle, f"images rotated by {angle:g}°")
-    return found
+        judged += _of_pairs(part, setup, condition, angle, f"images rotated by {angle:g}°")
+    return judged
 
 
-def _shift(dataset: xr.Dataset, network: str, condition: str, expected: float, what: str) -> list[Claim]:
-    one, other = pairs(dataset, network, condition)
-    if not one:
+def _of_pairs(part: xr.DataTree, setup: Setup, condition: str, angle: float, manipulation: str) -> list[Claim]:
+    """By how much curves are turned, and whether sensitivity changed where the manipulation changed the images."""
+    manipulated, upright = pairs(part, setup, condition)
+    if not manipulated:
         return []
-    along = results.along(one[0])
-    found = difference([late_curve(c) for c in one], [late_curve(c) for c in other]).isel(layer=0)
-    period = circular.circle_of(one[0][along])
-    shift, low, high = (float(found[n]) for n in ("shift", "shift_low", "shift_high"))
-    turn = round((expected - shift) / period) * period if np.isfinite(shift) else 0.0
-    shift, low, high = shift + turn, low + turn, high + turn
-    return [
-        Claim(
-            identifier(f"{network}-shift-{expected:g}-{along}"),
-            "trained",
-            f"{network}, {what}: sensitivity of late layers is shifted by {expected:g}°",
-            f"shift of the upright curve of {along} that correlates best, modulo {period:g}°, last third of layers; "
-            f"{interval.told(len(one))} holds {expected:g}° and not 0°",
+    along = results.along(manipulated[0])
+    grid, period = manipulated[0][along].values, circular.circle_of(manipulated[0][along])
+    turned = difference([late_curve(c) for c in manipulated], [late_curve(c) for c in upright]).isel(layer=0)
+    best, low, high = (float(turned[f"shift{end}"]) for end in ("", "_low", "_high"))
+    shift = Estimate(best, low, high, told(len(upright)))
+    shift += round((angle - shift.value) / period) * period if np.isfinite(shift.value) else 0.0
+    judged = [
+        judge(
+            setup.claim_id(f"shift-{angle:g}-{along}"),
+            f"{setup.label}, {manipulation}: sensitivity of late layers is shifted by {angle:g}°",
+            f"shift of the upright curve of {along} that correlates best, modulo {period:g}°, last third of layers",
             shift,
-            (low, high),
-            bool(low <= expected <= high and not any(low <= t <= high for t in (-period, 0.0, period))),
+            equals(angle, 0, "°", period),
         )
     ]
-
-
-def _follows(
-    dataset: xr.Dataset, measured: xr.Dataset, network: str, condition: str, angle: float, what: str
-) -> list[Claim]:
-    """Whether sensitivity changed where the manipulation changed what the images contain."""
-    along = results.along(measured)
-    one, other = pairs(measured, network, condition)
-    before, after = density(dataset, along), density(dataset, along, angle)
-    if not one or before is None or after is None:
-        return []
-    grid, period = one[0][along].values, circular.circle_of(one[0][along])
+    before, after = density(part), density(part, angle)
+    if before is None or after is None:
+        return judged
     changed = circular.rebin((after.density - before.density).values, grid, period)
 
     def correlation(manipulated: Array, upright: Array) -> float:
-        apart = np.subtract(*(relative_to_mean(np.sqrt(c)) for c in (manipulated, upright)))
-        return float(np.corrcoef(apart, changed)[0, 1])
+        change = np.subtract(*(relative_to_mean(np.sqrt(c)) for c in (manipulated, upright)))
+        return float(np.corrcoef(change, changed)[0, 1])
 
-    mean, low, high = (float(v) for v in interval.over_seeds(correlation, late(one), late(other)))
     return [
-        Claim(
-            identifier(f"{network}-follows-{angle:g}-{along}"),
-            "trained",
-            f"{network}, {what}: late layers become more sensitive to what has become frequent, and less to what has become rare",
-            f"correlation over {along} of the change of relative sensitivity with the change of density, last third of layers; "
-            f"{interval.told(len(one))} above 0",
-            mean,
-            (low, high),
-            low > 0,
-        )
+        *judged,
+        judge(
+            setup.claim_id(f"follows-{angle:g}-{along}"),
+            f"{setup.label}, {manipulation}: {FOLLOWS}",
+            f"correlation over {along} of the change of relative sensitivity with the change of density, last third of layers",
+            Estimate.of_trainings(correlation, late(manipulated), late(upright)),
+            above(0),
+        ),
     ]
 
 
-def _over_seeds(id_: str, statement: str, criterion: str, values: Array) -> Claim:
-    """That the mean over seeds is above 0."""
-    mean, low, high = t_interval(values)
-    criterion = f"{criterion}; 95 % t-interval over {len(values)} seeds above 0"
-    return Claim(id_, "trained", statement, criterion, mean, (low, high), bool(low > 0))
+def _final(training: xr.Dataset) -> Array:
+    """Preference (layer, spatial frequency) at the end of training, in octaves."""
+    final = training.fisher_information_samples.mean("phase")
+    return octaves(final.transpose("layer", "spatial_frequency", "orientation"))
 
 
-def _final(part: xr.Dataset) -> Array:
-    """Preference (layer, spatial frequency) at the end of training."""
-    return preference(part.fisher_information_samples.mean("phase")).transpose("layer", "spatial_frequency").values
-
-
-def _at(part: xr.Dataset, epoch: float) -> Array:
-    return preference(part.fisher_information_recorded.sel(epoch=epoch)).transpose("layer", "spatial_frequency").values
+def _at(training: xr.Dataset, epoch: float) -> Array:
+    recorded = training.fisher_information_recorded.sel(epoch=epoch)
+    return octaves(recorded.transpose("layer", "spatial_frequency", "orientation"))
 
 
 def _third(values: Array, which: int) -> Array:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import numpy as np
@@ -12,8 +11,10 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 
 from fechner import circular, results
-from fechner.paper.trained import when_draw as trained_when_draw
-from fechner.paper.trained.compute import (
+from fechner.paper.trained import when_draw
+from fechner.paper.trained.claims import octaves
+from fechner.paper.trained.files import Setup, setup_of
+from fechner.paper.trained.pairs import (
     HUE,
     ROTATED,
     TURNED,
@@ -21,172 +22,149 @@ from fechner.paper.trained.compute import (
     compared,
     curves,
     density,
-    of_hue,
-    preference,
-    short,
+    setups,
     trained_alike,
+    trainings,
 )
 from fechner.plot import curves as curves_figure
 from fechner.plot import density as density_figure
+from fechner.plot.panel import letters, reference
 from fechner.plot.style import letter, new_figure, style
 
 CONDITIONS = {UPRIGHT: "#0072B2", ROTATED: "#D55E00", TURNED: "#CC79A7", HUE: "#D55E00"}
 EXPECTED = {ROTATED: 45.0, TURNED: 22.5, HUE: 90.0}
 
 
-def draw(dataset: xr.Dataset) -> dict[str, Figure]:
+def draw(tree: xr.DataTree) -> dict[str, Figure]:
     """Rotated networks; the same along training and spatial frequency; when the effect is there; hue-shifted networks."""
-    found = {
-        "trained": draw_rotated(dataset),
-        "trained_along": draw_along(dataset),
-        "trained_when": trained_when_draw.draw(dataset),
-    }
-    hue = of_hue(dataset)
-    if hue is not None and compared(hue, str(hue.network.values[0]), HUE) is not None:
-        found["trained_hue"] = draw_hue(dataset, hue)
-    return found
-
-
-def draw_rotated(dataset: xr.Dataset) -> Figure:
-    """A row a network: curves after upright and rotated training, their difference, and the shift that aligns them."""
-    shown = trained_alike(dataset)
+    orientation, hue = tree.children["orientation"], tree.children.get("hue")
     with style():
-        figure = new_figure(7.2, 2.0 * len(shown) + 0.3)
-        grid = figure.subplots(len(shown), 4, squeeze=False, width_ratios=[1, 1, 1, 1.1])
-        for row, network in zip(grid, shown, strict=True):
-            found = compared(dataset, network, ROTATED)
-            assert found is not None
-            for axes, state, turned in ((row[0], "upright", 0.0), (row[1], "manipulated", EXPECTED[ROTATED])):
-                prior = density(dataset, "orientation", turned)
-                if prior is not None:
-                    density_figure.backdrop(prior, axes)
-                curves_figure.draw_layers(found.relative_sensitivity.sel(state=state), axes)
-                axes.axhline(1, color="0.6", lw=0.6, zorder=1)
-                condition = ROTATED if turned else UPRIGHT
-                correct = _accuracy(dataset, network, condition)
-                axes.set_title(
-                    f"rotated by 45°{correct}\ngreen: images" if turned else f"{short(network)}\nupright{correct}"
-                )
-            row[0].set_ylabel("relative sensitivity")
-            _share_height(row[0], row[1])
-            curves_figure.draw_difference(found, row[2])
-            row[2].set_title(f"rotated − upright\n{_pairs(found)}")
-            draw_shifts(dataset, network, (ROTATED, TURNED), row[3])
-        curves_figure.depth_bar(grid[0][2], *[r[2] for r in grid[1:]])
-        for axes, name in zip(grid[0], "abcd", strict=True):
-            letter(axes, name)
+        figures = {
+            "trained": draw_rotated(orientation),
+            "trained_along": draw_along(orientation),
+            "trained_when": when_draw.draw(orientation),
+        }
+        if hue is not None and (shifted := setups(hue, HUE)):
+            figures["trained_hue"] = draw_hue(hue, shifted[0])
+    return figures
+
+
+def draw_rotated(part: xr.DataTree) -> Figure:
+    """A row a network: curves after upright and rotated training, their difference, and the shift that aligns them."""
+    alike = trained_alike(part)
+    figure = new_figure(7.2, 2.0 * len(alike) + 0.3)
+    grid = figure.subplots(len(alike), 4, squeeze=False, width_ratios=[1, 1, 1, 1.1])
+    for row, setup in zip(grid, alike, strict=True):
+        draw_pair(part, setup, ROTATED, row)
+        row[0].set(title=f"{setup.short}\nupright{_accuracy(part, setup, UPRIGHT)}", ylabel="relative sensitivity")
+        row[1].set_title(f"rotated by 45°{_accuracy(part, setup, ROTATED)}\ngreen: images")
+        draw_shifts(part, setup, (ROTATED, TURNED), row[3])
+    curves_figure.depth_bar(grid[0][2], *[r[2] for r in grid[1:]])
+    letters(grid[0])
     return figure
 
 
-def _share_height(one: Axes, other: Axes) -> None:
-    """Both panels as high as the higher one needs."""
-    limits = np.array([one.get_ylim(), other.get_ylim()])
-    other.sharey(one)
-    one.set_ylim(limits[:, 0].min(), limits[:, 1].max())
-    other.tick_params(labelleft=False)
+def draw_hue(part: xr.DataTree, setup: Setup) -> Figure:
+    """The same of hue curves after upright and hue-shifted training."""
+    figure = new_figure(7.2, 2.3)
+    row: Any = figure.subplots(1, 4, width_ratios=[1, 1, 1, 1.1])
+    draw_pair(part, setup, HUE, row)
+    row[0].set(title=f"{setup.label}\nupright", ylabel="relative sensitivity\n(green: hues of the images)")
+    row[0].set_ylim(bottom=0)
+    row[1].set_title("images\nhue + 90°")
+    draw_shifts(part, setup, (HUE,), row[3])
+    curves_figure.depth_bar(row[2])
+    letters(row)
+    return figure
 
 
-def draw_shifts(dataset: xr.Dataset, network: str, conditions: tuple[str, ...], axes: Axes) -> None:
+def draw_pair(part: xr.DataTree, setup: Setup, condition: str, row: Any) -> None:
+    """Curves after upright and manipulated training over how often values occur in the images, and their difference."""
+    change = compared(part, setup, condition)
+    assert change is not None
+    for axes, state, turned in zip(row, ("upright", "manipulated"), (0.0, EXPECTED[condition]), strict=False):
+        prior = density(part, turned)
+        if prior is not None:
+            density_figure.backdrop(prior, axes)
+        curves_figure.draw_layers(change.relative_sensitivity.sel(state=state), axes)
+        reference(axes, y=1)
+    # Both panels are as high as the higher one needs.
+    limits = np.array([axes.get_ylim() for axes in row[:2]])
+    row[1].sharey(row[0])
+    row[0].set_ylim(limits[:, 0].min(), limits[:, 1].max())
+    row[1].tick_params(labelleft=False)
+    curves_figure.draw_difference(change, row[2])
+    pairs = int(change.attrs["pairs"])
+    manipulated = "shifted" if condition == HUE else "rotated"
+    row[2].set_title(f"{manipulated} − upright\n{pairs} seed{'s' if pairs > 1 else ''}")
+
+
+def draw_shifts(part: xr.DataTree, setup: Setup, conditions: tuple[str, ...], axes: Axes) -> None:
     """The shift that aligns each layer's curve with that of upright training, and what the manipulation would give."""
-    highest = 0.0
-    for condition in conditions:
-        found = compared(dataset, network, condition)
-        if found is None:
+    period = 0.0
+    for i, condition in enumerate(conditions):
+        change = compared(part, setup, condition)
+        if change is None:
             continue
-        period = circular.circle_of(found[results.along(found)])
-        depth = np.linspace(0, 1, found.sizes["layer"])
-        shift = found["shift"].values
+        period = circular.circle_of(change[results.along(change)])
+        expected, colour = EXPECTED[condition], CONDITIONS[condition]
+        shift, low, high = (change[f"shift{end}"].values for end in ("", "_low", "_high"))
         # A shift of −45° and one of 135° are the same: draw the one next to what is expected.
-        turn = np.round((EXPECTED[condition] - shift) / period) * period
-        colour = CONDITIONS[condition]
-        error = np.abs(np.stack([shift - found.shift_low.values, found.shift_high.values - shift]))
-        axes.errorbar(depth, shift + turn, error, fmt="o", ms=3, lw=0.8, color=colour)
+        turn = np.round((expected - shift) / period) * period
+        error = np.abs([shift - low, high - shift])
+        axes.errorbar(np.linspace(0, 1, len(shift)), shift + turn, error, fmt="o", ms=3, lw=0.8, color=colour)
         # A legend's markers would pass for layers.
         if len(conditions) > 1:
-            low = 0.02 + 0.1 * conditions.index(condition)
-            axes.text(0.98, low, f"{condition}°", ha="right", color=colour, fontsize=7, transform=axes.transAxes)
-        axes.axhline(EXPECTED[condition], color=colour, ls=":", lw=1, zorder=1)
-        highest = max(highest, period)
-    axes.set_ylim(-0.35 * highest, 0.75 * highest)
-    axes.set_yticks(np.arange(-0.25, 0.76, 0.25) * highest)
-    axes.set_xlabel("depth")
-    axes.set_ylabel("shift (degree)")
-    axes.set_title("shift that aligns\n(dotted: expected)")
+            place = 0.02 + 0.1 * i
+            axes.text(0.98, place, f"{condition}°", ha="right", color=colour, fontsize=7, transform=axes.transAxes)
+        reference(axes, y=expected, color=colour, ls=":", lw=1)
+    axes.set(ylim=(-0.35 * period, 0.75 * period), yticks=np.arange(-0.25, 0.76, 0.25) * period)
+    axes.set(xlabel="depth", ylabel="shift (degree)", title="shift that aligns\n(dotted: expected)")
 
 
-def draw_along(dataset: xr.Dataset) -> Figure:
+def draw_along(part: xr.DataTree) -> Figure:
     """A row a network: preference for cardinal over oblique, layers × epochs and layers × spatial frequency."""
-    shown = trained_alike(dataset)
-    with style():
-        figure = new_figure(7.2, 2.1 * len(shown) + 0.4)
-        grid = figure.subplots(len(shown), 4, squeeze=False, width_ratios=[1.5, 1.5, 1, 1])
-        for row, network in zip(grid, shown, strict=True):
-            for i, (condition, title) in enumerate(((UPRIGHT, UPRIGHT), (ROTATED, "rotated by 45°"))):
-                mine = curves(dataset, network, condition)
-                recorded = np.mean(
-                    [preference(c.fisher_information_recorded).mean("spatial_frequency") for c in mine], 0
-                )
-                final = np.mean([preference(c.fisher_information_samples.mean("phase")) for c in mine], 0)
-                layers, epochs = mine[0].layer.values, mine[0].epoch.values
-                _image(row[i], recorded.T, epochs, layers if i == 0 else None)
-                row[i].set_xlabel("epoch")
-                row[i].set_title(f"{short(network)}, {title}" if i == 0 else title)
-                drawn = _image(row[2 + i], final, mine[0].spatial_frequency.values, None)
-                row[2 + i].set_xlabel("frequency (c/deg)")
-                row[2 + i].set_title(title)
-        curves_figure.ratio_bar(drawn, "√J cardinal / oblique", grid)
-        letter(grid[0][0], "a")
-        letter(grid[0][2], "b")
+    alike = trained_alike(part)
+    figure = new_figure(7.2, 2.1 * len(alike) + 0.4)
+    grid = figure.subplots(len(alike), 4, squeeze=False, width_ratios=[1.5, 1.5, 1, 1])
+    for row, setup in zip(grid, alike, strict=True):
+        for i, (condition, title) in enumerate(((UPRIGHT, UPRIGHT), (ROTATED, "rotated by 45°"))):
+            seeds = list(curves(part, setup, condition).values())
+            recorded = [
+                octaves(c.fisher_information_recorded.transpose("spatial_frequency", "layer", "epoch", ...)).mean(0)
+                for c in seeds
+            ]
+            final = [
+                octaves(c.fisher_information_samples.mean("phase").transpose("layer", "spatial_frequency", ...))
+                for c in seeds
+            ]
+            layers = seeds[0].layer.values
+            _image(row[i], np.mean(recorded, 0), seeds[0].epoch.values, layers if i == 0 else None)
+            row[i].set(xlabel="epoch", title=f"{setup.short}, {title}" if i == 0 else title)
+            image = _image(row[2 + i], np.mean(final, 0), seeds[0].spatial_frequency.values, None)
+            row[2 + i].set(xlabel="frequency (c/deg)", title=title)
+    curves_figure.ratio_bar(image, "√J cardinal / oblique", grid)
+    letter(grid[0][0], "a")
+    letter(grid[0][2], "b")
     return figure
 
 
 def _image(axes: Axes, values: np.ndarray, x: np.ndarray, layers: np.ndarray | None) -> AxesImage:
-    drawn = axes.imshow(values, aspect="auto", origin="lower", interpolation="nearest", **curves_figure.RATIOS)
+    image = axes.imshow(values, aspect="auto", origin="lower", interpolation="nearest", **curves_figure.RATIOS)
     every = max(1, len(x) // 6)
     axes.set_xticks(np.arange(len(x))[::every], [f"{v:g}" for v in x[::every]])
     if layers is None:
         axes.set_yticks([])
     else:
         axes.set_yticks(np.arange(len(layers)), layers.tolist(), fontsize=6 if len(layers) < 12 else 5)
-    return drawn
+    return image
 
 
-def draw_hue(dataset: xr.Dataset, hue: xr.Dataset) -> Figure:
-    """Hue curves after upright and hue-shifted training, their difference, and the shift that aligns them."""
-    network = str(hue.network.values[0])
-    found = compared(hue, network, HUE)
-    assert found is not None
-    with style():
-        figure = new_figure(7.2, 2.3)
-        row: Any = figure.subplots(1, 4, width_ratios=[1, 1, 1, 1.1])
-        for axes, state, title, turned in (
-            (row[0], "upright", UPRIGHT, 0.0),
-            (row[1], "manipulated", "hue + 90°", EXPECTED[HUE]),
-        ):
-            prior = density(dataset, "hue", turned)
-            if prior is not None:
-                density_figure.backdrop(prior, axes)
-            curves_figure.draw_layers(found.relative_sensitivity.sel(state=state), axes)
-            axes.set_title(f"{network if not turned else 'images'}\n{title}")
-        row[0].set_ylabel("relative sensitivity\n(green: hues of the images)")
-        _share_height(row[0], row[1])
-        row[0].set_ylim(bottom=0)
-        curves_figure.draw_difference(found, row[2])
-        row[2].set_title(f"shifted − upright\n{_pairs(found)}")
-        draw_shifts(hue, network, (HUE,), row[3])
-        curves_figure.depth_bar(row[2])
-        for axes, name in zip(row, "abcd", strict=True):
-            letter(axes, name)
-    return figure
-
-
-def _pairs(found: xr.Dataset) -> str:
-    count = int(found.attrs["pairs"])
-    return f"{count} seed{'s' if count > 1 else ''}"
-
-
-def _accuracy(dataset: xr.Dataset, network: str, condition: str) -> str:
+def _accuracy(part: xr.DataTree, setup: Setup, condition: str) -> str:
     """Of the networks trained so, in validation."""
-    runs = json.loads(dataset.attrs["trainings"]).values()
-    reached = [r["accuracy"] for r in runs if (r["label"], r["condition"]) == (network, condition) and r["accuracy"]]
-    return f", {np.mean(reached):.0%}" if reached else ""
+    accuracies = [
+        float(one.validation_accuracy[-1])
+        for one in trainings(part)
+        if setup_of(one) == setup and one.condition == condition and "validation_accuracy" in one
+    ]
+    return f", {np.mean(accuracies):.0%}" if accuracies else ""

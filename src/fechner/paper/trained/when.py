@@ -13,11 +13,11 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from fechner import circular, interval
-from fechner.paper.claim import Claim
+from fechner import circular
+from fechner.paper.claim import Claim, Estimate, above, below, judge
 from fechner.paper.curves import third
-from fechner.paper.trained.compute import ROTATED, identifier, late, networks, pairs
-from fechner.paper.trained.files import UNMIRRORED
+from fechner.paper.trained.files import Setup
+from fechner.paper.trained.pairs import ROTATED, late, pairs, setups
 
 Array = npt.NDArray[np.float64]
 Band = tuple[float, float]
@@ -31,16 +31,17 @@ _LARGER = (
     (
         "kernels",
         "late layers prefer what is frequent more with larger kernels",
-        "plain:kernels_of_5",
-        "plain:kernels_of_3",
+        Setup("plain:kernels_of_5"),
+        Setup("plain:kernels_of_3"),
     ),
     (
         "resolution",
         "late layers prefer what is frequent more in images of more pixels",
-        "plain:kernels_of_3, 64 pixels, 6 epochs",
-        "plain:kernels_of_3, 6 epochs",
+        Setup("plain:kernels_of_3", size=64, epochs=6),
+        Setup("plain:kernels_of_3", epochs=6),
     ),
 )
+PREFERENCE = "log2 of √J 7.5° to 20° from 0° and 90° over that from 45° and 135°, upright minus rotated by 45°"
 
 
 def mean_in(information: Array, orientation: Array, turned: float, band: Band) -> Array:
@@ -49,14 +50,10 @@ def mean_in(information: Array, orientation: Array, turned: float, band: Band) -
     return np.sqrt(information[..., (away >= band[0]) & (away <= band[1])]).mean(-1)
 
 
-def preference(information: Array, orientation: Array, band: Band) -> Array:
-    """Logarithm (base 2) of cardinal over oblique √J, both so many degrees from the exact orientations."""
-    return np.log2(mean_in(information, orientation, 0.0, band) / mean_in(information, orientation, _TURN, band))
-
-
 def moved(upright: Array, rotated: Array, orientation: Array, band: Band) -> Array:
-    """By how many octaves the preference falls when images are rotated by 45°, which makes obliques frequent."""
-    return preference(upright, orientation, band) - preference(rotated, orientation, band)
+    """By how many octaves rotating images by 45° moves cardinal over oblique √J, so many degrees from the axes."""
+    ratios = [mean_in(d, orientation, 0.0, band) / mean_in(d, orientation, _TURN, band) for d in (upright, rotated)]
+    return np.log2(ratios[0]) - np.log2(ratios[1])
 
 
 def dip(upright: Array, rotated: Array, orientation: Array) -> Array:
@@ -68,127 +65,104 @@ def dip(upright: Array, rotated: Array, orientation: Array) -> Array:
     return np.mean(ratios, 0)
 
 
-def effects(dataset: xr.Dataset, network: str) -> dict[str, tuple[float, float, float]]:
-    """What rotation by 45° does to the late layers of a network, around the axes and beside them, and the dip there.
-
-    Each with its mean over seeds and 95 % interval.
-    """
-    orientation = dataset.orientation.values
-    rotated, upright = (late(c) for c in pairs(dataset, network, ROTATED))
+def effects(part: xr.DataTree, setup: Setup) -> dict[str, Estimate]:
+    """What rotation by 45° does to late layers, around the axes and beside them, and the dip at them; mean over seeds."""
+    orientation, samples = _samples(part, setup)
     return {
-        "around": interval.over_seeds(lambda u, r: moved(u, r, orientation, AROUND), upright, rotated),
-        "beside": interval.over_seeds(lambda u, r: moved(u, r, orientation, BESIDE), upright, rotated),
-        "dip": interval.over_seeds(lambda u, r: dip(u, r, orientation), upright, rotated),
+        "around": Estimate.of_trainings(lambda u, r: moved(u, r, orientation, AROUND), *samples),
+        "beside": Estimate.of_trainings(lambda u, r: moved(u, r, orientation, BESIDE), *samples),
+        "dip": Estimate.of_trainings(lambda u, r: dip(u, r, orientation), *samples),
     }
 
 
-def claims(dataset: xr.Dataset) -> list[Claim]:
+def claims(part: xr.DataTree) -> list[Claim]:
     """What mirroring does to every network with a pair of trainings, and what is left beside its axes."""
-    found: list[Claim] = []
-    for network in networks(dataset):
-        told = interval.told(len(pairs(dataset, network, ROTATED)[0]))
-        measured = effects(dataset, network)
-        found += [
-            _claim(
-                f"{network}-beside",
-                f"{network}: beside the axes of mirroring, late layers prefer the orientations that are frequent",
-                "log2 of √J 7.5° to 20° from 0° and 90° over that from 45° and 135°, upright minus rotated by 45°, above 0",
-                told,
+    known = setups(part)
+    judged: list[Claim] = []
+    for setup in known:
+        measured = effects(part, setup)
+        judged += [
+            judge(
+                setup.claim_id("beside"),
+                f"{setup.label}: beside the axes of mirroring, late layers prefer the orientations that are frequent",
+                PREFERENCE,
                 measured["beside"],
+                above(0),
             ),
-            _claim(
-                f"{network}-mirror",
-                f"{network}: late layers are less sensitive at the axes of mirroring than next to them",
-                "log2 of √J at 0° and 90° (45° and 135° where images are rotated) over that 10° to 20° from there, below 0",
-                told,
+            judge(
+                setup.claim_id("mirror"),
+                f"{setup.label}: late layers are less sensitive at the axes of mirroring than next to them",
+                "log2 of √J at 0° and 90° (45° and 135° where images are rotated) over that 10° to 20° from there",
                 measured["dip"],
-                above=False,
+                below(0),
             ),
         ]
-    return found + _without_mirroring(dataset) + _larger(dataset)
+    mirrored = [setup for setup in known if setup.mirrored and setup._replace(mirrored=False) in known]
+    judged += [claim for setup in mirrored for claim in _without_mirroring(part, setup)]
+    return judged + [_larger(part, *compared) for compared in _LARGER if compared[2] in known and compared[3] in known]
 
 
-def _without_mirroring(dataset: xr.Dataset) -> list[Claim]:
-    """Mirroring left out, of the networks that were trained with and without it."""
-    known, orientation = networks(dataset), dataset.orientation.values
-    found: list[Claim] = []
-    for network in (n for n in known if n + UNMIRRORED in known):
-        samples, told = _both(dataset, network, network + UNMIRRORED)
-        found += [
-            _claim(
-                f"{network}-without-mirror-dip",
-                f"{network}: without mirrored training images late layers lose less of their sensitivity there",
-                "log2 of √J at the axes of mirroring over that 10° to 20° from there, without mirroring minus with it, above 0",
-                told,
-                interval.over_seeds(lambda u, r, pu, pr: dip(pu, pr, orientation) - dip(u, r, orientation), *samples),
-            ),
-            _claim(
-                f"{network}-without-mirror-around",
-                f"{network}: without mirroring late layers prefer what is frequent more at the axes themselves",
-                "log2 of √J within 7.5° of 0° and 90° over that of 45° and 135°, upright minus rotated by 45°, without "
-                "mirroring minus with it, above 0",
-                told,
-                interval.over_seeds(
-                    lambda u, r, pu, pr: moved(pu, pr, orientation, AROUND) - moved(u, r, orientation, AROUND), *samples
-                ),
-            ),
-        ]
-    return found
-
-
-def _larger(dataset: xr.Dataset) -> list[Claim]:
-    """What larger kernels and finer images do to the effect beside the axes."""
-    known, orientation = networks(dataset), dataset.orientation.values
-    found = []
-    for id_, statement, network, other in _LARGER:
-        if network in known and other in known:
-            samples, told = _both(dataset, other, network)
-            more = interval.over_seeds(
-                lambda u, r, lu, lr: moved(lu, lr, orientation, BESIDE) - moved(u, r, orientation, BESIDE), *samples
-            )
-            criterion = (
-                "log2 of √J 7.5° to 20° from 0° and 90° over that from 45° and 135°, upright minus rotated by 45°, "
-                f"{network} minus {other}, above 0"
-            )
-            found.append(_claim(id_, statement, criterion, told, more))
-    return found
-
-
-def _both(dataset: xr.Dataset, network: str, other: str) -> tuple[list[Array], str]:
-    """J of the late layers of two networks, upright and rotated, for as many seeds as both have; and how these are told."""
-    found = [late(c) for n in (network, other) for c in reversed(pairs(dataset, n, ROTATED))]
-    seeds = min(len(s) for s in found)
-    return [s[:seeds] for s in found], interval.told(seeds)
-
-
-def _claim(
-    id_: str, statement: str, criterion: str, told: str, found: tuple[float, float, float], above: bool = True
-) -> Claim:
-    mean, low, high = (float(v) for v in found)
-    holds = low > 0 if above else high < 0
-    return Claim(identifier(id_), "trained", statement, f"{criterion}; {told}", mean, (low, high), holds)
-
-
-def upright_and_rotated(dataset: xr.Dataset, network: str) -> list[Array]:
-    """Mean late curve √J (orientation) over seeds, upright and rotated by 45°, each divided by its mean."""
-    found = []
-    for samples in map(late, reversed(pairs(dataset, network, ROTATED))):
-        root = np.sqrt(samples.mean(-1))
-        found.append((root / root.mean(-1, keepdims=True)).mean(0))
-    return found
-
-
-def moved_along(dataset: xr.Dataset, network: str, dimension: str) -> tuple[Array, Array]:
-    """Values of layer (as depth), spatial_frequency or epoch, and the effect beside the axes at each, mean over seeds."""
-    orientation = dataset.orientation.values
-    both = [
-        [_along(c, dimension) for c in (upright, rotated)]
-        for rotated, upright in zip(*pairs(dataset, network, ROTATED), strict=True)
+def _without_mirroring(part: xr.DataTree, setup: Setup) -> list[Claim]:
+    """Mirroring left out, of a network that was trained with and without it."""
+    orientation, samples = _samples(part, setup, setup._replace(mirrored=False))
+    return [
+        judge(
+            setup.claim_id("without-mirror-dip"),
+            f"{setup.label}: without mirrored training images late layers lose less of their sensitivity there",
+            "log2 of √J at the axes of mirroring over that 10° to 20° from there, without mirroring minus with it",
+            Estimate.of_trainings(lambda u, r, pu, pr: dip(pu, pr, orientation) - dip(u, r, orientation), *samples),
+            above(0),
+        ),
+        judge(
+            setup.claim_id("without-mirror-around"),
+            f"{setup.label}: without mirroring late layers prefer what is frequent more at the axes themselves",
+            "log2 of √J within 7.5° of 0° and 90° over that of 45° and 135°, upright minus rotated by 45°, without "
+            "mirroring minus with it",
+            _moved_more(orientation, samples, AROUND),
+            above(0),
+        ),
     ]
-    axis = both[0][0][dimension].values
-    if dimension == "layer":
-        axis = np.linspace(0, 1, len(axis))
-    return axis, np.mean([moved(u.values, r.values, orientation, BESIDE) for u, r in both], 0)
+
+
+def _larger(part: xr.DataTree, name: str, statement: str, larger: Setup, smaller: Setup) -> Claim:
+    """What larger kernels or finer images do to the effect beside the axes."""
+    more = _moved_more(*_samples(part, smaller, larger), BESIDE)
+    return judge(f"trained-{name}", statement, f"{PREFERENCE}, {larger.label} minus {smaller.label}", more, above(0))
+
+
+def _moved_more(orientation: Array, samples: list[Array], band: Band) -> Estimate:
+    """By how many octaves more the preference of a second setup is moved than that of a first one."""
+
+    def more(u: Array, r: Array, other_u: Array, other_r: Array) -> Array:
+        return moved(other_u, other_r, orientation, band) - moved(u, r, orientation, band)
+
+    return Estimate.of_trainings(more, *samples)
+
+
+def _samples(part: xr.DataTree, *chosen: Setup) -> tuple[Array, list[Array]]:
+    """Orientations, and J of the late layers of setups, upright and rotated, for as many seeds as all have."""
+    both = [one for setup in chosen for one in reversed(pairs(part, setup, ROTATED))]
+    samples = [late(one) for one in both]
+    seeds = min(map(len, samples))
+    return both[0][0].orientation.values, [one[:seeds] for one in samples]
+
+
+def upright_and_rotated(part: xr.DataTree, setup: Setup) -> tuple[Array, list[Array]]:
+    """Orientations, and the mean late curve √J over seeds, upright and rotated, each divided by its mean."""
+    orientation, samples = _samples(part, setup)
+    roots = [np.sqrt(one.mean(-1)) for one in samples]
+    return orientation, [(root / root.mean(-1, keepdims=True)).mean(0) for root in roots]
+
+
+def moved_along(part: xr.DataTree, setup: Setup, dimension: str) -> tuple[Array, Array]:
+    """Values of layer (as depth), spatial_frequency or epoch, and the effect beside the axes at each, mean over seeds."""
+    both = [
+        [_along(curves, dimension) for curves in (upright, rotated)]
+        for rotated, upright in zip(*pairs(part, setup, ROTATED), strict=True)
+    ]
+    first = both[0][0]
+    axis = np.linspace(0, 1, len(first)) if dimension == "layer" else first[dimension].values
+    return axis, np.mean([moved(u.values, r.values, first.orientation.values, BESIDE) for u, r in both], 0)
 
 
 def _along(curves: xr.Dataset, dimension: str) -> xr.DataArray:
