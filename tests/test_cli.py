@@ -291,6 +291,7 @@ def test_interruption_keeps_finished_parts(
     assert "run again with --resume" in capsys.readouterr().err
 
 
+@pytest.mark.filterwarnings("default::fechner.errors.FechnerWarning")
 def test_statistics_says_what_was_left_out_and_what_is_too_small(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -90,7 +90,9 @@ class Verb:
             results.writable(out)
         for name, text in ends.items():
             listed[name].reader.read(name, text)
-        values = {name: listed[name].reader.read(name, text) for name, text in given.items()}
+        # Files are read once all else is known to be right.
+        names = sorted(given, key=lambda name: listed[name].reader.file)
+        values = {name: listed[name].reader.read(name, given[name]) for name in names}
         try:
             returned = call(self.function, self.made, {**values, **self.adds(values)})
         except KeyboardInterrupt:

@@ -78,7 +78,7 @@ def options(function: Callable[..., Any], made: Makers, top: bool = True) -> dic
     for i, (name, parameter) in enumerate(inspect.signature(function).parameters.items()):
         if name in made:
             inner = options(made[name], {n: m for n, m in made.items() if n != name}, top=False)
-            listed |= {n: option for n, option in inner.items() if n not in listed}
+            listed |= {n: option for n, option in inner.items() if n not in listed or not listed[n].help}
         elif name == "settings":
             listed[name] = Option(name, SETTINGS, SET)
         elif name == "device":

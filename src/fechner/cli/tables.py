@@ -19,7 +19,8 @@ from fechner.statistics.images import in_words, named
 def printed(result: Any) -> list[Table | str]:
     """What is printed of a result: tables and lines."""
     if isinstance(result, xr.Dataset):
-        text = PRINTED.get(str(result.attrs["kind"]), lambda result: "")(result)
+        kind = str(result.attrs["kind"])
+        text = PRINTED[kind](result) if kind in PRINTED else ""
         return [text] if isinstance(text, Table) else list(text.splitlines())
     if isinstance(result, Path):
         return [f"wrote {result}"]

@@ -5,7 +5,6 @@ An annotation of a new kind needs a line in `reader`; nothing else in the comman
 
 from __future__ import annotations
 
-import ast
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ import torch
 import xarray as xr
 
 from fechner import results
-from fechner.arguments import check_device, shown
+from fechner.arguments import check_device, shown, taken
 from fechner.errors import FechnerError
 from fechner.limits import check_memory
 from fechner.stimuli import Draws
@@ -77,7 +76,7 @@ def reader(hint: Any) -> Reader | None:
     if int in kinds and len(kinds) > 1:
         return Reader(str, lambda _, text: int(text) if text.isdigit() else text)
     if kinds and kinds[0] in (bool, int, float, str):
-        return Reader(kinds[0], file=Path in kinds)
+        return Reader(kinds[0], lambda name, value: taken(name, value, hint), file=Path in kinds)
     return None
 
 
@@ -130,9 +129,10 @@ def pairs(name: str, texts: Sequence[str], of: Reader) -> dict[str, Any]:
 def setting(_: str, text: str) -> Any:
     """What a field of a stimulus or a feature is set to: a whole number, a number, several numbers, or text."""
     try:
-        return ast.literal_eval(text)
-    except (ValueError, SyntaxError):
+        parts = [int(part) if part.lstrip("-").isdigit() else float(part) for part in text.split(",")]
+    except ValueError:
         return text
+    return parts[0] if len(parts) == 1 else tuple(parts)
 
 
 SETTINGS = Reader(list[str], lambda _, texts: pairs("set", texts, Reader(str, setting)), "NAME=VALUE")

@@ -114,7 +114,9 @@ def learn(
         learning_rate: of gradient descent on the mean squared error.
         engine: "descent" takes every step, on the covariance; "flow" integrates gradient flow over the same time with
             adaptive steps; "minibatch" draws `batch` of the stage's `data` (n, component) for every step, as published.
+        batch: of the engine "minibatch".
         tolerance: of each adaptive step, relative to the weights.
+        dtype: in which everything is computed.
 
     Returns:
         A Dataset: `end_to_end` (step, output, component) in the basis of the components; `loss`, the mean squared error

@@ -42,6 +42,9 @@ def list_networks(pattern: str = "*") -> list[str]:
     >>> list_networks("vgg1?_bn")
     ['vgg11_bn', 'vgg13_bn', 'vgg16_bn', 'vgg19_bn']
 
+    Args:
+        pattern: a glob that names match, such as "resnet*".
+
     Command line:
         fechner networks 'resnet*'
     """
