@@ -23,7 +23,7 @@ from fechner.networks.variants import VARIANTS
 from fechner.outputs import expanded
 from fechner.paper.catalogue import FIGURES
 from fechner.plot import contact_sheet, style
-from fechner.stimuli import Stimulus, parameters
+from fechner.stimuli import parameters
 from fechner.training import Condition
 
 PRESENTED: Makers = {"network": makers.network, "stimulus": makers.presented}
@@ -62,7 +62,7 @@ def check_settings(given: Mapping[str, Any]) -> Mapping[str, Any]:
             raise FechnerError(
                 f"--set {name} does nothing with aperture {aperture}: leave it out, or choose aperture=soft"
             )
-    phase = {"phase": 10} if along != "phase" and isinstance(shown, Stimulus) and "phase" in parameters(shown) else {}
+    phase = ["phase"] if along != "phase" and "phase" in parameters(shown) else []
     for name in given.get("average", phase):
         if name in changed:
             raise FechnerError(

@@ -40,17 +40,12 @@ class Option:
     default: Any = None
     positional: bool = False
 
-    @property
-    def several(self) -> bool:
-        """Whether it takes several values."""
-        return self.reader.type == list[str]
-
     def declared(self) -> inspect.Parameter:
         """As typer takes it: nothing where it is not given, so that the function's own default holds."""
         required = self.default is inspect.Parameter.empty
         text = " ".join(filter(None, [self.help[:1].upper() + self.help[1:], self.reader.form, _shown(self.default)]))
         if self.positional:
-            name = self.name.upper() + "..." * self.several
+            name = self.name.upper()
             info: Any = typer.Argument(metavar=name if required else f"[{name}]", help=escape(text), show_default=False)
         else:
             name = dashed(self.name)
