@@ -67,15 +67,15 @@ def behind_a_face(name: str) -> str | None:
 
 
 def _names(source: str) -> set[str]:
-    """What a module defines, or imports by the name that it has there (`import a as a`): its face."""
+    """What a module defines, or lists in `__all__`: its face."""
     names: set[str] = set()
     for node in ast.parse(source).body:
-        if isinstance(node, ast.ImportFrom):
-            names |= {alias.asname for alias in node.names if alias.asname}
-        elif isinstance(node, ast.FunctionDef | ast.ClassDef):
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
             names.add(node.name)
         elif isinstance(node, ast.AnnAssign | ast.Assign):
             targets = [node.target] if isinstance(node, ast.AnnAssign) else node.targets
+            if isinstance(targets[0], ast.Name) and targets[0].id == "__all__" and node.value is not None:
+                names |= set(ast.literal_eval(node.value))
             names |= {target.id for target in targets if isinstance(target, ast.Name)}
     return names
 

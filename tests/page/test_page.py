@@ -12,7 +12,7 @@ import pytest
 import xarray as xr
 
 import fechner
-from fechner import FechnerError, results
+from fechner import Draws, FechnerError, results
 from fechner.errors import printable
 from fechner.page import report
 from fechner.page.chart import chart as charted
@@ -25,7 +25,7 @@ KEPT = Path(__file__).parents[2] / "trainings"
 @pytest.fixture(scope="module")
 def curves() -> xr.Dataset:
     network = fechner.load("resnet18_small", "init")
-    return fechner.sensitivity(network, fechner.Gabor(size=32), values=12, average={"phase": 4}, progress=False)
+    return fechner.sensitivity(network, fechner.Gabor(size=32), values=12, average={"phase": Draws(4)}, progress=False)
 
 
 @pytest.fixture(scope="module")

@@ -54,7 +54,6 @@ def synthetic(ratios: dict[str, float], networks: tuple[str, ...] = ("efficientn
                             {
                                 "fisher_information": (("layer", "orientation"), mean),
                                 "relative_sensitivity": (("layer", "orientation"), rel),
-                                "relative_sensitivity_se": (("layer", "orientation"), rel * 0.01),
                                 "fisher_information_samples": (("layer", "orientation", "phase"), samples),
                             },
                             {

@@ -68,6 +68,20 @@ def test_claims_find_the_effect_that_is_there(folder: Path, tmp_path: Path) -> N
         assert (tmp_path / "out" / "trained" / f"{name}.png").stat().st_size > 10_000
 
 
+def test_curves_that_were_not_recorded_along_training_are_drawn_and_judged(tmp_path: Path) -> None:
+    for network in ("net", "measured"):
+        for condition, shift in (("upright", 0.0), ("rotation 45", 45.0)):
+            one = training(condition, shift, 0).assign_attrs(network=network)
+            if network == "measured":
+                one = one[["fisher_information", "fisher_information_samples"]].assign_attrs(kind="sensitivity")
+            results.save(one, tmp_path / "runs" / f"{network}-{condition}.nc")
+    tree = reproduce(["trained"], out=tmp_path / "out", trainings=tmp_path / "runs", say=lambda text: None)
+    assert [setup.label for setup in setups(tree["orientation"])] == ["measured", "net"]
+    found = {c["id"] for c in json.loads((tmp_path / "out" / "trained" / "claims.json").read_text())}
+    assert "trained-measured-beside" in found
+    assert "trained-measured-shift-45-orientation" in found
+
+
 def test_without_trainings_all_leaves_it_out_and_asking_for_it_says_why(tmp_path: Path) -> None:
     with pytest.raises(FechnerError, match="no results of trainings in"):
         reproduce(["trained"], out=tmp_path / "out", trainings=tmp_path, say=lambda text: None)

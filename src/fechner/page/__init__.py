@@ -3,5 +3,10 @@
 `SECTIONS` holds what makes the section of each kind of result that needs one of its own; other packages add theirs.
 """
 
-from fechner.page.page import report as report
-from fechner.page.section import SECTIONS as SECTIONS
+from fechner.page.page import report
+from fechner.page.section import SECTIONS
+
+__all__ = [
+    "SECTIONS",
+    "report",
+]

@@ -53,7 +53,7 @@ def _layers(dataset: xr.Dataset, references: Sequence[Any], notes: tuple[str, ..
     half_width: xr.DataArray | float = np.nan
     errors = dataset.get("relative_sensitivity_se")
     if errors is not None and set(errors.dims) == set(dataset.fisher_information.dims):
-        half_width, notes = 1.96 * errors, ("Band: ±1.96 standard errors over nuisance values.", *notes)
+        half_width, notes = 1.96 * errors, ("Band: ±1.96 standard errors over random nuisance values.", *notes)
     return chart(
         f"Layers of {network}" if network else "Networks, their states and layers",
         _relative(dataset.fisher_information.transpose(..., along)),

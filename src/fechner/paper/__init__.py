@@ -7,9 +7,13 @@ Importing it teaches `fechner.draw` and `fechner.report` the figures of the pape
 
 from fechner.page import SECTIONS
 from fechner.paper.catalogue import first_figure
-from fechner.paper.reproduction import reproduce as reproduce
+from fechner.paper.reproduction import reproduce
 from fechner.paper.section import section
 from fechner.plot import DRAWERS
+
+__all__ = [
+    "reproduce",
+]
 
 DRAWERS["figure"] = first_figure
 SECTIONS["figure"] = section

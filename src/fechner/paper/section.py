@@ -59,11 +59,11 @@ def _charts(dataset: Any, densities: Sequence[xr.Dataset]) -> list[Chart]:
     if figure == "fig6":
         return [_conditions(dataset["conditions"].to_dataset())]
     if figure == "trained":
-        return [_trainings(dataset.children["orientation"])]
+        return _trainings(dataset.children["orientation"])
     return charts(dataset, [density_of(dataset)] if along + OF_DENSITY in dataset.dims else densities)
 
 
-def _trainings(part: xr.DataTree) -> Chart:
+def _trainings(part: xr.DataTree) -> list[Chart]:
     """Networks trained on manipulated images: every layer at the end of every epoch."""
     prior = density(part)
     recordings = []
@@ -76,9 +76,20 @@ def _trainings(part: xr.DataTree) -> Chart:
             }
             of_layers = {name: ("layer", [value] * training.sizes["layer"]) for name, value in labels.items()}
             recordings.append(training[["fisher_information_recorded"]].assign_coords(of_layers))
+    if not recordings:
+        return []
     # Trainings differ in length.
-    every = xr.concat(recordings, "layer", data_vars="all", join="outer", combine_attrs="override")
-    return recorded(every, [] if prior is None else [reference("density in the upright images", prior.density)])
+    every = xr.concat(
+        recordings,
+        "layer",
+        data_vars="all",
+        coords="minimal",
+        compat="override",
+        join="outer",
+        combine_attrs="override",
+    )
+    references = [] if prior is None else [reference("density in the upright images", prior.density)]
+    return [recorded(every, references)]
 
 
 def _conditions(dataset: xr.Dataset) -> Chart:

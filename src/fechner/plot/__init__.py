@@ -3,5 +3,9 @@
 `DRAWERS` holds what draws each kind; other packages add theirs.
 """
 
-from fechner.plot.drawing import DRAWERS as DRAWERS
-from fechner.plot.drawing import draw as draw
+from fechner.plot.drawing import DRAWERS, draw
+
+__all__ = [
+    "DRAWERS",
+    "draw",
+]

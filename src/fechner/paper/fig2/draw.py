@@ -117,7 +117,7 @@ def draw_method(dataset: xr.Dataset, left: Axes, right: Axes) -> None:
 
 
 def draw_example(dataset: xr.Dataset, axes: Axes) -> None:
-    """√J of one late layer with its standard error over phases, against the pixels: the method's output."""
+    """√J of one late layer against the pixels: the method's output."""
     network = networks(dataset)[0]
     part = select(dataset, network=network, stimulus="gabor")
     part = select(part, weights=part.weights.values[0], seed=part.seed.values[0])
@@ -125,10 +125,8 @@ def draw_example(dataset: xr.Dataset, axes: Axes) -> None:
     late = "blocks.15" if "blocks.15" in names else names[-2]
     for name, label, colour, dash in (("input", "pixels", "0.5", "--"), (late, late, STATES["pretrained"], "-")):
         one = part.isel(layer=names.index(name))
-        y, se = one.relative_sensitivity.values, np.nan_to_num(one.relative_sensitivity_se.values)
-        axes.fill_between(one.orientation, y - se, y + se, color=colour, alpha=0.3, lw=0)
-        axes.plot(one.orientation, y, color=colour, ls=dash, label=label)
-    axes.set(xticks=curves.ticks(180), xlabel="orientation (degree)", ylabel="√J / mean √J (± s.e.)")
+        axes.plot(one.orientation, one.relative_sensitivity, color=colour, ls=dash, label=label)
+    axes.set(xticks=curves.ticks(180), xlabel="orientation (degree)", ylabel="√J / mean √J")
     axes.set_ylim(bottom=0)
     axes.legend(loc="lower left", handlelength=1.5)
 

@@ -16,7 +16,7 @@ from fechner.learning import theory
 from fechner.paper.fig5.claims import acuities, elbows, late_steps, phase_weights, thresholds
 from fechner.paper.fig5.compute import CRITERION, LABELS, NETWORKS, SIZE, learning
 from fechner.plot.panel import letters, reference
-from fechner.plot.style import new_figure, style
+from fechner.plot.style import new_figure
 
 COMPONENTS = (1, 2, 4, 8, 16, 32, 64, 256)
 COLOURS = {"tied": "#0072B2", "2": "#E69F00", "3": "#CC79A7"}
@@ -25,8 +25,7 @@ Networks = dict[str, xr.Dataset]
 
 def draw(tree: xr.DataTree) -> dict[str, Figure]:
     """The main figure and its supplement, by file name."""
-    with style():
-        return {"fig5": draw_main(tree), "fig5_supplement": draw_supplement(learning(tree))}
+    return {"fig5": draw_main(tree), "fig5_supplement": draw_supplement(learning(tree))}
 
 
 def draw_supplement(networks: Networks) -> Figure:

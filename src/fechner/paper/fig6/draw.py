@@ -20,7 +20,7 @@ from fechner.paper.fig6.compute import FREQUENT, LABELS, LAYER
 from fechner.paper.fig6.sequels import BURST
 from fechner.plot.curves import RATIOS, circular_ticks, ratio_bar, ticks
 from fechner.plot.panel import band, letters, reference
-from fechner.plot.style import letter, new_figure, style
+from fechner.plot.style import letter, new_figure
 
 COLOURS = {"published": "#E69F00", "erasure": "#0072B2", "flips": "#CC79A7"}
 THEORY, FINAL, MEASURED = "#D55E00", "#5E3C99", "#0072B2"
@@ -28,8 +28,7 @@ THEORY, FINAL, MEASURED = "#D55E00", "#5E3C99", "#0072B2"
 
 def draw(tree: xr.DataTree) -> dict[str, Figure]:
     """The main figure and its supplement, by file name."""
-    with style():
-        return {"fig6": draw_main(tree["conditions"].to_dataset()), "fig6_supplement": draw_supplement(tree)}
+    return {"fig6": draw_main(tree["conditions"].to_dataset()), "fig6_supplement": draw_supplement(tree)}
 
 
 def draw_main(conditions: xr.Dataset) -> Figure:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
@@ -24,6 +26,7 @@ from fechner.paper.trained.pairs import (
     late,
     late_curve,
     pairs,
+    recorded,
     setups,
 )
 
@@ -45,12 +48,18 @@ def claims(tree: xr.DataTree) -> list[Claim]:
 
 
 def octaves(information: xr.DataArray) -> Array:
-    """Logarithm (base 2) of cardinal over oblique √J of orientation curves; NaN for a layer without sensitivity."""
-    root = information.transpose(..., "orientation").astype(float) ** 0.5
+    """Cardinal over oblique √J in octaves (layer, frequency, …), of orientation curves; NaN where there is no sensitivity."""
+    root = information.transpose("layer", "spatial_frequency", ..., "orientation").astype(float) ** 0.5
     return np.log2(contrast(root.values, "orientation", root.orientation.values, np.ones(root.sizes["orientation"])))
 
 
+def final_octaves(seeds: Sequence[xr.Dataset]) -> Array:
+    """The same at the end of training (seed, layer, frequency)."""
+    return np.stack([octaves(one.fisher_information_samples.mean("phase")) for one in seeds])
+
+
 def _of_setup(part: xr.DataTree, setup: Setup) -> list[Claim]:
+    """Which orientations are preferred after either training, and what rotation moved, by layer, frequency and epoch."""
     judged: list[Claim] = []
 
     def add(name: str, statement: str, which: str, values: Array) -> None:
@@ -60,47 +69,34 @@ def _of_setup(part: xr.DataTree, setup: Setup) -> list[Claim]:
             statement = f"{setup.label}: {statement}"
             judged.append(judge(setup.claim_id(name), statement, MEASURE + which, estimate, above(0)))
 
-    upright, rotated = (np.stack([_final(c) for c in curves(part, setup, s).values()]) for s in (UPRIGHT, ROTATED))
-    add(
-        "cardinal",
-        "late layers trained upright are more sensitive to cardinal orientations",
-        "; last third of layers",
-        _third(upright, 2),
-    )
-    add(
-        "oblique",
-        "late layers trained on images rotated by 45° are more sensitive to obliques",
-        ", negative; last third of layers",
-        -_third(rotated, 2),
-    )
-    rotated_curves, upright_curves = pairs(part, setup, ROTATED)
-    moved = np.stack([_final(u) - _final(r) for r, u in zip(rotated_curves, upright_curves, strict=True)])
-    minus = ", upright minus rotated"
+    def add_moved(name: str, statement: str, which: str, values: Array) -> None:
+        add(name, statement, f", upright minus rotated; {which}", values)
+
+    upright, rotated = (final_octaves(list(curves(part, setup, state).values())) for state in (UPRIGHT, ROTATED))
+    statement = "late layers trained upright are more sensitive to cardinal orientations"
+    add("cardinal", statement, "; last third of layers", _third(upright, 2))
+    statement = "late layers trained on images rotated by 45° are more sensitive to obliques"
+    add("oblique", statement, ", negative; last third of layers", -_third(rotated, 2))
+    manipulated, plain = pairs(part, setup, ROTATED)
+    moved = final_octaves(plain) - final_octaves(manipulated)
     for i, name in enumerate(THIRDS):
         statement = f"rotating the images moves the preference of {name} layers"
-        add(name, statement, f"{minus}; {name} third of layers", _third(moved, i))
-    add(
-        "output",
-        "rotating the images moves the preference of the output",
-        f"{minus}; last layer",
-        moved[:, -1].mean(-1),
-    )
-    for i, frequency in enumerate(rotated_curves[0].spatial_frequency.values):
-        add(
-            f"late-{frequency:g}",
-            f"it moves that of late layers at {frequency:g} cycles/degree",
-            f"{minus}; last third of layers, this frequency alone",
-            _third(moved[..., [i]], 2),
-        )
-    if "fisher_information_recorded" in rotated_curves[0]:
-        for epoch in (e for e in (1.0, 4.0) if e in rotated_curves[0].epoch.values):
-            early = [_at(u, epoch) - _at(r, epoch) for r, u in zip(rotated_curves, upright_curves, strict=True)]
-            add(
-                f"late-epoch-{epoch:g}",
-                f"it has moved that of late layers after {epoch:g} epoch{'s' if epoch > 1 else ''}",
-                f"{minus}; last third of layers, after epoch {epoch:g}",
-                _third(np.stack(early), 2),
-            )
+        add_moved(name, statement, f"{name} third of layers", _third(moved, i))
+    statement = "rotating the images moves the preference of the output"
+    add_moved("output", statement, "last layer", moved[:, -1].mean(-1))
+    for i, frequency in enumerate(plain[0].spatial_frequency.values):
+        statement = f"it moves that of late layers at {frequency:g} cycles/degree"
+        which = "last third of layers, this frequency alone"
+        add_moved(f"late-{frequency:g}", statement, which, _third(moved[..., [i]], 2))
+    if recorded([*plain, *manipulated]):
+        for epoch in (e for e in (1.0, 4.0) if e in plain[0].epoch.values):
+            after = [
+                np.stack([octaves(one.fisher_information_recorded.sel(epoch=epoch)) for one in seeds])
+                for seeds in (plain, manipulated)
+            ]
+            statement = f"it has moved that of late layers after {epoch:g} epoch{'s' if epoch > 1 else ''}"
+            which = f"last third of layers, after epoch {epoch:g}"
+            add_moved(f"late-epoch-{epoch:g}", statement, which, _third(after[0] - after[1], 2))
     for condition, angle in ((ROTATED, 45.0), (TURNED, 22.5)):
         judged += _of_pairs(part, setup, condition, angle, f"images rotated by {angle:g}°")
     return judged
@@ -145,17 +141,6 @@ def _of_pairs(part: xr.DataTree, setup: Setup, condition: str, angle: float, man
             above(0),
         ),
     ]
-
-
-def _final(training: xr.Dataset) -> Array:
-    """Preference (layer, spatial frequency) at the end of training, in octaves."""
-    final = training.fisher_information_samples.mean("phase")
-    return octaves(final.transpose("layer", "spatial_frequency", "orientation"))
-
-
-def _at(training: xr.Dataset, epoch: float) -> Array:
-    recorded = training.fisher_information_recorded.sel(epoch=epoch)
-    return octaves(recorded.transpose("layer", "spatial_frequency", "orientation"))
 
 
 def _third(values: Array, which: int) -> Array:

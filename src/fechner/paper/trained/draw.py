@@ -12,7 +12,7 @@ from matplotlib.image import AxesImage
 
 from fechner import circular, results
 from fechner.paper.trained import when_draw
-from fechner.paper.trained.claims import octaves
+from fechner.paper.trained.claims import final_octaves, octaves
 from fechner.paper.trained.files import Setup, setup_of
 from fechner.paper.trained.pairs import (
     HUE,
@@ -22,6 +22,7 @@ from fechner.paper.trained.pairs import (
     compared,
     curves,
     density,
+    recorded,
     setups,
     trained_alike,
     trainings,
@@ -29,7 +30,7 @@ from fechner.paper.trained.pairs import (
 from fechner.plot import curves as curves_figure
 from fechner.plot import density as density_figure
 from fechner.plot.panel import letters, reference
-from fechner.plot.style import letter, new_figure, style
+from fechner.plot.style import letter, new_figure
 
 CONDITIONS = {UPRIGHT: "#0072B2", ROTATED: "#D55E00", TURNED: "#CC79A7", HUE: "#D55E00"}
 EXPECTED = {ROTATED: 45.0, TURNED: 22.5, HUE: 90.0}
@@ -38,14 +39,13 @@ EXPECTED = {ROTATED: 45.0, TURNED: 22.5, HUE: 90.0}
 def draw(tree: xr.DataTree) -> dict[str, Figure]:
     """Rotated networks; the same along training and spatial frequency; when the effect is there; hue-shifted networks."""
     orientation, hue = tree.children["orientation"], tree.children.get("hue")
-    with style():
-        figures = {
-            "trained": draw_rotated(orientation),
-            "trained_along": draw_along(orientation),
-            "trained_when": when_draw.draw(orientation),
-        }
-        if hue is not None and (shifted := setups(hue, HUE)):
-            figures["trained_hue"] = draw_hue(hue, shifted[0])
+    figures = {
+        "trained": draw_rotated(orientation),
+        "trained_along": draw_along(orientation),
+        "trained_when": when_draw.draw(orientation),
+    }
+    if hue is not None and (shifted := setups(hue, HUE)):
+        figures["trained_hue"] = draw_hue(hue, shifted[0])
     return figures
 
 
@@ -130,18 +130,14 @@ def draw_along(part: xr.DataTree) -> Figure:
     for row, setup in zip(grid, alike, strict=True):
         for i, (condition, title) in enumerate(((UPRIGHT, UPRIGHT), (ROTATED, "rotated by 45°"))):
             seeds = list(curves(part, setup, condition).values())
-            recorded = [
-                octaves(c.fisher_information_recorded.transpose("spatial_frequency", "layer", "epoch", ...)).mean(0)
-                for c in seeds
-            ]
-            final = [
-                octaves(c.fisher_information_samples.mean("phase").transpose("layer", "spatial_frequency", ...))
-                for c in seeds
-            ]
             layers = seeds[0].layer.values
-            _image(row[i], np.mean(recorded, 0), seeds[0].epoch.values, layers if i == 0 else None)
+            if recorded(seeds):
+                mean = np.mean([octaves(one.fisher_information_recorded).mean(1) for one in seeds], 0)
+                _image(row[i], mean, seeds[0].epoch.values, layers if i == 0 else None)
+            else:
+                row[i].set(xticks=[], yticks=[])
             row[i].set(xlabel="epoch", title=f"{setup.short}, {title}" if i == 0 else title)
-            image = _image(row[2 + i], np.mean(final, 0), seeds[0].spatial_frequency.values, None)
+            image = _image(row[2 + i], final_octaves(seeds).mean(0), seeds[0].spatial_frequency.values, None)
             row[2 + i].set(xlabel="frequency (c/deg)", title=title)
     curves_figure.ratio_bar(image, "√J cardinal / oblique", grid)
     letter(grid[0][0], "a")

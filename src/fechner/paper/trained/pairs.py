@@ -48,6 +48,11 @@ def pairs(part: xr.DataTree, setup: Setup, condition: str) -> tuple[list[xr.Data
     return [manipulated[seed] for seed in seeds], [upright[seed] for seed in seeds]
 
 
+def recorded(seeds: Sequence[xr.Dataset]) -> bool:
+    """Whether all were recorded at the end of every epoch; curves that `fechner sensitivity` measured were not."""
+    return all("fisher_information_recorded" in one for one in seeds)
+
+
 def compared(part: xr.DataTree, setup: Setup, condition: str) -> xr.Dataset | None:
     """`difference` of a condition and upright training; None where there is no pair."""
     manipulated, upright = pairs(part, setup, condition)

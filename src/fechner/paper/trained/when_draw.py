@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from fechner import circular
 from fechner.paper.trained.files import Setup
-from fechner.paper.trained.pairs import setups, trained_alike
+from fechner.paper.trained.pairs import ROTATED, pairs, recorded, setups, trained_alike
 from fechner.paper.trained.when import effects, moved_along, upright_and_rotated
 from fechner.plot import curves
 from fechner.plot.panel import letters, reference
@@ -87,6 +87,8 @@ def draw_along(part: xr.DataTree, dimension: str, axes: Axes) -> None:
     known = setups(part)
     colours = dict(zip(dict.fromkeys(setup.network for setup in known), _COLOURS, strict=False))
     for setup in known:
+        if dimension == "epoch" and not recorded([one for seeds in pairs(part, setup, ROTATED) for one in seeds]):
+            continue
         variants = [other for other in known if other.network == setup.network]
         line = _LINES[variants.index(setup) % len(_LINES)]
         marker = "" if dimension == "epoch" else "o"
