@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
-from fechner import Gabor, cli, load, results, sensitivity
+import fechner
+from fechner import Gabor, cli, learning, load, results, sensitivity
+from fechner.cli.command import Verb
+from fechner.cli.signature import options
+from fechner.cli.text import reader
+from fechner.stimuli import Draws
+from fechner.stimuli.design import Nuisance, Values
 
 
 def run(monkeypatch: pytest.MonkeyPatch, *words: str | Path) -> int:
@@ -77,7 +86,7 @@ def test_sensitivity_saves_and_draws(
         (["sensitivity", "alexnet", "--figure", "a.jpeg"], "--figure must end in"),
         (["sensitivity", "alexnet", "--out", "/proc/no/c.nc"], "cannot make the folder"),
         (["sensitivity", "alexnet", "--weights", "init", "--seed", f"{10**20}"], "seed must be a whole number from 0"),
-        (["sensitivity", "alexnet", "--stimulus", "grating-in-noise", "--set", "seed=abc"], "--set seed takes a whole"),
+        (["sensitivity", "alexnet", "--stimulus", "grating-in-noise", "--set", "seed=abc"], "seed must be a whole"),
         (
             ["sensitivity", "alexnet", "--stimulus", "grating-in-noise", "--set", f"seed={10**20}"],
             "seed must be a whole",
@@ -94,7 +103,7 @@ def test_sensitivity_saves_and_draws(
         (["statistics", "--figure", "p.jpeg"], "--figure must end in"),
         (["compare", "gone.nc", "gone.nc"], "no result file 'gone.nc'"),
         (["reproduce", "--images", "gone"], "no folder or archive of images 'gone'"),
-        (["reproduce", "fig3", "--weights", "gone.pt"], "no weights file 'gone.pt'"),
+        (["reproduce", "fig3", "--checkpoints", "gone.pt"], "no weights file 'gone.pt'"),
         (["layers", "resnet81"], "did you mean"),
         (["layers", "vit_b_16", "--size", "100"], "cannot run on 100 × 100"),
         (["layers", ".foo:bar"], "cannot import the network '.foo:bar'"),
@@ -165,12 +174,110 @@ def test_stimuli(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert (tmp_path / "s.png").stat().st_size > 10_000
 
 
-@pytest.mark.parametrize(
-    "command", ["sensitivity", "statistics", "compare", "networks", "layers", "stimuli", "reproduce"]
-)
-def test_help_teaches(command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("verb", cli.commands.VERBS, ids=lambda verb: verb.name or verb.function.__name__)
+def test_help_teaches(verb: Verb, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    command = verb.name or verb.function.__name__.replace("_", "-")
     assert run(monkeypatch, command, "--help") == 0
-    assert "Usage" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "Usage" in out
+    assert f"fechner {command}" in out.split("Examples")[1]
+    for name, option in options(verb.function, verb.made).items():
+        assert option.help, f"the docstring says nothing of {name}"
+
+
+def test_options_are_the_arguments_of_functions() -> None:
+    listed = options(fechner.sensitivity, cli.commands.PRESENTED)
+    arguments = set(inspect.signature(fechner.sensitivity).parameters) - {"progress", "shared"}
+    assert arguments <= set(listed)
+    assert listed["values"].default == 180
+    assert listed["network"].positional
+
+
+def test_curves_of_several_trainings_are_subtracted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for seed in (0, 1):
+        network = load("resnet18_small", "init", seed)
+        measured = sensitivity(network, Gabor(size=32), values=6, average={"phase": 2}, layers="layer?")
+        results.save(measured, tmp_path / f"{seed}.nc")
+    one, other, out = tmp_path / "0.nc", tmp_path / "1.nc", tmp_path / "d.nc"
+    assert run(monkeypatch, "difference", one, other, "--", other, one, "--out", out) == 0
+    assert "layer4" in capsys.readouterr().out
+    assert results.read(out).attrs["pairs"] == 2
+    assert run(monkeypatch, "draw", out, "--out", tmp_path / "F.svg") == 0
+    assert (tmp_path / "F.svg").stat().st_size > 10_000
+
+
+def test_components_are_learned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    components, learned = tmp_path / "pca.nc", tmp_path / "learned.nc"
+    assert run(monkeypatch, "components", "--size", "4", "--number", "500", "--out", components) == 0
+    words = ["learn", components, "--depth", "2", "--steps", "40", "--snapshots", "0:40:3", "--out", learned]
+    assert run(monkeypatch, *words) == 0
+    stage = learning.Stage(results.read(components).variance.values, 40)
+    expected = learning.learn(learning.LinearNetwork(2), stage, [0, 20, 40])
+    np.testing.assert_array_equal(results.read(learned).end_to_end, expected.end_to_end)
+
+
+def test_labels_are_learned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    words = ["learn-labels", "--steps", "4", "--seeds", "2", "--snapshots", "0,4", "--widths", "16", "--batch", "8"]
+    words += ["--channel", "erasure", "--noise", "0.5", "--classes", "12", "--values", "6", "--average", "phase=2"]
+    assert run(monkeypatch, *words, "--out", tmp_path / "labels.nc") == 0
+    expected = learning.learn_labels(
+        learning.Perceptron((16,)),
+        learning.Exposure(4, channel=learning.Erasure(12), noise=0.5),
+        learning.Task(classes=12, average={"phase": 2}),
+        [0, 4],
+        values=6,
+        batch=8,
+        seeds=2,
+    )
+    np.testing.assert_array_equal(results.read(tmp_path / "labels.nc").loss, expected.loss)
+
+
+def test_a_stimulus_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "stimuli_of_mine.py").write_text(
+        "from dataclasses import dataclass\n"
+        "import torch\n"
+        "from fechner import Stimulus\n"
+        "from fechner.stimuli import Length\n"
+        "@dataclass(frozen=True)\n"
+        "class Rings(Stimulus):\n"
+        "    radius: Length = 0.5\n"
+        "    def luminance(self):\n"
+        "        x, y = self.grid()\n"
+        "        return 0.5 + 0.5 * torch.cos(2 * torch.pi * torch.hypot(x, y) / self.radius)\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    words = ["sensitivity", "resnet18_small", "--weights", "init", "--stimulus", "stimuli_of_mine:Rings"]
+    words += ["--set", "size=32,pixels_per_degree=20", "--along", "radius", "--values", "0.3:0.8:3", "--out", "r.nc"]
+    assert run(monkeypatch, *words) == 0
+    assert results.read("r.nc").radius.values.tolist() == pytest.approx([0.3, 0.55, 0.8])
+
+
+@pytest.mark.parametrize(
+    ("text", "hint", "value"),
+    [
+        ("180", Values, 180),
+        ("1,2,4", Values, [1.0, 2.0, 4.0]),
+        ("0.5:0.9:3", Values, [0.5, 0.7, 0.9]),
+        ("random:20", Nuisance, Draws(20)),
+        ("0:10:3", Sequence[int], [0, 5, 10]),
+        ("31", Sequence[int], [31]),
+        ("0,90", tuple[float, ...], [0.0, 90.0]),
+        ("tied", int | Literal["tied"], "tied"),
+        ("3", int | Literal["tied"], 3),
+        (
+            ["phase=10,saturation=0.5,0.7", "value=1.0"],
+            Mapping[str, Nuisance],
+            {"phase": 10, "saturation": [0.5, 0.7], "value": [1.0]},
+        ),
+    ],
+)
+def test_texts_of_options(text: str, hint: object, value: object) -> None:
+    kind = reader(hint)
+    assert kind is not None
+    read = kind.read("values", text)
+    assert read == (pytest.approx(value) if isinstance(value, list) else value)
 
 
 def test_interruption_keeps_finished_parts(
@@ -179,11 +286,12 @@ def test_interruption_keeps_finished_parts(
     def stop(*args: object, **kw: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("fechner.paper.reproduce", stop)
+    monkeypatch.setattr("fechner.cli.command.call", stop)
     assert run(monkeypatch, "reproduce", "--out", tmp_path) == 130
     assert "run again with --resume" in capsys.readouterr().err
 
 
+@pytest.mark.filterwarnings("default::fechner.errors.FechnerWarning")
 def test_statistics_says_what_was_left_out_and_what_is_too_small(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -16,7 +16,7 @@ SOURCE = Path(fechner.__file__).parent
 # above it.
 LAYERS = [
     ("errors",),
-    ("circular", "progress", "arguments", "limits"),
+    ("circular", "progress", "arguments", "limits", "import_path"),
     ("contents", "outputs"),
     ("interval", "processes", "results", "seeds"),
     ("stimuli", "networks", "statistics", "human"),

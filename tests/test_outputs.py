@@ -248,7 +248,7 @@ def test_output_that_cannot_take_every_character(encoding: str, folder: Path, mo
     assert read(folder / "compared.nc").equals(read(folder / "again.nc"))
     # Whatever is printed, the result is on the disk before.
     monkeypatch.chdir(folder)
-    monkeypatch.setattr(cli.measuring.tables, "of_comparison", lambda found: 1 / 0)
+    monkeypatch.setitem(cli.tables.PRINTED, "comparison", lambda result: 1 / 0)
     monkeypatch.setattr(
         sys, "argv", ["fechner", "compare", "curves.nc", "hüé→.nc", "--bootstraps", "10", "--out", "kept.nc"]
     )

@@ -59,6 +59,11 @@ def compare(curves: xr.Dataset, prior: xr.Dataset, *, bootstraps: Natural = 1000
     Raises:
         FechnerError: if the two are not a curve and a density of the same feature, in the same units and convention, or
             hold what curves and densities cannot, such as negative numbers.
+
+    Command line:
+        fechner sensitivity efficientnet_lite0 --out curves.nc
+        fechner statistics photographs/ --out prior.nc
+        fechner compare curves.nc prior.nc --figure comparison.png
     """
     along = _check(curves, prior)
     curves = curves.sortby(along)

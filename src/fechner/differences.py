@@ -59,6 +59,10 @@ def difference(
 
     Raises:
         FechnerError: if the curves differ in layers, parameter, grid or nuisance values, or do not cover the circle.
+
+    Command line:
+        fechner difference rotated.nc -- upright.nc --figure difference.png
+        fechner difference rotated-0.nc rotated-1.nc -- upright-0.nc upright-1.nc --out difference.nc
     """
     one = [manipulated] if isinstance(manipulated, xr.Dataset) else list(manipulated)
     other = [upright] if isinstance(upright, xr.Dataset) else list(upright)

@@ -41,6 +41,20 @@ def number(num_classes=2): return 3
 def Net(num_classes=2):
     return nn.Sequential(nn.Conv2d(3, 4, 5, 2), nn.ReLU(), nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(16, num_classes))
 """
+RINGS = """
+from dataclasses import dataclass
+import torch
+from fechner import Stimulus
+from fechner.stimuli import Length
+@dataclass(frozen=True)
+class Rings(Stimulus):
+    radius: Length = 0.5
+    def luminance(self):
+        x, y = self.grid()
+        return 0.5 + 0.5 * torch.cos(2 * torch.pi * torch.hypot(x, y) / self.radius)
+def ramp(orientation):
+    return (0.25 + 0.5 * torch.linspace(0, 1, 32) * torch.cos(orientation.view(-1, 1, 1, 1) / 90) ** 2).expand(-1, 3, 32, 32)
+"""
 
 
 def rows(name: str) -> list[tuple[str, str]]:
@@ -59,6 +73,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where the cases run: results, photographs, a network, and what is none of these."""
     made = tmp_path_factory.mktemp("battery")
     (made / "tiny.py").write_text(TINY)
+    (made / "rings.py").write_text(RINGS)
     (made / "text.txt").write_text("nothing of interest\n")
     (made / "empty").mkdir()
     pixels = np.random.default_rng(0).integers(0, 255, (24, 40, 40, 3), dtype=np.uint8)
@@ -69,6 +84,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     results.save(curves(), made / "curves.nc")
     results.save(density("orientation", 180), made / "prior.nc")
     results.save(density("hue", 360), made / "hue.nc")
+    results.save(statistics.principal_components(number=300, size=4, progress=False), made / "pca.nc")
     return made
 
 
@@ -347,7 +363,7 @@ def test_no_public_function_is_left_out() -> None:
 
 def test_cases_of_every_command() -> None:
     of = {given.split()[0] for given, _ in COMMANDS}
-    assert {c.callback.__name__ for c in cli.app.registered_commands if c.callback} <= of
+    assert {c.name for c in cli.app.registered_commands} <= of
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="signals of this kind are those of Unix")

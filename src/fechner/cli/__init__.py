@@ -11,8 +11,7 @@ from typing import Annotated, Any
 import typer
 
 import fechner
-from fechner.cli import listing, measuring, publishing, training
-from fechner.cli.command import Command
+from fechner.cli.commands import VERBS
 from fechner.cli.terminal import say
 from fechner.errors import FechnerError, FechnerWarning
 
@@ -22,18 +21,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-for command in (
-    measuring.sensitivity,
-    measuring.statistics,
-    measuring.compare,
-    training.train,
-    listing.networks,
-    listing.layers,
-    listing.stimuli,
-    publishing.reproduce,
-    publishing.report,
-):
-    app.command(cls=Command)(command)
+for verb in VERBS:
+    verb.add_to(app)
 
 
 @app.callback(invoke_without_command=True)

@@ -2,12 +2,53 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import xarray as xr
 from rich.table import Table
 
 from fechner import circular, results
 from fechner.errors import printable
+from fechner.statistics.images import in_words, named
+
+
+def printed(result: Any) -> list[Table | str]:
+    """What is printed of a result: tables and lines."""
+    if isinstance(result, xr.Dataset):
+        kind = str(result.attrs["kind"])
+        text = PRINTED[kind](result) if kind in PRINTED else ""
+        return [text] if isinstance(text, Table) else list(text.splitlines())
+    if isinstance(result, Path):
+        return [f"wrote {result}"]
+    return list(result) if isinstance(result, list) else [result] * isinstance(result, Table)
+
+
+def left_out(attributes: Mapping[str, Any], most: int = 5) -> list[str]:
+    """Which photographs could not be used and which files were not read, or which layers have no value."""
+    skipped, others = (json.loads(attributes.get(name) or "{}") for name in ("skipped", "left_out"))
+    lines = [f"skipped {name}: {why}" for name, why in list(skipped.items())[:most]]
+    if len(skipped) > most:
+        lines.append(f"… and {len(skipped) - most} more, named in the result")
+    if "skipped" not in attributes:
+        return [f"left out {layer}: {why}" for layer, why in others.items()]
+    # A training has said so before it began.
+    return lines + [in_words(others)] * (bool(others) and "validation_images" not in attributes)
+
+
+def number(value: xr.DataArray, digits: str = ".2f") -> str:
+    """A number; – where it is not known."""
+    return f"{float(value):{digits}}" if np.isfinite(value) else "–"
+
+
+def interval(result: xr.Dataset, name: str, digits: str = ".2f", scale: float = 1.0) -> str:
+    """A number and, where it is known, its interval; – for a number that is not known."""
+    value, low, high = (float(result[n]) * scale for n in (name, f"{name}_low", f"{name}_high"))
+    around = f" [{low:{digits}}, {high:{digits}}]" if np.isfinite(low) else ""
+    return f"{value:{digits}}{around}" if np.isfinite(value) else "–"
 
 
 def of_sensitivity(measured: xr.Dataset) -> Table:
@@ -17,71 +58,91 @@ def of_sensitivity(measured: xr.Dataset) -> Table:
     for i in range(measured.sizes["layer"]):
         layer = measured.isel(layer=i)
         root = np.sqrt(layer.fisher_information.values)
-        most = layer[along].values[root.argmax()]
         with np.errstate(divide="ignore", invalid="ignore"):
             spread = root.max() / root.min()
-        threshold = float(np.median(layer.threshold))
-        cells = [
-            printable(str(layer.layer.values)),
-            printable(str(layer.layer_type.values)),
-            f"{int(layer.unit_count)}",
-        ]
-        table.add_row(*cells, f"{threshold:.3g}", f"{most:g}", f"{spread:.2f}")
+        names = [printable(str(layer[name].values)) for name in ("layer", "layer_type", "unit_count")]
+        peak, threshold = float(layer[along][root.argmax()]), float(np.median(layer.threshold))
+        table.add_row(*names, f"{threshold:.3g}", f"{peak:g}", f"{spread:.2f}")
     table.caption = f"sensitivity along {along}; threshold: median, under independent unit-variance Gaussian noise"
     return table
 
 
-def of_statistics(found: xr.Dataset) -> str:
-    """The density in one line: its extremes, or the exponent of a power spectrum."""
-    if "exponent" in found:
-        low, high = float(found.exponent_low), float(found.exponent_high)
-        interval = f" [{low:.2f}, {high:.2f}]" if np.isfinite(low) else ""
-        return f"power falls as 1/frequency^{float(found.exponent):.2f}{interval}"
-    along = results.along(found)
-    period = circular.circle_of(found[along])
-    parts = []
-    for word, at in (("most", int(found.density.values.argmax())), ("least", int(found.density.values.argmin()))):
-        y, low, high = (float(found[n][at]) * period for n in ("density", "density_low", "density_high"))
-        interval = f" [{low:.2f}, {high:.2f}]" if np.isfinite(low) else ""
-        parts.append(f"{word} often at {float(found[along][at]):g}°: {y:.2f}{interval} × uniform")
-    return "; ".join(parts)
+def of_statistics(result: xr.Dataset) -> str:
+    """Where the density comes from and its extremes, or the exponent of a power spectrum."""
+    name = result.attrs["images"]
+    few = ": a first look, too few for an estimate of natural statistics" if name == named(None) else ""
+    source = f"{result.attrs['feature']} in {result.attrs['photographs']} photographs from {name}{few}\n"
+    if "exponent" in result:
+        return source + f"power falls as 1/frequency^{interval(result, 'exponent')}"
+    along = results.along(result)
+    period, density = circular.circle_of(result[along]), result.density.values
+    ends = (("most", result.isel({along: density.argmax()})), ("least", result.isel({along: density.argmin()})))
+    return source + "; ".join(
+        f"{word} often at {float(at[along]):g}°: {interval(at, 'density', scale=period)} × uniform" for word, at in ends
+    )
 
 
-def of_comparison(found: xr.Dataset) -> Table:
+def of_comparison(result: xr.Dataset) -> Table:
     """One row a layer: correlation, its null, the exponent and the ratio."""
-    prior, *others = (printable(str(r)) for r in found.reference.values)
-    columns = [
-        f"r, {prior}",
-        "p of shifts",
-        "r − r of pixels",
-        "q of J ∝ p^q",
-        str(found.ratio.attrs.get("long_name", "ratio")),
-    ]
+    prior, *others = (printable(str(r)) for r in result.reference.values)
+    ratio = str(result.ratio.attrs.get("long_name", "ratio"))
+    columns = [f"r, {prior}", "p of shifts", "r − r of pixels", "q of J ∝ p^q", ratio]
     table = Table("layer", *columns, *(f"r, {other}" for other in others))
     for column in table.columns:
         column.no_wrap = True
-    one = found.isel(reference=0)
-    for i in range(found.sizes["layer"]):
-
-        def cell(name: str, interval: bool = True, of: xr.Dataset = one, i: int = i) -> str:
-            value, low, high = (float(of[n][i]) for n in (name, f"{name}_low", f"{name}_high"))
-            return "–" if not np.isfinite(value) else f"{value:.2f}" + (f" [{low:.2f}, {high:.2f}]" if interval else "")
-
-        flat = bool(found.flat[i])
-        p = float(one.null_p[i])
-        rest = ["–" if flat else cell("correlation", False, found.isel(reference=1 + k)) for k in range(len(others))]
+    for i, layer in enumerate(map(str, result.layer.values)):
+        first, *rest = (result.isel(layer=i, reference=k) for k in range(result.sizes["reference"]))
+        flat = bool(first.flat)
         table.add_row(
-            printable(str(found.layer.values[i])),
-            "flat" if flat else cell("correlation"),
-            "–" if flat or not np.isfinite(p) else f"{p:.3f}",
-            "–" if str(found.layer.values[i]) == "input" else cell("correlation_over_input", False),
-            cell("exponent"),
-            cell("ratio", False),
-            *rest,
+            printable(layer),
+            "flat" if flat else interval(first, "correlation"),
+            "–" if flat else number(first.null_p, ".3f"),
+            "–" if layer == "input" else number(first.correlation_over_input),
+            interval(first, "exponent"),
+            number(first.ratio),
+            *("–" if flat else number(one.correlation) for one in rest),
         )
     table.caption = (
-        f"sensitivity along {found.attrs['along']}: √J against {prior}; q = 2 for infomax, 1/2 for discrimax; "
+        f"sensitivity along {result.attrs['along']}: √J against {prior}; q = 2 for infomax, 1/2 for discrimax; "
         "95 % intervals over nuisance values and photographs; J is the Fisher information under independent "
         "unit-variance Gaussian noise"
     )
     return table
+
+
+def of_difference(result: xr.Dataset) -> Table:
+    """One row a layer: the shift that aligns the two curves, and how well they then agree."""
+    table = Table("layer", f"shift ({result['shift'].attrs['units']})", "r when aligned")
+    for i, layer in enumerate(result.layer.values):
+        one = result.isel(layer=i)
+        table.add_row(printable(str(layer)), interval(one, "shift", ".3g"), number(one.aligned))
+    table.caption = f"sensitivity along {result.attrs['along']}, manipulated and upright; 95 % intervals"
+    return table
+
+
+def of_components(result: xr.Dataset) -> str:
+    """How fast the variance of the components falls."""
+    return f"variance of {result.sizes['component']} components falls as 1/rank^{interval(result, 'exponent')}"
+
+
+def of_linear(result: xr.Dataset) -> str:
+    """What learning left of the error."""
+    return f"mean squared error {float(result.loss[0]):.4g} at the first snapshot, {float(result.loss[-1]):.4g} at the last"
+
+
+def of_labels(result: xr.Dataset) -> str:
+    """How accurate the networks are in the end."""
+    accuracy = result.accuracy.isel(step=-1).mean(results.along(result)).values
+    return f"accuracy in the end: {', '.join(f'{a:.1%}' for a in accuracy)}, a number each seed"
+
+
+# What is printed of each kind of result.
+PRINTED: dict[str, Callable[[xr.Dataset], Table | str]] = {
+    "sensitivity": of_sensitivity,
+    "density": of_statistics,
+    "comparison": of_comparison,
+    "difference": of_difference,
+    "components": of_components,
+    "linear learning": of_linear,
+    "label learning": of_labels,
+}

@@ -87,6 +87,12 @@ def sensitivity(
     Raises:
         FechnerError: for a parameter that the stimulus does not have, values out of range, a layer that does not
             exist, a dtype that is not floating-point, and whatever a probe of two stimuli finds wrong with the network; before the sweep starts.
+
+    Command line:
+        fechner sensitivity efficientnet_lite0 --out curves.nc --figure curves.png
+        fechner sensitivity resnet18 --weights init --layers 'layer?' --along spatial_frequency --values 1,2,4,8,16
+        fechner sensitivity resnet18 --stimulus package.module:Rings --along radius --values 0.2:0.8:7 --average phase=20
+        torchrun --nproc-per-node 8 -m fechner sensitivity vgg16_bn --layers all --out curves.nc
     """
     check_dtype(dtype)
     wrapped = as_network(network)

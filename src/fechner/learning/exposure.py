@@ -34,9 +34,12 @@ class Exposure:
     >>> density = human.analytic_orientation_prior
     >>> shown = Exposure(300, density, Erasure(), lambda x: balanced_noise(density(x), Erasure()))
 
-    `density` is "uniform", a function of values in degrees, or a Dataset of `image_statistics`. `noise` is a
-    probability, a function of values in degrees, or probabilities on an even grid of the whole circle; it needs a
-    `channel`.
+    Args:
+        steps: of learning.
+        density: how often each value occurs: "uniform", a function of values in degrees, or a Dataset of `image_statistics`.
+        channel: what noise does to a label.
+        noise: the probability that a label is noisy, a function of values in degrees, or probabilities on an even grid of the
+            whole circle; it needs a `channel`.
     """
 
     steps: Count

@@ -114,7 +114,9 @@ def learn(
         learning_rate: of gradient descent on the mean squared error.
         engine: "descent" takes every step, on the covariance; "flow" integrates gradient flow over the same time with
             adaptive steps; "minibatch" draws `batch` of the stage's `data` (n, component) for every step, as published.
+        batch: of the engine "minibatch".
         tolerance: of each adaptive step, relative to the weights.
+        dtype: in which everything is computed.
 
     Returns:
         A Dataset: `end_to_end` (step, output, component) in the basis of the components; `loss`, the mean squared error
@@ -123,6 +125,10 @@ def learn(
     Raises:
         FechnerError: for snapshots outside the stages, a learning rate beyond the stability limit (which it names),
             data that do not fit, and what cannot fit into memory or end within thirty days.
+
+    Command line:
+        fechner components photographs/ --size 16 --out components.nc
+        fechner learn components.nc --depth 2 --steps 2000 --snapshots 0:2000:21 --out learned.nc --figure learned.png
     """
     stages = [stages] if isinstance(stages, Stage) else list(stages)
     check_dtype(dtype)

@@ -18,12 +18,15 @@ Weights = list[Tensor]
 class LinearNetwork:
     """The network and what it starts from.
 
-    `depth` matrices in a chain, or "tied": x̂ = WᵀWx. `start` "uniform" draws every weight from ± `scale` (Benjamin et al.
-    2022: 0.005 for one and two matrices, 0.01 for three); "balanced" aligns all layers with the data, so that each
-    mode of the end-to-end map starts at `scale`.
-
     >>> LinearNetwork(depth=2).matrices
     2
+
+    Args:
+        depth: how many matrices there are in a chain, or "tied": x̂ = WᵀWx.
+        start: "uniform" draws every weight from ± `scale`; "balanced" aligns all layers with the data, so that each mode of
+            the end-to-end map starts at `scale`.
+        scale: of the initial weights (Benjamin et al. 2022: 0.005 for one and two matrices, 0.01 for three).
+        seed: of the initial weights.
     """
 
     depth: Annotated[int, Whole(1, 6)] | Literal["tied"] = "tied"

@@ -22,12 +22,18 @@ ACTIVATIONS: dict[str, type[nn.Module] | None] = {"relu": nn.ReLU, "tanh": nn.Ta
 class Perceptron:
     """Linear layers with an activation between them; called with a seed, it makes a `Network`.
 
-    The default is that of Benjamin et al. (2022, Fig. 6): 1024 and 256 hidden units, ReLU, PyTorch's default
-    initialisation × 0.1. Images in [0, 1] are scaled to [−1, 1] (`mean`, `std`): fed as they are, the common luminance
-    keeps the published learning rate from learning anything in the published number of steps.
-
     >>> Perceptron(widths=(32,))(seed=0, inputs=64, outputs=10)(torch.rand(2, 1, 8, 8)).shape
     torch.Size([2, 10])
+
+    The default is that of Benjamin et al. (2022, Fig. 6), but for images scaled to [−1, 1]: fed as they are, in [0, 1], the
+    common luminance keeps the published learning rate from learning anything in the published number of steps.
+
+    Args:
+        widths: how many units each hidden layer has.
+        activation: between layers.
+        scale: by which PyTorch's default initialisation is multiplied.
+        mean: subtracted from all pixels.
+        std: by which pixels are divided after that.
     """
 
     widths: tuple[Count, ...] = (1024, 256)

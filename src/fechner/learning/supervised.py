@@ -84,6 +84,10 @@ def learn_labels(
 
     Raises:
         FechnerError: for exposures, networks or settings that cannot work, before the first step.
+
+    Command line:
+        fechner learn-labels --steps 300 --seeds 3 --out labels.nc --figure labels.png
+        fechner learn-labels --steps 300 --density prior.nc --channel erasure --noise 0.5 --widths 256
     """
     task = Task() if task is None else task
     exposures = [exposures] if isinstance(exposures, Exposure) else list(exposures)

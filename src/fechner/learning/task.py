@@ -25,13 +25,18 @@ GRATING = Grating(size=64, channels=1, pixels_per_degree=64.0, spatial_frequency
 class Task:
     """Tell classes of orientation, or of another circular parameter of a stimulus, apart.
 
-    Class k of `classes` is centred on k/classes of the circle. Nuisance parameters in `average` are uniform on their
-    circles while learning; recordings average over the values given, by default 11 phases. The loss is the
-    "cross-entropy" of the log-softmax of one output a class, or "circular": the squared distance of two outputs from
-    (cos, sin) of the label's angle around the circle. A missing label counts as 0, and the mean is over the batch.
-
     >>> Task(classes=30).outputs, Task(loss="circular").outputs
     (30, 2)
+
+    Args:
+        stimulus: what is labelled; by default a grating of 64 × 64 grey pixels.
+        along: the circular parameter that is labelled.
+        classes: how many labels there are; class k is centred on k/classes of the circle.
+        loss: "cross-entropy" of the log-softmax of one output a class, or "circular": the squared distance of two outputs
+            from (cos, sin) of the label's angle around the circle. A missing label counts as 0, and the mean is over the
+            batch.
+        average: nuisance parameters and their values in recordings, by default 11 phases; uniform on their circles while
+            learning.
     """
 
     stimulus: Stimulus = GRATING

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import hashlib
-import importlib
 import pickle
-import sys
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +16,7 @@ from torchvision import models
 
 from fechner.arguments import Count, Seed, checked
 from fechner.errors import FechnerError, FechnerWarning, choices, first_line
+from fechner.import_path import imported
 from fechner.networks import efficientnet_lite
 from fechner.networks.checkpoint import read
 from fechner.networks.network import Network
@@ -42,6 +41,12 @@ def list_networks(pattern: str = "*") -> list[str]:
 
     >>> list_networks("vgg1?_bn")
     ['vgg11_bn', 'vgg13_bn', 'vgg16_bn', 'vgg19_bn']
+
+    Args:
+        pattern: a glob that names match, such as "resnet*".
+
+    Command line:
+        fechner networks 'resnet*'
     """
     names = sorted([*_torchvision(), *_OWN, _LITE0])
     if pattern.startswith("timm/") or "*" in pattern:
@@ -135,20 +140,8 @@ def _known(name: str) -> bool:
 
 
 def _imported(path: str) -> Callable[..., nn.Module]:
-    """The function or class at "package.module:name", where Python finds it or in the current folder."""
-    module, _, attribute = path.partition(":")
-    here = "" in sys.path
-    try:
-        if not here:
-            sys.path.append("")
-        made = getattr(importlib.import_module(module), attribute)
-    except Exception as e:
-        raise FechnerError(
-            f"cannot import the network '{path}' ({first_line(e)}); give it as package.module:function"
-        ) from e
-    finally:
-        if not here:
-            sys.path.remove("")
+    """The function or class at "package.module:name"."""
+    made: Callable[..., nn.Module] = imported(path, "network")
     if not callable(made):
         raise FechnerError(f"'{path}' must be a function or class that makes a network, got {type(made).__name__}")
     return made

@@ -64,6 +64,10 @@ def report(sources: Sequence[str | Path], out: str | Path = "report.html", *, ti
     Raises:
         FechnerError: if there is nothing to show, a file is not a whole result, or `out` cannot be written; before anything
             is written.
+
+    Command line:
+        fechner report curves.nc prior.nc --out report.html
+        fechner report rotated/training.nc upright/training.nc --title 'Trained upright and rotated'
     """
     out = expanded(out)
     outputs.writable(out, reads=[path for source in sources if not (path := expanded(source)).is_dir()])

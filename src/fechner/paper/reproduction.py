@@ -63,6 +63,10 @@ def reproduce(
     Raises:
         FechnerError: for an unknown figure or profile, images or checkpoints that cannot be read, and if OUT cannot be
             written, before anything is measured.
+
+    Command line:
+        fechner reproduce all --images photographs/ --out results
+        fechner reproduce fig2 fig3 --profile paper --resume
     """
     out, trainings = expanded(out), expanded(trainings)
     wanted = _wanted(figures, profile, trainings, say)

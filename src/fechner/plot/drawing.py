@@ -35,8 +35,14 @@ def draw(dataset: xr.Dataset | xr.DataTree) -> Figure:
     and linear learning have figures of their own, and so has every figure of the paper. The figure belongs to no
     window; `figure.savefig` writes it.
 
+    Args:
+        dataset: a result, or on the command line a file that holds one.
+
     Raises:
         FechnerError: if the Dataset is not a whole result of fechner, or of a kind that has no figure.
+
+    Command line:
+        fechner draw curves.nc --out curves.svg
     """
     try:
         results.check(dataset)

@@ -14,7 +14,7 @@ import xarray as xr
 
 from fechner import results
 from fechner.arguments import Natural, Processes, Seed, checked
-from fechner.errors import FechnerError, choices
+from fechner.errors import FechnerError, FechnerWarning, choices
 from fechner.limits import check_memory
 from fechner.statistics.feature import Feature
 from fechner.statistics.hue import HueFeature
@@ -63,10 +63,15 @@ def image_statistics(
         `density_high` (95 % interval over photographs; NaN for a single one), `density_samples` (bootstrap replicates); for orientation
         `density_by_scale`; for spatial frequency `power` and its `exponent` with interval. The attributes name how many
         photographs were used, which were `skipped` and why, how many files were `left_out` for each reason, and a
-        `warning` where there is one, which is also raised as a `UserWarning`.
+        `warning` where there is one, which is also raised as a `FechnerWarning`.
 
     Raises:
         FechnerError: for an unknown feature or setting, nothing to read, or more than a tenth of the images unusable.
+
+    Command line:
+        fechner statistics photographs/ --feature orientation --out prior.nc --figure prior.png
+        fechner statistics imagenet.tar --feature hue --set space=cielch,saturation=0.2
+        torchrun --nproc-per-node 8 -m fechner statistics imagenet/train --feature hue --out prior.nc
     """
     measured = make(feature, settings)
     check_memory(
@@ -103,7 +108,7 @@ def image_statistics(
     }
     if warning := measured.warning(summed):
         attributes["warning"] = warning
-        warnings.warn(warning, stacklevel=2)
+        warnings.warn(warning, FechnerWarning, stacklevel=3)
     return xr.Dataset(variables | measured.describe(summed), {along: (along, values, meaning)}, attributes)
 
 

@@ -70,6 +70,10 @@ def principal_components(
     Raises:
         FechnerError: for fewer patches than pixels, photographs smaller than a patch (more than a tenth of them),
             constant patches, arrays with NaN or of another shape, and covariances that do not fit into memory.
+
+    Command line:
+        fechner components photographs/ --figure components.png
+        fechner components photographs/ --size 16 --number 20000 --colour --out components.nc
     """
     found, left_out = ([], {}) if are_crops(images) else find(images)  # type: ignore[arg-type]
     moments, skipped = patch_moments(images, number, size, colour=colour, seed=seed, workers=workers, progress=progress)

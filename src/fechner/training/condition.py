@@ -21,14 +21,20 @@ from fechner.training.view import disc, look
 class Condition:
     """A manipulation of images; the default changes nothing but what all conditions share, the round aperture.
 
-    In this order: images are rotated counter-clockwise by `rotation` degrees; their HSV hue is shifted by `hue` degrees;
-    contrast at bar orientations within `band` degrees of any in `remove` is multiplied by `keep` (0 removes it); they
-    are seen through a 2-D Hamming window if `hamming`; and in the inscribed circle, on mid-grey.
-
     >>> Condition(rotation=45)(torch.rand(2, 3, 64, 64)).shape
     torch.Size([2, 3, 32, 32])
     >>> str(Condition(rotation=22.5, hue=90))
     'rotation 22.5, hue 90'
+
+    What is done to images is done in the order of the arguments; last, they are seen in the inscribed circle, on mid-grey.
+
+    Args:
+        rotation: rotate all images counter-clockwise by so many degrees.
+        hue: shift the HSV hue of all images by so many degrees.
+        remove: bar orientations in degrees, such as 0,90, at which contrast is removed.
+        band: how many degrees to either side of these it is removed.
+        keep: the share of that contrast that is kept, from 0 to 1.
+        hamming: show images through a 2-D Hamming window.
     """
 
     rotation: float = 0.0

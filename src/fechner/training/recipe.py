@@ -14,11 +14,23 @@ from fechner.errors import FechnerError, choices
 
 @dataclass(frozen=True)
 class Recipe:
-    """Settings of a training; `batch` counts the images of all processes, `learning_rate` is the highest.
+    """Settings of a training.
 
-    With `mirror`, training images are mirrored left to right at random, before anything else is done to them.
-    "steps" divides the learning rate by ten every `epochs_a_step` epochs; "one-cycle" raises it over the first fifth of
-    the steps and lets it fall to nothing (Smith & Topin 2018).
+    >>> Recipe(epochs=12, batch=128, learning_rate=0.2, weight_decay=5e-4).schedule
+    'one-cycle'
+
+    Args:
+        epochs: how often every image is presented; by default 90 for large images and 12 for small ones.
+            With 40, resnet18_small reaches 86 % of CIFAR-10.
+        batch: images a step, of all processes together.
+        learning_rate: the highest of the schedule.
+        weight_decay: of all weights; with AdamW not of biases and normalisation.
+        schedule: "steps" divides the learning rate by ten every `epochs_a_step` epochs; "one-cycle" raises it over the
+            first fifth of the steps and lets it fall to nothing (Smith & Topin 2018).
+        epochs_a_step: epochs between these divisions.
+        optimizer: "sgd" with momentum 0.9, or "adamw".
+        label_smoothing: the share of every label that is spread over all classes.
+        mirror: mirror training images left to right at random, before anything else is done to them.
     """
 
     # A bound that no training comes near, so that a slip is not taken for one.

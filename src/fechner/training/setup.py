@@ -102,6 +102,11 @@ def train(
     Raises:
         FechnerError: for images, architectures, checkpoints and settings that cannot work, before training starts; for a
             loss that is not finite and a full disk, with the last checkpoint kept.
+
+    Command line:
+        fechner train cifar10 --arch resnet18_small --rotation 45 --out rotated
+        fechner sensitivity resnet18_small --weights rotated/last.ckpt --set size=32,pixels_per_degree=14.3
+        torchrun --nproc-per-node 8 -m fechner train imagenet/ --arch resnet18 --hue 90 --precision 16-mixed
     """
     condition = condition or Condition()
     out = expanded(out)
