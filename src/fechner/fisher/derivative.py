@@ -10,7 +10,6 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -23,7 +22,8 @@ from fechner.fisher.rules import forward_mode
 from fechner.stimuli import Design
 
 Array = npt.NDArray[np.float64]
-Values = dict[str, Tensor]
+# The values of every parameter of a stimulus in a batch (B,), by name.
+ParameterValues = dict[str, Tensor]
 
 
 class Method(ABC):
@@ -36,6 +36,8 @@ class Method(ABC):
     name: str
     overlap: int = 0
     reach: float = 0.0
+    # The widths over which the differences of the present batch are taken.
+    _widths: Tensor
 
     @contextmanager
     def context(self) -> Iterator[None]:
@@ -52,26 +54,28 @@ class Method(ABC):
         return edges
 
     @abstractmethod
-    def prepare(self, values: Values, along: str) -> Values:
+    def prepare(self, values: ParameterValues, along: str) -> ParameterValues:
         """The parameter values to render, for a batch of values (B,)."""
 
     @abstractmethod
     def derivative(self, output: Tensor) -> tuple[Tensor, Tensor | None]:
         """Response and derivative per unit of the parameter, from the output on the rendered images."""
 
+    def _slope(self, above: Tensor, below: Tensor) -> Tensor:
+        return (above - below) / self._widths.view(-1, *[1] * (above.dim() - 1))
 
-@dataclass
+
 class Exact(Method):
     """Forward-mode automatic differentiation gives the derivative itself, in one pass."""
 
-    name: str = "exact"
+    name = "exact"
 
     @contextmanager
     def context(self) -> Iterator[None]:
         with forward_mode():
             yield
 
-    def prepare(self, values: Values, along: str) -> Values:
+    def prepare(self, values: ParameterValues, along: str) -> ParameterValues:
         return values | {along: forward_ad.make_dual(values[along], torch.ones_like(values[along]))}
 
     def derivative(self, output: Tensor) -> tuple[Tensor, Tensor | None]:
@@ -79,18 +83,15 @@ class Exact(Method):
         return response, tangent
 
 
-@dataclass
 class Central(Method):
     """(r(θ + step) − r(θ − step)) / 2 step, which takes two images per value."""
 
-    step: float
-    name: str = "central"
-    _widths: Tensor = field(default_factory=lambda: torch.ones(1))
+    name = "central"
 
-    def __post_init__(self) -> None:
-        self.reach = self.step
+    def __init__(self, step: float) -> None:
+        self.step = self.reach = step
 
-    def prepare(self, values: Values, along: str) -> Values:
+    def prepare(self, values: ParameterValues, along: str) -> ParameterValues:
         above, below = values[along] + self.step, values[along] - self.step
         # Not 2 step, but what rounding makes of it.
         self._widths = above - below
@@ -99,16 +100,14 @@ class Central(Method):
 
     def derivative(self, output: Tensor) -> tuple[Tensor, Tensor | None]:
         above, below = output.chunk(2)
-        return (above + below) / 2, (above - below) / self._widths.view(-1, *[1] * (output.dim() - 1))
+        return (above + below) / 2, self._slope(above, below)
 
 
-@dataclass
 class Forward(Method):
     """(r(θ₂) − r(θ₁)) / (θ₂ − θ₁) between neighbours on the grid, which takes one image per value and is coarse."""
 
-    name: str = "forward"
-    overlap: int = 1
-    _widths: Tensor = field(default_factory=lambda: torch.ones(1))
+    name = "forward"
+    overlap = 1
 
     def edges(self, design: Design) -> Array:
         grid, period = design.values, design.parameter.period
@@ -121,13 +120,12 @@ class Forward(Method):
     def between(self, edges: Array) -> Array:
         return (edges[1:] + edges[:-1]) / 2
 
-    def prepare(self, values: Values, along: str) -> Values:
+    def prepare(self, values: ParameterValues, along: str) -> ParameterValues:
         self._widths = values[along].diff()
         return values
 
     def derivative(self, output: Tensor) -> tuple[Tensor, Tensor | None]:
-        widths = self._widths.view(-1, *[1] * (output.dim() - 1))
-        return (output[1:] + output[:-1]) / 2, (output[1:] - output[:-1]) / widths
+        return (output[1:] + output[:-1]) / 2, self._slope(output[1:], output[:-1])
 
 
 def method_of(name: str, step: float | None, design: Design) -> Method:

@@ -57,7 +57,7 @@ def traced(network: Network, images: Tensor) -> tuple[list[Layer], list[str]]:
         warnings.simplefilter("always", FechnerWarning)
         layers = trace(network, images)
     notes = [str(w.message).removeprefix(f"{network.name}: ") for w in caught if issubclass(w.category, FechnerWarning)]
-    # Warnings of others were caught too, and are given now.
+    # Other warnings were caught too, and are issued now.
     for w in caught:
         if not issubclass(w.category, FechnerWarning):
             warnings.warn_explicit(w.message, w.category, w.filename, w.lineno)

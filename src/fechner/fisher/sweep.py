@@ -1,4 +1,4 @@
-"""One pass over all stimuli: every layer's response and derivative are reduced inside the hook and never kept.
+"""One pass over all stimuli: every layer's response and derivative are reduced inside the hook and never stored.
 
 `sensitivity` and the recorder of learning call `sweep`. Two things must not break: no activation outlives its layer, and the
 same batches give the same bits. Tests: tests/fisher/test_measure.py.
