@@ -131,6 +131,7 @@ class Probe:
         )  # fmt: skip
 
     def _examined(self) -> Verdict:
+        """A new verdict; the order of the checks is that of the reasons, so that a cause is named before its effects."""
         network, exact = self.network, isinstance(self.method, Exact)
         _check_mode(network)
         if exact:
