@@ -209,12 +209,10 @@ def _shapes(network: Network, images: Tensor) -> dict[str, tuple[str, nn.Module,
 
 
 def _batch_axis(two: tuple[int, ...], three: tuple[int, ...]) -> int | None:
-    if len(two) != len(three):
-        return None
-    differ = [i for i, (a, b) in enumerate(zip(two, three, strict=True)) if a != b]
-    if len(differ) == 1 and two[differ[0]] * 3 == three[differ[0]] * 2:
-        return differ[0]
-    return None
+    """The axis whose length is in proportion to the number of images; None if there is none, or others change too."""
+    axes = [i for i, (a, b) in enumerate(zip(two, three, strict=False)) if a != b]
+    proportional = len(two) == len(three) and len(axes) == 1 and two[axes[0]] * 3 == three[axes[0]] * 2
+    return axes[0] if proportional else None
 
 
 def select(layers: Sequence[Layer], wanted: str | Sequence[str], network: Network) -> list[Layer]:
@@ -280,9 +278,6 @@ def blocks(layers: Sequence[Layer], network: Network) -> list[Layer]:
             descendants += [full] if full in last else inside(full)
         return descendants
 
-    def size(name: str) -> int:
-        return sum(p.numel() for p in modules[name].parameters())
-
     frontier = inside("")
     if len(frontier) > _MANY and not any(inside(c) for c in frontier):
         frontier = _one_per_weights(frontier, modules)
@@ -290,7 +285,7 @@ def blocks(layers: Sequence[Layer], network: Network) -> list[Layer]:
         divisible = [n for n in frontier if len(inside(n)) > 1]
         if not divisible:
             break
-        biggest = max(divisible, key=size)
+        biggest = max(divisible, key=lambda n: sum(p.numel() for p in modules[n].parameters()))
         children = inside(biggest)
         if not any(inside(c) for c in children):
             children = _one_per_weights(children, modules)
