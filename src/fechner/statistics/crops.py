@@ -1,7 +1,7 @@
 """Reads patches that were cut earlier, from an array or a file, whichever layout they have.
 
-`principal_components` and Figure 5 of the paper take such patches instead of photographs. All layouts become (n, pixels),
-and the bytes stay bytes: a factor says how to turn them into intensities, so that a large file is not copied as floats.
+`principal_components` and Figure 5 of the paper take such patches instead of photographs. All layouts become (n, pixels)
+in the file's own numbers. A factor turns these into intensities, so that a large file of bytes is not copied as floats.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def are_crops(images: Any) -> TypeGuard[Given]:
     return images is not None
 
 
-def crops(given: Given, colour: bool = False) -> tuple[npt.NDArray[Any], float, tuple[int, ...]]:
+def crops(patches: Given, colour: bool = False) -> tuple[npt.NDArray[Any], float, tuple[int, ...]]:
     """Patches (n, pixels), the factor that turns them into intensities, and the shape of one patch.
 
     >>> flat, unit, shape = crops(np.full((2, 3, 8, 8), 51, np.uint8))
@@ -49,8 +49,8 @@ def crops(given: Given, colour: bool = False) -> tuple[npt.NDArray[Any], float, 
 
     Raises `FechnerError` for a file that holds no such array, for another layout, and for NaN or infinite pixels.
     """
-    array = _read(Path(given)) if isinstance(given, str | Path) else given
-    named = f"patches of '{given}'" if isinstance(given, str | Path) else "patches"
+    array = _read(Path(patches)) if isinstance(patches, str | Path) else patches
+    named = f"patches of '{patches}'" if isinstance(patches, str | Path) else "patches"
     if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiub":
         raise FechnerError(
             f"{named} must be an array of real numbers, got {getattr(array, 'dtype', type(array).__name__)}"

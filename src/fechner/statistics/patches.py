@@ -2,7 +2,7 @@
 
 Patches are never all in memory: only their moments are kept, one set for each of ten groups of photographs. The interval
 of the exponent comes from leaving out one group at a time, so a photograph must always belong to one group only.
-Which patches are cut depends on the seed and the photograph's name alone, not on the number of processes.
+The places of the patches depend on the seed and the photograph's name, not on the number of processes.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def principal_components(
         95 % interval by jackknife over ten groups of photographs.
 
     Raises:
-        FechnerError: for no more patches than pixels, if more than a tenth of the photographs are smaller than a patch,
+        FechnerError: if there are not more patches than pixels, if more than a tenth of the photographs are smaller than a patch,
             for constant patches, arrays with NaN or of another shape, and covariances that do not fit into memory.
     """
     sources, left_out = ([], {}) if are_crops(images) else find(images)  # type: ignore[arg-type]
