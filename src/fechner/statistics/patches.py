@@ -74,8 +74,8 @@ def principal_components(
         95 % interval by jackknife over ten groups of photographs.
 
     Raises:
-        FechnerError: if there are not more patches than pixels, if more than a tenth of the photographs are smaller than a patch,
-            for constant patches, arrays with NaN or of another shape, and covariances that do not fit into memory.
+        FechnerError: if there are not more patches than pixels, if more than a tenth of the photographs are smaller
+            than a patch, for constant patches, arrays with NaN or of another shape, and covariances that do not fit into memory.
     """
     sources, left_out = ([], {}) if are_crops(images) else find(images)  # type: ignore[arg-type]
     moments, skipped = patch_moments(images, number, size, colour=colour, seed=seed, workers=workers, progress=progress)
