@@ -1,7 +1,7 @@
 """Reference data on human vision, with units and sources, and formulas that stand in for human sensitivity.
 
-Each file in data/ holds numbers that a cited text states; nothing is read off a figure. A new file of the same columns is
-a new data set, without a change here. `compare` sets layers against the formulas of `priors`, under their names.
+Each file in data/ holds numbers that a cited text states; nothing is read off a figure. A new file of the same columns
+is a new data set, without a change here. `compare` sets layers against the formulas of `priors`, under their names.
 """
 
 from __future__ import annotations
@@ -62,9 +62,9 @@ def priors(along: str) -> dict[str, xr.Dataset]:
     >>> list(priors("orientation"))
     ['analytic prior']
 
-    Orientation has an analytic prior. HSV hue has CIELAB distance, which stands in for √J. Spatial frequency has Weber's
-    law, √J ∝ 1/f, because it says that thresholds are a constant fraction of the frequency. Other features have none:
-    the result is empty.
+    Orientation has an analytic prior. HSV hue has CIELAB distance, which stands in for √J. Spatial frequency has
+    Weber's law, √J ∝ 1/f, because it says that thresholds are a constant fraction of the frequency. Other features have
+    none: the result is empty.
     """
     if along == "orientation":
         period, grid = 180.0, circular.grid(360, 180.0)
@@ -109,7 +109,8 @@ def cielab_hue_distance(
     array([3.44, 0.12])
 
     It stands in for human sensitivity to hue (Benjamin et al. 2022, Fig. 3b). It is a formula of colour difference, not
-    a measurement of hue discrimination. `hue` is in degrees, of any shape; the two colours lie half a step to either side.
+    a measurement of hue discrimination. `hue` is in degrees, of any shape; the two colours lie half a step to either
+    side.
 
     Raises `FechnerError` for saturation or value outside [0, 1], or a step that is not between 0 and 60 degrees.
     """

@@ -1,8 +1,8 @@
 """Finds the picture inside letterbox bars and frames, whose edges would count as horizontal and vertical ones.
 
 Every feature calls `content` or `box` before it measures. Two mistakes are possible: a bar that stays adds an edge of
-full contrast, and a plain background that is cut off removes a real one. The thresholds below balance the two; the cases
-that fixed them are in tests/statistics/test_borders.py.
+full contrast, and a plain background that is cut off removes a real one. The thresholds below balance the two; the
+cases that fixed them are in tests/statistics/test_borders.py.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ def content(grey: Grey, least: int = 1) -> Grey:
 def box(grey: Grey, least: int = 1) -> Box:
     """The rows and columns of the picture without uniform bars along its sides.
 
-    A margin is a run of rows or columns at the border that have the same grey level, apart from noise. It is a bar if it
-    keeps that level up to its edge and this edge is straight. The outline of an object before a plain background is not
-    straight; so if one margin of a level has no straight edge, no margin of that level is cut off.
+    A margin is a run of rows or columns at the border that have the same grey level, apart from noise. It is a bar if
+    it keeps that level up to its edge and this edge is straight. The outline of an object before a plain background is
+    not straight; so if one margin of a level has no straight edge, no margin of that level is cut off.
 
-    Bars stay if cutting them off would leave less than a third of width or height between four bars, or less than a fifth
-    between two, because a small object may be a rectangle. They also stay if fewer than `least` pixels would be left,
-    because a small part of a picture may be plain on one side. With each bar 8 more pixels are cut off.
+    Bars stay if cutting them off would leave less than a third of width or height between four bars, or less than a
+    fifth between two, because a small object may be a rectangle. They also stay if fewer than `least` pixels would be
+    left, because a small part of a picture may be plain on one side. With each bar 8 more pixels are cut off.
     """
     top, left, (height, width) = 0, 0, grey.shape
     for _ in range(4):  # bars may lie inside a frame
@@ -106,7 +106,7 @@ def _margins(strays: npt.NDArray[np.floating]) -> tuple[int, int]:
 
 
 def _is_bar(lines: Grey, margin: int, level: int) -> bool:
-    """Whether the first `margin` lines keep their level up to the edge, and the picture begins along a straight edge."""
+    """Whether the first `margin` lines keep their level to the end, and the picture begins at a straight edge."""
     if not margin or abs(float(np.median(lines[margin - 1])) - level) > _DRIFT:
         return False
     differs = _differs(lines[margin : margin + _EDGE], level)

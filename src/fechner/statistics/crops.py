@@ -1,7 +1,8 @@
 """Reads patches that were cut earlier, from an array or a file, whichever layout they have.
 
-`principal_components` and Figure 5 of the paper take such patches instead of photographs. All layouts become (n, pixels)
-in the file's own numbers. A factor turns these into intensities, so that a large file of bytes is not copied as floats.
+`principal_components` and Figure 5 of the paper take such patches instead of photographs. All layouts become
+(n, pixels) in the file's own numbers. A factor turns these into intensities, so that a large file of bytes is not
+copied as floats.
 """
 
 from __future__ import annotations

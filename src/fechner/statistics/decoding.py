@@ -1,8 +1,8 @@
 """Turns the bytes of an image file into upright 8-bit sRGB.
 
-`images.Photograph.pixels` calls `rgb`. Pixels must mean what their file says: a profile or a bit depth is never guessed.
-If a file leaves its range or its colours open, `rgb` raises a ValueError that says so and gives the remedy, and the
-photograph is counted among the skipped ones.
+`images.Photograph.pixels` calls `rgb`. Pixels must mean what their file says: a profile or a bit depth is never
+guessed. If a file leaves its range or its colours open, `rgb` raises a ValueError that says so and gives the remedy,
+and the photograph is counted among the skipped ones.
 """
 
 from __future__ import annotations

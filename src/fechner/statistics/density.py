@@ -63,11 +63,12 @@ def image_statistics(
             rotate) or `SpatialFrequencyFeature` (values, pixels_per_degree).
 
     Returns:
-        A Dataset over the feature, in degrees or cycles/degree. It holds `density`, which integrates to 1, `density_low`
-        and `density_high` (95 % interval over photographs; NaN for a single one), and `density_samples` (bootstrap
-        replicates). Orientation has `density_by_scale` too; spatial frequency has `power`, and its `exponent` with an
-        interval. The attributes give how many photographs were used, which were `skipped` and why, how many files were
-        `left_out` for each reason, and possibly a `warning`, which is also raised as a `UserWarning`.
+        A Dataset over the feature, in degrees or cycles/degree. It holds `density`, which integrates to 1,
+        `density_low` and `density_high` (95 % interval over photographs; NaN for a single one), and `density_samples`
+        (bootstrap replicates). Orientation has `density_by_scale` too; spatial frequency has `power`, and its
+        `exponent` with an interval. The attributes give how many photographs were used, which were `skipped` and why,
+        how many files were `left_out` for each reason, and possibly a `warning`, which is also raised as a
+        `UserWarning`.
 
     Raises:
         FechnerError: for an unknown feature or setting, if there is nothing to read, and if more than a tenth of the

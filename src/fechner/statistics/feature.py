@@ -1,7 +1,8 @@
 """What a feature of photographs is: whatever adds up over them.
 
-The invariant is that `measure` depends on one photograph only, and that `density` and `describe` depend on the sums only.
-Photographs can therefore be measured in any order by any number of processes, and the bootstrap needs only weighted sums.
+The invariant is that `measure` depends on one photograph only, and that `density` and `describe` depend on the sums
+only. Photographs can therefore be measured in any order by any number of processes, and the bootstrap needs only
+weighted sums.
 """
 
 from __future__ import annotations
@@ -26,8 +27,8 @@ Values = Annotated[int, Whole(4, 36_000)]
 class Feature(ABC):
     """A feature and its settings, which are the fields of a frozen dataclass; `values` is the number of bins.
 
-    Subclasses give `name`, `coordinate`, `measure` and `density`, and may give more variables and a warning. Their fields
-    are the settings that `image_statistics` takes.
+    Subclasses give `name`, `coordinate`, `measure` and `density`, and may give more variables and a warning. Their
+    fields are the settings that `image_statistics` takes.
     """
 
     values: Values
@@ -40,11 +41,11 @@ class Feature(ABC):
     @property
     @abstractmethod
     def coordinate(self) -> tuple[Array, dict[str, Any]]:
-        """The values on which bins are centred, and their attributes (units, and period and convention where there are any)."""
+        """The values on which bins are centred, and their attributes: units, and for angles period and convention."""
 
     @abstractmethod
     def measure(self, pixels: Pixels) -> Array:
-        """What one RGB photograph (height, width, 3) adds to the totals, (k, values); `FechnerError` if it cannot be used."""
+        """What an RGB photograph (height, width, 3) adds to the totals (k, values); `FechnerError` if it adds nothing."""
 
     @abstractmethod
     def density(self, totals: Array) -> Array:

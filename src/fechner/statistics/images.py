@@ -1,7 +1,7 @@
 """Lists photographs of a folder tree, a .tar, a .zip or scikit-image's wheel, and decodes each one on demand.
 
-A `Photograph` is small and can be sent to another process, which then reads the pixels itself; so it holds no open file.
-Every file is either listed or counted among those left out, by its reason, so that nothing disappears in silence.
+A `Photograph` is small and can be sent to another process, which then reads the pixels itself; so it holds no open
+file. Every file is either listed or counted among those left out, by its reason, so that nothing disappears in silence.
 Training reads its labelled images through `find` as well.
 """
 
@@ -105,8 +105,8 @@ def photographs(source: str | Path | None = None) -> list[Photograph]:
     (512, 512, 3)
 
     An image is a file whose ending belongs to a format that Pillow opens, except documents, drawings, icons, videos and
-    scientific data. Links are followed. Hidden files and folders are left out, as are those of operating systems. Raises
-    `FechnerError` if the source does not exist or holds no image, and if an archive is compressed or damaged.
+    scientific data. Links are followed. Hidden files and folders are left out, as are those of operating systems.
+    Raises `FechnerError` if the source does not exist or holds no image, and if an archive is compressed or damaged.
     """
     return find(source)[0]
 

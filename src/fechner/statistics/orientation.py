@@ -1,7 +1,7 @@
 """How often each orientation occurs in photographs, weighted by gradient energy.
 
-No orientation may be preferred by the method itself: the derivatives are exact, and the aperture is round and keeps away
-from the border. tests/statistics/test_orientation.py checks this with noise and with images of a known density.
+No orientation may be preferred by the method itself: the derivatives are exact, and the aperture is round and keeps
+away from the border. tests/statistics/test_orientation.py checks this with noise and with images of a known density.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Patches of photographs and their principal components, from which a linear network learns.
 
-Patches are never all in memory: only their moments are kept, one set for each of ten groups of photographs. The interval
-of the exponent comes from leaving out one group at a time, so a photograph must always belong to one group only.
-The places of the patches depend on the seed and the photograph's name, not on the number of processes.
+Patches are never all in memory: only their moments are kept, one set for each of ten groups of photographs. The
+interval of the exponent comes from leaving out one group at a time, so a photograph must always belong to one group
+only. The places of the patches depend on the seed and the photograph's name, not on the number of processes.
 """
 
 from __future__ import annotations
@@ -75,7 +75,8 @@ def principal_components(
 
     Raises:
         FechnerError: if there are not more patches than pixels, if more than a tenth of the photographs are smaller
-            than a patch, for constant patches, arrays with NaN or of another shape, and covariances that do not fit into memory.
+            than a patch, for constant patches, arrays with NaN or of another shape, and covariances that do not fit
+            into memory.
     """
     sources, left_out = ([], {}) if are_crops(images) else find(images)  # type: ignore[arg-type]
     moments, skipped = patch_moments(images, number, size, colour=colour, seed=seed, workers=workers, progress=progress)
@@ -119,8 +120,8 @@ def principal_components(
 class Moments:
     """Numbers, sums and sums of products of patches for each group of photographs, from which the covariance follows.
 
-    They are in the patches' own numbers; multiplying with `unit` gives intensities. Only the lower triangle of `products`
-    (group, pixel, pixel) is filled.
+    They are in the patches' own numbers; multiplying with `unit` gives intensities. Only the lower triangle of
+    `products` (group, pixel, pixel) is filled.
     """
 
     counts: Array

@@ -1,7 +1,8 @@
 """How the contrast energy of photographs is distributed over spatial frequency.
 
 An image has only frequencies of which enough cycles fit in it, so each bin is averaged over those images that have it:
-`measure` returns power and a count, and both are summed. tests/statistics/test_spatial_frequency.py recovers known exponents.
+`measure` returns power and a count, and both are summed. tests/statistics/test_spatial_frequency.py recovers known
+exponents.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Adds up a feature over all photographs, in one pass and constant memory, on any number of processes and machines.
 
 The bootstrap over photographs draws from a Poisson distribution of mean 1 how often each photograph counts in each
-replicate. The draws depend on the seed and the photograph's name alone. So the totals are the same however the photographs
-are shared out, and no values of single photographs need to be kept.
+replicate. The draws depend on the seed and the photograph's name alone. So the totals are the same however the
+photographs are shared out, and no values of single photographs need to be kept.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """How many processes decode photographs, and how they are started.
 
-A script without `if __name__ == "__main__"` must be able to use them, whatever start method Python has by default or the
-script has chosen: tests/statistics/test_workers.py runs one. Training decodes its images in such processes too.
+A script without `if __name__ == "__main__"` must be able to use them, whatever start method Python has by default or
+the script has chosen: tests/statistics/test_workers.py runs one. Training decodes its images in such processes too.
 """
 
 from __future__ import annotations

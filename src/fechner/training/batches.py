@@ -1,8 +1,8 @@
 """Batches of images for training and validation, in an order that depends on the seed and on nothing else.
 
 Small images are decoded once, refined and kept in memory; large ones are decoded by worker processes when they are
-needed. Everything random about an image is drawn from the seed and from its number in the training. So it depends neither
-on how many processes there are nor on where a training was interrupted: resuming must give the same weights.
+needed. Everything random about an image is drawn from the seed and from its number in the training. So it depends
+neither on how many processes there are nor on where a training was interrupted: resuming must give the same weights.
 """
 
 from __future__ import annotations

@@ -37,19 +37,19 @@ class RecordSensitivity(lightning.Callback):
     'curves.nc'
 
     Pass it to `Trainer(callbacks=[record])`. It measures before the first step. After that it measures every `every`
-    steps, or `per_epoch` times in each epoch (the last time at its end), and never twice at one step. Steps are those of
-    optimisers, as in `trainer.global_step`. `network` is the attribute of the LightningModule that holds the network, or
-    "" for the module itself. Stimuli are in [0, 1]. If images are normalised before they come to the network, give the
-    same `mean` and `std`, a number or one number per channel, as to `fechner.networks.Network`. Further arguments are
-    those of `sensitivity`.
+    steps, or `per_epoch` times in each epoch (the last time at its end), and never twice at one step. Steps are those
+    of optimisers, as in `trainer.global_step`. `network` is the attribute of the LightningModule that holds the
+    network, or "" for the module itself. Stimuli are in [0, 1]. If images are normalised before they come to the
+    network, give the same `mean` and `std`, a number or one number per channel, as to `fechner.networks.Network`.
+    Further arguments are those of `sensitivity`.
 
-    The file holds one Dataset with a dimension `step` and can be read after each recording. Its coordinate `epoch` is the
-    number of epochs trained, and NaN within epochs of unknown length. A training that is resumed from a checkpoint
+    The file holds one Dataset with a dimension `step` and can be read after each recording. Its coordinate `epoch` is
+    the number of epochs trained, and NaN within epochs of unknown length. A training that is resumed from a checkpoint
     continues the file from there. Under DDP the processes share the stimuli, and the first one writes.
 
     Raises `FechnerError` for a file that cannot be written. At the start of training it raises one for `per_epoch` with
-    data of unknown length, for `mean` or `std` given with a `Network`, which has its own, and for whatever `sensitivity`
-    finds wrong.
+    data of unknown length, for `mean` or `std` given with a `Network`, which has its own, and for whatever
+    `sensitivity` finds wrong.
     """
 
     @checked

@@ -1,7 +1,8 @@
 """The LightningModule that trains a network to classify images under a condition.
 
-Everything random in a step must come from the seed, the step and the batch's own draws, so that a resumed training gives
-the same weights (tests/training/test_train.py). The name `network` is part of the checkpoints: `fechner.load` reads it.
+Everything random in a step must come from the seed, the step and the batch's own draws, so that a resumed training
+gives the same weights (tests/training/test_train.py). The name `network` is part of the checkpoints: `fechner.load`
+reads it.
 """
 
 from __future__ import annotations

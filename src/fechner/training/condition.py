@@ -32,8 +32,8 @@ class Condition:
 
     The manipulations are applied in this order. Images are rotated counter-clockwise by `rotation` degrees. Their HSV
     hue is shifted by `hue` degrees. Contrast at bar orientations within `band` degrees of any in `remove` is multiplied
-    by `keep` (0 removes it). With `hamming`, contrast is multiplied by a 2-D Hamming window. Finally, everything outside
-    the inscribed circle is mid-grey. Raises `FechnerError` for values that make no sense.
+    by `keep` (0 removes it). With `hamming`, contrast is multiplied by a 2-D Hamming window. Finally, everything
+    outside the inscribed circle is mid-grey. Raises `FechnerError` for values that make no sense.
     """
 
     rotation: float = 0.0
@@ -48,7 +48,8 @@ class Condition:
         for f in fields(self):
             if f.name in ("band", "keep") and getattr(self, f.name) != f.default and not self.remove:
                 raise FechnerError(
-                    f"{f.name} has an effect only on orientations that are removed: give them in remove, or leave {f.name} out"
+                    f"{f.name} has an effect only on orientations that are removed: "
+                    f"give them in remove, or leave {f.name} out"
                 )
 
     def __str__(self) -> str:

@@ -1,7 +1,8 @@
 """Lists labelled images, with their classes, split into training and validation.
 
-`find` of fechner.statistics.images lists the files; here folders become classes and parts. Without a split, the held-out
-tenth depends on the names alone: it must stay the same for every process, every machine and every resumed training.
+`find` of fechner.statistics.images lists the files; here folders become classes and parts. Without a split, the
+held-out tenth depends on the names alone: it must stay the same for every process, every machine and every resumed
+training.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ class EncodedImage(Protocol):
 
 @dataclass(frozen=True)
 class Split:
-    """Pictures with their labels, which number the classes; `weights` are the probabilities with which each is drawn."""
+    """Pictures with their labels, which number the classes; `weights` are the probabilities of drawing each."""
 
     pictures: Sequence[EncodedImage]
     labels: npt.NDArray[np.int64]
@@ -75,15 +76,15 @@ class Labelled:
 
 @checked
 def labelled(source: str | Path) -> Labelled:
-    """Labelled images: a folder of folders, one per class; CIFAR-10 as torchvision keeps it; or a .tar or .zip of either.
+    """Labelled images of a folder of classes, of CIFAR-10 as torchvision keeps it, or of a .tar or .zip of either.
 
     >>> labelled("no-such-folder")
     Traceback (most recent call last):
     fechner.errors.FechnerError: no folder or archive of images 'no-such-folder'
 
-    Classes are the folders that hold the images. If these folders are in train/ and val/, that is the split, and test/ is
-    left out; if there is no val/, test/ replaces it. Otherwise a tenth of the images is kept for validation, chosen by
-    name and so always the same. `fechner.statistics.photographs` says which files are images. "cifar10" downloads
+    Classes are the folders that hold the images. If these folders are in train/ and val/, that is the split, and test/
+    is left out; if there is no val/, test/ replaces it. Otherwise a tenth of the images is kept for validation, chosen
+    by name and so always the same. `fechner.statistics.photographs` says which files are images. "cifar10" downloads
     CIFAR-10 into the current folder unless it is there; torchvision's archive of it is unpacked in its own folder.
 
     Raises `FechnerError` if there are no images, fewer than two classes, or if the classes of the two parts differ.

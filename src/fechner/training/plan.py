@@ -21,7 +21,7 @@ CHECKPOINT, SETTINGS = "last.ckpt", "settings.json"
 
 @dataclass(frozen=True)
 class Plan:
-    """Everything that decides the result of a training. It is saved in settings.json, compared by `resume`, and recorded."""
+    """Everything that decides the result of a training: it is saved, compared by `resume`, and recorded."""
 
     network: str
     weights: str

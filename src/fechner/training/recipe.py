@@ -22,10 +22,10 @@ class Recipe:
     >>> Recipe(epochs=12, batch=128, learning_rate=0.2, weight_decay=5e-4).schedule
     'one-cycle'
 
-    `batch` counts the images of all processes together, and `learning_rate` is the highest that is reached. The schedule
-    "steps" divides the learning rate by ten every `epochs_a_step` epochs; "one-cycle" raises it over the first fifth of
-    the steps and then lowers it to almost 0 (Smith & Topin 2018). With `mirror`, training images are mirrored left to
-    right at random, before anything else is done to them. Raises `FechnerError` for values that make no sense.
+    `batch` counts the images of all processes together, and `learning_rate` is the highest that is reached. The
+    schedule "steps" divides the learning rate by ten every `epochs_a_step` epochs; "one-cycle" raises it over the first
+    fifth of the steps and then lowers it to almost 0 (Smith & Topin 2018). With `mirror`, training images are mirrored
+    left to right at random, before anything else is done to them. Raises `FechnerError` for values that make no sense.
     """
 
     # No training comes near the upper bound, which catches a slip of the pen.

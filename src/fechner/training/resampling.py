@@ -1,7 +1,7 @@
 """How often each image must be drawn so that the values of a feature occur as a density says.
 
-`running` asks for it when `train(resample=...)` is given. Histograms are those of `fechner.statistics`; the weights depend
-on them and on nothing random, so that every process and every resumed training computes the same ones.
+`running` asks for it when `train(resample=...)` is given. Histograms are those of `fechner.statistics`; the weights
+depend on them and on nothing random, so that every process and every resumed training computes the same ones.
 """
 
 from __future__ import annotations
@@ -88,8 +88,8 @@ def weighted(histograms: Array, desired: Array) -> Resampled:
     weights = np.ones(len(own))
     for _ in range(_STEPS):
         achieved = weights @ own
-        # Each weight grows by the ratio of desired to achieved density, averaged over the picture's own values. Dividing
-        # by the picture's mass makes it an average, whether many of its pixels have the feature or few.
+        # Each weight grows by the ratio of desired to achieved density, averaged over the picture's own values.
+        # Dividing by the picture's mass makes it an average, whether many of its pixels have the feature or few.
         weights *= own @ np.divide(desired, achieved, out=np.zeros_like(achieved), where=achieved > 0) / own.sum(1)
         achieved = weights @ own
         if np.abs(achieved / achieved.sum() - desired).max() < _CLOSE * desired.max():

@@ -1,8 +1,9 @@
 """Runs Lightning's Trainer once, with its data, callbacks, logs and checkpoints, and returns the Dataset of the result.
 
-`setup.train` has checked the arguments; nothing else calls this module, because importing Lightning takes seconds. Nothing
-is written before the trainer is built, because building it may still refuse a setting. Under several processes all of
-them run this code, and only the first one writes and prints. tests/training/test_running.py covers failures from outside.
+`setup.train` has checked the arguments; nothing else calls this module, because importing Lightning takes seconds.
+Nothing is written before the trainer is built, because building it may still refuse a setting. Under several processes
+all of them run this code, and only the first one writes and prints. tests/training/test_running.py covers failures from
+outside.
 """
 
 from __future__ import annotations
@@ -84,7 +85,7 @@ def run(
     say: Callable[[str], None],
     show: Callable[[], None],
 ) -> xr.Dataset:
-    """Train or evaluate, after everything has been checked, and return the result of `train`, whose arguments these are."""
+    """Train or evaluate after everything has been checked; the arguments and the result are those of `train`."""
     with _quiet(), _failures(out), ExitStack() as stack:
         runner, history = _trainer(plan, out, trainer, evaluate, progress)
         history.say = say = say if runner.is_global_zero else lambda text: None
@@ -195,8 +196,8 @@ def _trainer(
             "RANK and WORLD_SIZE say that there are several processes, which training takes from torchrun alone; "
             "start it with torchrun, or unset both"
         )
-    # Lightning takes the rank of its logs from SLURM_PROCID or LOCAL_RANK. Single processes may have these too, and would
-    # then write no logs.
+    # Lightning takes the rank of its logs from SLURM_PROCID or LOCAL_RANK. Single processes may have these too, and
+    # would then write no logs.
     rank_zero_only.rank = trainer.global_rank  # type: ignore[attr-defined]
     if plan.recipe.batch % trainer.world_size:
         raise FechnerError(

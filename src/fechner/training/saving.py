@@ -1,7 +1,8 @@
 """Writes checkpoints as a whole or not at all, and reads them with checks.
 
-If the disk is full or the process is killed, the last good checkpoint must stay readable (tests/training/test_saving.py).
-A damaged one must be reported before training continues from it, by its name and with the remedy.
+If the disk is full or the process is killed, the last good checkpoint must stay readable
+(tests/training/test_saving.py). A damaged one must be reported before training continues from it, by its name and with
+the remedy.
 """
 
 from __future__ import annotations

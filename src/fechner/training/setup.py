@@ -100,13 +100,13 @@ def train(
 
     Returns:
         A Dataset with the recordings over `step`, as `sensitivity` returns them, and `validation_accuracy`,
-        `validation_loss` and `loss` (the mean over an epoch's training) over `epoch_end`. The attributes hold condition,
-        recipe, seed, classes, the precision that was used, numbers of images, the images that were `skipped` and why,
-        and how many files were `left_out` for each reason.
+        `validation_loss` and `loss` (the mean over an epoch's training) over `epoch_end`. The attributes hold
+        condition, recipe, seed, classes, the precision that was used, numbers of images, the images that were `skipped`
+        and why, and how many files were `left_out` for each reason.
 
     Raises:
-        FechnerError: for images, architectures, checkpoints and settings that cannot work, before training starts; later
-            for a loss that is not finite and for a full disk, which both leave the last checkpoint as it was.
+        FechnerError: for images, architectures, checkpoints and settings that cannot work, before training starts;
+            later for a loss that is not finite and for a full disk, which both leave the last checkpoint as it was.
     """
     condition = condition or Condition()
     out = expanded(out)

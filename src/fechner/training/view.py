@@ -1,13 +1,13 @@
 """Images as a network in training sees them: shifted, flipped and rotated by one interpolation, in a round aperture.
 
-A rotation may leave no signature besides the turned content, or the comparison of trainings would measure the signature.
-So images come at twice their final resolution, without the frequencies that the coarser grid cannot represent at every
-angle. Rotations by 0° and by 45° then lose equally much, and no corner or border distinguishes them.
+A rotation may leave no signature besides the turned content, or the comparison of trainings would measure the
+signature. So images come at twice their final resolution, without the frequencies that the coarser grid cannot
+represent at every angle. Rotations by 0° and by 45° then lose equally much, and no corner or border distinguishes them.
 
 Bicubic interpolation still distinguishes them a little. For images of 32 pixels, compare the power of white noise near
-horizontal and vertical with that near the diagonals. With the random shifts of training, this ratio is 3 % lower after a
-rotation by 45° than by 0°. Without shifts, as in validation, it is up to 3 % higher below 0.35 cycles/pixel, and 8 % higher
-from there to 0.45. tests/training/test_view.py bounds these numbers.
+horizontal and vertical with that near the diagonals. With the random shifts of training, this ratio is 3 % lower after
+a rotation by 45° than by 0°. Without shifts, as in validation, it is up to 3 % higher below 0.35 cycles/pixel, and 8 %
+higher from there to 0.45. tests/training/test_view.py bounds these numbers.
 """
 
 from __future__ import annotations
@@ -59,8 +59,8 @@ def look(fine: Tensor, angle: float, shift: Tensor | None = None, flip: Tensor |
     """
     batch, _, high, wide = fine.shape
     cosine, sine = math.cos(math.radians(angle)), math.sin(math.radians(angle))
-    # `source` maps each pixel of the result to the place that it comes from: x to the right and y down, in half-widths of
-    # the image.
+    # `source` maps each pixel of the result to the place that it comes from: x to the right and y down, in half-widths
+    # of the image.
     rotation = torch.tensor([[cosine, -sine], [sine, cosine]], dtype=fine.dtype, device=fine.device)
     source = rotation.expand(batch, 2, 2).clone()
     offset = torch.zeros(batch, 2, dtype=fine.dtype, device=fine.device)
