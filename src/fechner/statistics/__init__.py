@@ -1,4 +1,8 @@
-"""Photographs in; what is frequent in them out."""
+"""Measures how often each value of a feature occurs in photographs, and the principal components of their patches.
+
+A feature (`feature.Feature`) says what one photograph contributes; `stream` adds that up over all photographs, and
+`density` turns the totals into a result. To add a feature, subclass `Feature` and enter it in `density.FEATURES`.
+"""
 
 from __future__ import annotations
 
