@@ -1,4 +1,7 @@
-"""A network of linear layers and its initial weights, as in Figure 6."""
+"""A network of linear layers and its initial weights, as in Figure 6 of Benjamin et al. (2022).
+
+A `Perceptron` is a recipe: `learn_labels` calls it with each seed, and every call makes a new network.
+"""
 
 from __future__ import annotations
 
@@ -22,12 +25,12 @@ ACTIVATIONS: dict[str, type[nn.Module] | None] = {"relu": nn.ReLU, "tanh": nn.Ta
 class Perceptron:
     """Linear layers with an activation between them; called with a seed, it makes a `Network`.
 
-    The default is that of Benjamin et al. (2022, Fig. 6): 1024 and 256 hidden units, ReLU, PyTorch's default
-    initialisation × 0.1. Images in [0, 1] are scaled to [−1, 1] (`mean`, `std`): fed as they are, the common luminance
-    keeps the published learning rate from learning anything in the published number of steps.
-
     >>> Perceptron(widths=(32,))(seed=0, inputs=64, outputs=10)(torch.rand(2, 1, 8, 8)).shape
     torch.Size([2, 10])
+
+    The default is the network of Benjamin et al. (2022, Fig. 6): 1024 and 256 hidden units, ReLU, and PyTorch's default
+    initialisation × 0.1. Images in [0, 1] are scaled to [−1, 1] (`mean`, `std`). Without that, the luminance that all images
+    share keeps a network from learning anything at the published learning rate in the published number of steps.
     """
 
     widths: tuple[Count, ...] = (1024, 256)
@@ -41,7 +44,7 @@ class Perceptron:
 
     @checked
     def __call__(self, seed: Seed, inputs: Count, outputs: Count) -> Network:
-        """The network for so many pixels and outputs."""
+        """The network of this seed, for images of `inputs` pixels."""
         layers: OrderedDict[str, nn.Module] = OrderedDict(flatten=nn.Flatten())
         sizes = [inputs, *self.widths, outputs]
         numbers = sum(before * after for before, after in itertools.pairwise(sizes))
