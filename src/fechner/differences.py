@@ -71,7 +71,7 @@ def difference(
     along, period = _check(treated, controls)
     first, pairs = treated[0], len(treated)
     layers = first.sizes["layer"]
-    # Each replicate is a curve of every layer; those of several pairs are not drawn.
+    # The interval of several pairs is Student's t, which needs no replicates.
     replicates = bootstraps if pairs == 1 else 0
     check_memory(8.0 * replicates * layers, f"{bootstraps} bootstraps of {layers} layers", "take fewer")
     check_time(1e-4 * replicates, f"{bootstraps} bootstraps", "take fewer")

@@ -164,7 +164,7 @@ def acuity(frequency: npt.ArrayLike, threshold: npt.ArrayLike, criterion: float)
 def _maps(learned: xr.Dataset) -> xr.DataArray:
     """The end-to-end maps of a result of `learn`; `FechnerError` if it has none."""
     if "end_to_end" not in learned or learned["end_to_end"].dims != ("step", "output", "component"):
-        raise FechnerError("learned must be what `fechner.learning.learn` returned: it has no end_to_end map")
+        raise FechnerError("learned must be a result of `fechner.learning.learn`: it has no end_to_end map")
     return learned["end_to_end"]
 
 
