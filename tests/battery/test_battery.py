@@ -175,6 +175,8 @@ class Names(dict[str, Any]):
             "fechner": fechner,
             "human": human,
             "reproduce": paper.reproduce,
+            "draw": fechner.draw,
+            "report": fechner.report,
             "np": np,
             "torch": torch,
             "nn": nn,
