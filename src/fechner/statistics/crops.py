@@ -37,10 +37,10 @@ def are_crops(images: Any) -> TypeGuard[Given]:
     return images is not None
 
 
-def crops(patches: Given, colour: bool = False) -> tuple[npt.NDArray[Any], float, tuple[int, ...]]:
+def read_crops(patches: Given, colour: bool = False) -> tuple[npt.NDArray[Any], float, tuple[int, ...]]:
     """Patches (n, pixels), the factor that turns them into intensities, and the shape of one patch.
 
-    >>> flat, unit, shape = crops(np.full((2, 3, 8, 8), 51, np.uint8))
+    >>> flat, unit, shape = read_crops(np.full((2, 3, 8, 8), 51, np.uint8))
     >>> flat.shape, float(flat[0, 0] * unit).__round__(6), shape
     ((2, 64), 0.2, (1, 8, 8))
 

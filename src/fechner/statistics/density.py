@@ -22,7 +22,7 @@ from fechner.errors import FechnerError, FechnerWarning, choices
 from fechner.limits import check_memory
 from fechner.statistics.feature import Feature
 from fechner.statistics.hue import HueFeature
-from fechner.statistics.images import find, named
+from fechner.statistics.images import find_photographs, source_name
 from fechner.statistics.orientation import OrientationFeature
 from fechner.statistics.spatial_frequency import SpatialFrequencyFeature
 from fechner.statistics.stream import totals
@@ -83,7 +83,7 @@ def image_statistics(
     check_memory(
         24.0 * bootstraps * measured.values, f"{bootstraps} bootstraps of {measured.values} values", "take fewer"
     )
-    photographs, left_out = find(images)
+    photographs, left_out = find_photographs(images)
     summed, skipped = totals(photographs, measured, bootstraps, seed, workers, progress)
     values, meaning = measured.coordinate
     samples = measured.density(summed)
@@ -102,7 +102,7 @@ def image_statistics(
     attributes = results.provenance("density") | {
         "feature": feature,
         "along": feature,
-        "images": named(images),
+        "images": source_name(images),
         "photographs": used,
         "skipped": json.dumps(skipped),
         "left_out": json.dumps(left_out),

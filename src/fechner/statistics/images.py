@@ -71,7 +71,7 @@ class Photograph:
             _check_length(path.stat().st_size)
             return path.read_bytes()
         if _stamp(self.source) != self.stamp:
-            raise FechnerError(f"'{named(self.source)}' has been changed since it was listed: start again")
+            raise FechnerError(f"'{source_name(self.source)}' has been changed since it was listed: start again")
         if self.offset:
             _check_length(self.length)
             with self.source.open("rb") as f:
@@ -108,13 +108,13 @@ def photographs(source: str | Path | None = None) -> list[Photograph]:
     scientific data. Links are followed. Hidden files and folders are left out, as are those of operating systems.
     Raises `FechnerError` if the source does not exist or holds no image, and if an archive is compressed or damaged.
     """
-    return find(source)[0]
+    return find_photographs(source)[0]
 
 
-def find(source: str | Path | None = None) -> tuple[list[Photograph], dict[str, int]]:
+def find_photographs(source: str | Path | None = None) -> tuple[list[Photograph], dict[str, int]]:
     """All images as `photographs` lists them, and how many files were left out for each reason.
 
-    >>> find()[1]
+    >>> find_photographs()[1]
     {}
     """
     if source is None:
@@ -125,14 +125,14 @@ def find(source: str | Path | None = None) -> tuple[list[Photograph], dict[str, 
     if path.is_dir():
         listed = _in_folder(path, left_out)
     elif not path.is_file():
-        raise FechnerError(f"no folder or archive of images '{named(path)}'")
+        raise FechnerError(f"no folder or archive of images '{source_name(path)}'")
     elif path.suffix.lower() == ".tar":
         listed = _in_tar(path, left_out)
     elif path.suffix.lower() == ".zip":
         listed = _in_zip(path, left_out)
     else:
         raise FechnerError(
-            f"'{named(path)}' is neither a folder nor an uncompressed .tar or .zip of images: unpack it first"
+            f"'{source_name(path)}' is neither a folder nor an uncompressed .tar or .zip of images: unpack it first"
         )
     endings = decoding.endings()
     images = []
@@ -144,14 +144,14 @@ def find(source: str | Path | None = None) -> tuple[list[Photograph], dict[str, 
             left_out[why] += 1
     reasons = dict(sorted(left_out.items()))
     if not images:
-        raise FechnerError(f"no images in '{named(path)}': {in_words(reasons) or 'it is empty'}")
+        raise FechnerError(f"no images in '{source_name(path)}': {left_out_in_words(reasons) or 'it is empty'}")
     return sorted(images, key=lambda p: p.entry), reasons
 
 
-def in_words(left_out: Mapping[str, int], most: int = 5) -> str:
+def left_out_in_words(left_out: Mapping[str, int], most: int = 5) -> str:
     """One line on the files that were left out, with the most frequent reasons first; empty if there were none.
 
-    >>> in_words({"in .thumbnails": 40, "of a kind that is not read (.txt)": 1})
+    >>> left_out_in_words({"in .thumbnails": 40, "of a kind that is not read (.txt)": 1})
     'left out 41 files: 40 in .thumbnails, 1 of a kind that is not read (.txt)'
     """
     if not left_out:
@@ -162,7 +162,7 @@ def in_words(left_out: Mapping[str, int], most: int = 5) -> str:
     return f"left out {total} file{'s' * (total > 1)}: {listed}{', …' if len(ranked) > most else ''}"
 
 
-def named(source: str | Path | None) -> str:
+def source_name(source: str | Path | None) -> str:
     """The source of photographs as results record it."""
     return "scikit-image" if source is None else printable(str(source))
 
@@ -232,7 +232,7 @@ def _in_tar(path: Path, left_out: Counter[str]) -> list[Photograph]:
                     left_out["no regular file"] += 1
     except (tarfile.TarError, OSError, ValueError, EOFError) as e:
         raise FechnerError(
-            f"'{named(path)}' is damaged or not an uncompressed .tar ({printable(first_line(e))})"
+            f"'{source_name(path)}' is damaged or not an uncompressed .tar ({printable(first_line(e))})"
         ) from None
     return list(listed.values())
 
@@ -245,10 +245,10 @@ def _in_zip(path: Path, left_out: Counter[str]) -> list[Photograph]:
         members = _zip(path, stamp, os.getpid()).infolist()
     except UnicodeDecodeError:
         raise FechnerError(
-            f"'{named(path)}' holds a name that is not the UTF-8 it is marked as: unpack it first"
+            f"'{source_name(path)}' holds a name that is not the UTF-8 it is marked as: unpack it first"
         ) from None
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as e:
-        raise FechnerError(f"'{named(path)}' is damaged or not a .zip ({printable(first_line(e))})") from None
+        raise FechnerError(f"'{source_name(path)}' is damaged or not a .zip ({printable(first_line(e))})") from None
     for m in members:
         if m.filename in listed:
             left_out["replaced by a later entry of its name"] += 1

@@ -29,9 +29,9 @@ from fechner.arguments import Count, Natural, Processes, Seed, Whole, checked
 from fechner.errors import FechnerError
 from fechner.limits import check_memory
 from fechner.progress import bar
-from fechner.statistics.crops import are_crops, crops
+from fechner.statistics.crops import are_crops, read_crops
 from fechner.statistics.feature import Array
-from fechner.statistics.images import Photograph, find, named
+from fechner.statistics.images import Photograph, find_photographs, source_name
 from fechner.statistics.stream import check_skipped
 from fechner.statistics.workers import context, workers_for
 
@@ -82,7 +82,7 @@ def principal_components(
         fechner components photographs/ --figure components.png
         fechner components photographs/ --size 16 --number 20000 --colour --out components.nc
     """
-    sources, left_out = ([], {}) if are_crops(images) else find(images)  # type: ignore[arg-type]
+    sources, left_out = ([], {}) if are_crops(images) else find_photographs(images)  # type: ignore[arg-type]
     moments, skipped = patch_moments(images, number, size, colour=colour, seed=seed, workers=workers, progress=progress)
     mean, covariance = moments.covariance()
     variance, components = eigh(covariance, driver="evd")
@@ -95,7 +95,7 @@ def principal_components(
         without = [power_law(eigh(moments.covariance(int(g))[1], eigvals_only=True)[::-1]) for g in used]
         half = _jackknife(np.array(without))
     attributes: dict[str, Any] = results.provenance("components") | {
-        "images": "array" if isinstance(images, np.ndarray) else named(images),
+        "images": "array" if isinstance(images, np.ndarray) else source_name(images),
         "photographs": len(sources) - len(skipped),
         "left_out": json.dumps(left_out),
         "patches": int(moments.counts.sum()),
@@ -160,13 +160,13 @@ def patch_moments(
     shape: tuple[int, ...] = (3 if colour else 1, size, size)
     stream: Iterator[tuple[int, npt.NDArray[Any]]]
     if are_crops(images):
-        patches, unit, shape = crops(images, colour)
+        patches, unit, shape = read_crops(images, colour)
         number, dimensions = patches.shape
         ends = np.linspace(0, number, GROUPS + 1).astype(int).tolist()
         parts = ((g, i) for g in range(GROUPS) for i in range(ends[g], ends[g + 1], _CHUNK))
         stream = ((g, patches[i : min(i + _CHUNK, ends[g + 1])]) for g, i in parts)
     else:
-        photographs, dimensions, unit = find(images)[0], math.prod(shape), 1 / 255  # type: ignore[arg-type]
+        photographs, dimensions, unit = find_photographs(images)[0], math.prod(shape), 1 / 255  # type: ignore[arg-type]
         check_memory(
             1.0 * dimensions * number / len(photographs),
             f"{number} patches of {dimensions} pixels, cut from {len(photographs)} photographs,",
@@ -194,18 +194,18 @@ def patch_moments(
     return moments, skipped
 
 
-def sample(images: str | Path | None, number: int, size: int = 32, *, seed: int = 0) -> Array:
+def sample_patches(images: str | Path | None, number: int, size: int = 32, *, seed: int = 0) -> Array:
     """Some grey patches (number, pixel) in [0, 1], as `principal_components` takes them.
 
-    >>> sample(None, 20, size=8).shape
+    >>> sample_patches(None, 20, size=8).shape
     (20, 64)
 
     They are cut from photographs at random places, or taken at even distances from patches that are cut already.
     """
     if are_crops(images):
-        array, unit, _ = crops(images)
+        array, unit, _ = read_crops(images)
         return array[np.linspace(0, len(array) - 1, min(number, len(array))).astype(int)].astype(float) * unit
-    cuts = [cut for _, cut, _ in _Cuts(find(images)[0], number, size, False, seed) if len(cut)]
+    cuts = [cut for _, cut, _ in _Cuts(find_photographs(images)[0], number, size, False, seed) if len(cut)]
     return np.concatenate(cuts) / 255.0
 
 
@@ -240,7 +240,7 @@ def reconstruct(pca: xr.Dataset, patches: npt.ArrayLike, components: Natural) ->
         raise FechnerError("pca must be a result of principal_components: it has no components")
     if components > pca.sizes["component"]:
         raise FechnerError(f"components must lie in [0, {pca.sizes['component']}], got {components}")
-    flat, unit, _ = crops(np.atleast_2d(np.asarray(patches)), bool(pca.attrs.get("colour", 0)))
+    flat, unit, _ = read_crops(np.atleast_2d(np.asarray(patches)), bool(pca.attrs.get("colour", 0)))
     if flat.shape[1] != pca.sizes["pixel"]:
         raise FechnerError(f"the patches have {flat.shape[1]} pixels, the components {pca.sizes['pixel']}")
     basis = pca.components.values[:components]

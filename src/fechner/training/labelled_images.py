@@ -27,7 +27,7 @@ from torchvision.datasets import CIFAR10
 from fechner.arguments import checked
 from fechner.errors import FechnerError, first_line
 from fechner.outputs import expanded
-from fechner.statistics.images import find, named
+from fechner.statistics.images import find_photographs, source_name
 
 CIFAR = "cifar10"
 _TRAIN, _VALIDATION, _TEST = "train/", "val/", "test/"
@@ -101,11 +101,11 @@ def labelled(source: str | Path) -> Labelled:
         with TemporaryDirectory() as folder:
             shutil.unpack_archive(path, folder, kind, filter="data" if kind == "tar" else None)
             return _cifar10(next(Path(folder).rglob(_UNPACKED)).parent, download=False)
-    pictures, reasons = find(path)
+    pictures, reasons = find_photographs(path)
     left_out = Counter(reasons)
     if loose := [p.name for p in pictures if len(PurePosixPath(p.name).parts) < 2]:
         raise FechnerError(
-            f"'{loose[0]}' in '{named(path)}' lies in no folder: each class needs a folder of its images"
+            f"'{loose[0]}' in '{source_name(path)}' lies in no folder: each class needs a folder of its images"
         )
     parts = [_part(p.name) for p in pictures]
     validation = _VALIDATION if _VALIDATION in parts else _TEST
@@ -116,7 +116,7 @@ def labelled(source: str | Path) -> Labelled:
     if None in parts and len(set(parts)) > 1:
         stray = pictures[parts.index(None)].name
         raise FechnerError(
-            f"'{named(path)}' has {' and '.join(sorted({p for p in parts if p}))}, but '{stray}' lies outside; move it there"
+            f"'{source_name(path)}' has {' and '.join(sorted({p for p in parts if p}))}, but '{stray}' lies outside; move it there"
         )
     names = np.array([PurePosixPath(p.name).parent.name for p in pictures])
     split = validation in parts
@@ -128,18 +128,20 @@ def labelled(source: str | Path) -> Labelled:
         if split and missing:
             listed = ", ".join(sorted(missing)[:5]) + (", …" if len(missing) > 5 else "")
             raise FechnerError(
-                f"classes differ in '{named(path)}': {where} lacks {len(missing)} of those in {there} ({listed})"
+                f"classes differ in '{source_name(path)}': {where} lacks {len(missing)} of those in {there} ({listed})"
             )
     classes = tuple(sorted(trained | validated))
     if len(classes) < 2:
-        raise FechnerError(f"'{named(path)}' has one class ('{classes[0]}'); at least 2 folders of images are needed")
+        raise FechnerError(
+            f"'{source_name(path)}' has one class ('{classes[0]}'); at least 2 folders of images are needed"
+        )
     labels = np.searchsorted(classes, names)
     if not held_out.any():
         raise FechnerError(
-            f"'{named(path)}' has {len(pictures)} images, too few to keep some for validation: make train/ and val/"
+            f"'{source_name(path)}' has {len(pictures)} images, too few to keep some for validation: make train/ and val/"
         )
     train, held = (Split([pictures[i] for i in np.flatnonzero(w)], labels[w]) for w in (~held_out, held_out))
-    return Labelled(named(path), classes, train, held, left_out)
+    return Labelled(source_name(path), classes, train, held, left_out)
 
 
 def _part(name: str) -> str | None:

@@ -29,7 +29,7 @@ from fechner.networks import Network, load, select, trace, untrained
 from fechner.networks.zoo import check_name
 from fechner.outputs import expanded
 from fechner.seeds import seeded
-from fechner.statistics.images import in_words, named
+from fechner.statistics.images import left_out_in_words, source_name
 from fechner.training.condition import Condition
 from fechner.training.labelled_images import CIFAR, Labelled, labelled
 from fechner.training.plan import Plan
@@ -119,7 +119,7 @@ def train(
     check_name(arch)
     data = labelled(images)
     if data.left_out and processes.is_first():
-        say(in_words(data.left_out))
+        say(left_out_in_words(data.left_out))
     if not evaluate:
         files = (out / name for name in ("images.png", "training.nc", "last.ckpt"))
         outputs.writable(*files, reads=[weights, None if data.source == CIFAR else images])
@@ -256,4 +256,4 @@ def _network(arch: str, weights: str | Path, classes: int, seed: int, size: int,
 def _resolved(path: str | Path) -> str:
     """The full path of a file or folder that exists, so that plans agree from any folder; any other text unchanged."""
     file = expanded(path)
-    return named(file.resolve() if file.exists() else path)
+    return source_name(file.resolve() if file.exists() else path)
