@@ -98,7 +98,7 @@ def taken(name: str, value: Any, hint: Any) -> Any:
     except MisfitError:
         if get_origin(hint) is Literal and isinstance(value, str):
             raise choices(name, value, map(str, get_args(hint))) from None
-        raise FechnerError(f"{name} must be {expected(hint)}, got {shown(value)}") from None
+        raise FechnerError(f"{name} must be {expected(hint)}, got {described(value)}") from None
 
 
 def array(name: str, value: Any, *dimensions: int) -> npt.NDArray[np.float64]:
@@ -111,7 +111,7 @@ def array(name: str, value: Any, *dimensions: int) -> npt.NDArray[np.float64]:
     """
     numbers = numeric(value)
     if numbers is None:
-        raise FechnerError(f"{name} must be an array of numbers, got {shown(value)}")
+        raise FechnerError(f"{name} must be an array of numbers, got {described(value)}")
     if dimensions and numbers.ndim not in dimensions:
         several = " or ".join(map(str, dimensions))
         raise FechnerError(f"{name} must have {several} dimensions, got an array of shape {numbers.shape}")
@@ -124,7 +124,7 @@ def check_dtype(dtype: Any) -> None:
     """Raise `FechnerError` unless this is a floating-point dtype of PyTorch."""
     if not isinstance(dtype, torch.dtype) or not dtype.is_floating_point:
         raise FechnerError(
-            f"dtype must be a floating-point one such as torch.float32 or torch.float64, got {shown(dtype)}"
+            f"dtype must be a floating-point one such as torch.float32 or torch.float64, got {described(dtype)}"
         )
 
 
@@ -138,14 +138,14 @@ def check_device(device: Any) -> torch.device:
         usable = torch.device(device)
         torch.empty(1, device=usable)
     except Exception as e:
-        raise FechnerError(f"device {shown(device)} cannot be used here ({first_line(e)}); 'cpu' can") from None
+        raise FechnerError(f"device {described(device)} cannot be used here ({first_line(e)}); 'cpu' can") from None
     return usable
 
 
-def shown(value: Any) -> str:
+def described(value: Any) -> str:
     """A value as an error names it: as Python writes it if that is short and plain, otherwise by its type.
 
-    >>> shown("resnet"), shown(np.zeros(3))
+    >>> described("resnet"), described(np.zeros(3))
     ("'resnet'", 'ndarray of shape (3,)')
     """
     if isinstance(value, np.generic):

@@ -54,10 +54,10 @@ def over_seeds(
     return each[0], low, high
 
 
-def told(seeds: int) -> str:
+def interval_in_words(seeds: int) -> str:
     """The kind of interval that `over_seeds` computes, in words.
 
-    >>> told(3)
+    >>> interval_in_words(3)
     '95 % t-interval over 3 seeds'
     """
     if seeds > 1:

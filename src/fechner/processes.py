@@ -59,10 +59,10 @@ def check() -> None:
     """Raise `FechnerError` if variables that launchers set, and Lightning reads, contradict each other or are no numbers."""
     for name in _NUMBERS:
         number(name, 0)
-    told()
+    rank_and_world()
 
 
-def told() -> tuple[int, int]:
+def rank_and_world() -> tuple[int, int]:
     """Which process this is, and of how many, according to RANK and WORLD_SIZE; (0, 1) without either of them.
 
     Other variables of launchers (LOCAL_RANK, SLURM_PROCID) are set for single processes too, and say nothing.
@@ -83,7 +83,7 @@ def share() -> tuple[int, int]:
     """Which process this is, and of how many; (0, 1) where there is only one. The first call waits for the others."""
     if dist.is_available() and dist.is_initialized():
         return dist.get_rank(), dist.get_world_size()
-    rank, world = told()
+    rank, world = rank_and_world()
     if world > 1:
         _join(rank, world)
     return rank, world

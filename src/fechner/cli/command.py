@@ -19,7 +19,7 @@ from typer.core import TyperCommand
 
 import fechner
 from fechner import outputs, processes, results
-from fechner.arguments import shown
+from fechner.arguments import described
 from fechner.cli.signature import Makers, Option, call, dashed, options, taught
 from fechner.cli.tables import left_out, printed
 from fechner.cli.terminal import say, show
@@ -160,7 +160,9 @@ class Command(TyperCommand):
             # Typer's own message does not always hold the value.
             why = str(getattr(e, "message", e)).removeprefix("Value error, ").rstrip(".")
             name = wrong.opts[-1] if wrong.opts[-1].startswith("-") else wrong.name.upper()
-            raise FechnerError(f"{name} cannot be {shown(values[wrong.name])}: {why[:1].lower()}{why[1:]}") from None
+            raise FechnerError(
+                f"{name} cannot be {described(values[wrong.name])}: {why[:1].lower()}{why[1:]}"
+            ) from None
 
 
 def refuse(given: Collection[str], names: str, why: str) -> None:

@@ -17,7 +17,7 @@ import torch
 import xarray as xr
 
 from fechner import results
-from fechner.arguments import check_device, shown, taken
+from fechner.arguments import check_device, described, taken
 from fechner.errors import FechnerError
 from fechner.limits import check_memory
 from fechner.stimuli import Draws
@@ -110,7 +110,7 @@ def numbers(name: str, text: str, kinds: Sequence[Any], items: Sequence[Any]) ->
     except (ValueError, OverflowError):
         forms = ["a whole number"] * (int in kinds) + ["numbers separated by commas"]
         forms += ["random:NUMBER"] * (Draws in kinds)
-        raise FechnerError(f"{name} must be {', '.join(forms)}, or LOW:HIGH:NUMBER, got {shown(text)}") from None
+        raise FechnerError(f"{name} must be {', '.join(forms)}, or LOW:HIGH:NUMBER, got {described(text)}") from None
 
 
 def pairs(name: str, texts: Sequence[str], of: Reader) -> dict[str, Any]:

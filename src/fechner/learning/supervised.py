@@ -20,7 +20,7 @@ import xarray as xr
 from torch import Tensor, nn
 
 from fechner import results
-from fechner.arguments import AboveZero, Count, Seed, check_device, checked, shown
+from fechner.arguments import AboveZero, Count, Seed, check_device, checked, described
 from fechner.errors import FechnerError
 from fechner.fisher import relative_to_mean
 from fechner.learning.exposure import Exposure
@@ -200,7 +200,7 @@ def _check(
     if not recorded or recorded[0] < 0 or recorded[-1] > total:
         raise FechnerError(f"snapshots must lie in [0, {total}], the steps of all exposures, got {snapshots}")
     if len(set(seeds)) < len(seeds):
-        raise FechnerError(f"seeds must differ, got {shown(seeds)}: the same seed is the same training")
+        raise FechnerError(f"seeds must differ, got {described(seeds)}: the same seed is the same training")
     work = f"{total} steps of {len(seeds)} seeds"
     check_memory(8.0 * total * len(seeds), work, "take fewer")
     # A step takes at least the time of starting a few operations.

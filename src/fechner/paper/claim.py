@@ -24,7 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fechner.errors import FechnerError, first_line, printable
-from fechner.interval import over_seeds, t_half_width, told
+from fechner.interval import interval_in_words, over_seeds, t_half_width
 from fechner.outputs import whole
 from fechner.results import read_json
 
@@ -85,7 +85,7 @@ class Estimate:
     @classmethod
     def of_trainings(cls, measure: Callable[..., npt.ArrayLike], *samples: Array) -> Estimate:
         """Mean over seeds of a measure of curves J (seed, …, nuisance value), as `interval.over_seeds` gives it."""
-        return cls._of(*over_seeds(measure, *samples), told(len(samples[0])))
+        return cls._of(*over_seeds(measure, *samples), interval_in_words(len(samples[0])))
 
     @classmethod
     def _of(cls, value: float, low: float, high: float, interval: str) -> Estimate:

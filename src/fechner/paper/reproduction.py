@@ -75,7 +75,7 @@ def reproduce(
         raise FechnerError(
             f"checkpoints are those of fig3, which is not made: add fig3 to {', '.join(figures)}, or leave them out"
         )
-    if processes.told()[1] > 1:
+    if processes.rank_and_world()[1] > 1:
         raise FechnerError("reproduce is one process; start it without torchrun")
     _check_images(images, wanted, say)
     files = tuple(_checkpoint(c) for c in checkpoints)

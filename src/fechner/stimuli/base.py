@@ -36,7 +36,7 @@ import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 
-from fechner.arguments import Whole, check_fields, shown
+from fechner.arguments import Whole, check_fields, described
 from fechner.errors import FechnerError, choices
 from fechner.limits import check_memory
 from fechner.stimuli.parameter import (
@@ -104,7 +104,7 @@ class Stimulus:
             number = parameter.numbers(name, value)
             if number.ndim:
                 raise FechnerError(
-                    f"{name} of {type(self).__name__} is one number, got {shown(value)}; several are given when it "
+                    f"{name} of {type(self).__name__} is one number, got {described(value)}; several are given when it "
                     "is called, measured along or averaged over"
                 )
             if not isinstance(value, int | float):
@@ -205,7 +205,7 @@ def parameters(stimulus: Family) -> dict[str, Parameter]:
         arguments = inspect.signature(stimulus).parameters.items()
     except (TypeError, ValueError, NameError) as e:
         raise FechnerError(
-            f"a stimulus must be a Stimulus, or a function whose arguments are its parameters, got {shown(stimulus)} ({e})"
+            f"a stimulus must be a Stimulus, or a function whose arguments are its parameters, got {described(stimulus)} ({e})"
         ) from None
     names = [n for n, p in arguments if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
     return {n: _annotation(hints.get(n)) or _annotation(_USUAL.get(n)) or Parameter() for n in names}

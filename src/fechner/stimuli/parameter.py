@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from fechner import circular
-from fechner.arguments import numeric, shown
+from fechner.arguments import described, numeric
 from fechner.errors import FechnerError
 from fechner.limits import check_memory
 
@@ -52,7 +52,7 @@ class Parameter:
         """A number or several as an array; `FechnerError` for anything else."""
         numbers = _as_numbers(value)
         if numbers is None:
-            raise FechnerError(f"{name} must be a number ({self.units}), got {shown(value)}")
+            raise FechnerError(f"{name} must be a number ({self.units}), got {described(value)}")
         return numbers
 
     def check(self, name: str, values: np.ndarray) -> None:
@@ -76,7 +76,7 @@ class Parameter:
             values = _as_numbers(spec)
             if values is None or values.ndim > 1 or not values.size:
                 raise FechnerError(
-                    f"values of {name} must be a number of values or a list of numbers, got {shown(spec)}"
+                    f"values of {name} must be a number of values or a list of numbers, got {described(spec)}"
                 )
             values = np.atleast_1d(values)
             self.check(name, values)

@@ -191,7 +191,7 @@ def _trainer(
         listed = ", ".join(f"{name.replace('num_', '')} {value}" for name, value in options.items())
         reason = f"the environment variable {e.args[0]} is not set" if isinstance(e, KeyError) else first_line(e)
         raise FechnerError(f"cannot train with {listed}: {reason}") from None
-    if trainer.world_size == 1 < processes.told()[1]:
+    if trainer.world_size == 1 < processes.rank_and_world()[1]:
         raise FechnerError(
             "RANK and WORLD_SIZE say that there are several processes, which training takes from torchrun alone; "
             "start it with torchrun, or unset both"

@@ -12,7 +12,7 @@ from fechner import circular, results
 from fechner.comparison import contrast
 from fechner.differences import difference
 from fechner.fisher import relative_to_mean
-from fechner.interval import told
+from fechner.interval import interval_in_words
 from fechner.paper.claim import Claim, Estimate, above, equals, judge
 from fechner.paper.trained import when
 from fechner.paper.trained.files import Setup
@@ -111,7 +111,7 @@ def _of_pairs(part: xr.DataTree, setup: Setup, condition: str, angle: float, man
     grid, period = manipulated[0][along].values, circular.circle_of(manipulated[0][along])
     turned = difference([late_curve(c) for c in manipulated], [late_curve(c) for c in upright]).isel(layer=0)
     best, low, high = (float(turned[f"shift{end}"]) for end in ("", "_low", "_high"))
-    shift = Estimate(best, low, high, told(len(upright)))
+    shift = Estimate(best, low, high, interval_in_words(len(upright)))
     shift += round((angle - shift.value) / period) * period if np.isfinite(shift.value) else 0.0
     judged = [
         judge(
