@@ -26,7 +26,7 @@ def network(network: str, weights: str | Path = "pretrained", seed: Seed = 0, de
     Args:
         network: a name from `fechner networks`, or package.module:function of your own.
         weights: pretrained, init, shuffled, shuffled-with-buffers, a torchvision entry, a weights file, or FILE::KEY of several.
-        seed: of initialisation and shuffling.
+        seed: of initialisation, shuffling and random draws.
     """
     return load(network, weights, seed).to(device)
 
