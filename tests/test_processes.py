@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+import xarray as xr
 
 from fechner import FechnerError, processes, results
 
@@ -50,7 +51,9 @@ def both(words: list[str], folder: Path, times: int) -> None:
     for _ in range(times):
         shared = run([*TORCHRUN, "-m", "fechner", *words, "--out", str(folder / "two.nc")])
         assert shared.returncode == 0, shared.stderr
-        assert results.read(folder / "two.nc").equals(one)
+        two = results.read(folder / "two.nc")
+        # Sums over photographs are added up in another order; curves are the same bits.
+        xr.testing.assert_allclose(two, one, rtol=0 if one.attrs["kind"] == "sensitivity" else 1e-13)
         (folder / "two.nc").unlink()
 
 
