@@ -3,29 +3,31 @@
 from __future__ import annotations
 
 import sys
+from importlib.util import find_spec
+from typing import Any
 
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from fechner.errors import printable
 
-# In a notebook a bar is a widget, which needs no terminal.
-_NOTEBOOK = any("notebook" in kind.__module__ for kind in tqdm.__mro__)
 
+def bar(show: bool, description: str, total: float, unit: str) -> Any:
+    """A bar of tqdm on the error stream that counts in `unit`; it is silent where there is neither terminal nor notebook.
 
-def bar(show: bool, description: str, total: float, unit: str) -> tqdm:
-    """A bar on the error stream that counts in `unit`; it is silent where there is neither terminal nor notebook.
-
-    >>> with bar(False, "layers", 3, "layer") as progressing:
+    >>> with bar(False, "layers", 3, "layers") as progressing:
     ...     progressing.update(1)
     """
-    silent = not (show and (_NOTEBOOK or sys.stderr.isatty()))
-    # Parts of a whole take minutes: an estimate from the last few seconds would be none.
-    return tqdm(
+    in_notebook = "ipykernel" in sys.modules
+    kind: Any = tqdm
+    if in_notebook and find_spec("ipywidgets") is not None:
+        from tqdm.notebook import tqdm as kind
+    return kind(
         desc=printable(description),
         total=total,
         unit=f" {unit}",
-        disable=silent,
+        disable=not (show and (in_notebook or sys.stderr.isatty())),
         leave=False,
+        # Parts of a whole take minutes: an estimate from the last few seconds would be none.
         smoothing=0,
         dynamic_ncols=True,
     )
