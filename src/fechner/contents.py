@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from contextlib import contextmanager
 from typing import Any
 
@@ -67,7 +67,7 @@ def check(dataset: Any) -> None:
     if not isinstance(dataset, xr.Dataset):
         remedy = "; fechner.read reads a file" if isinstance(dataset, str) or hasattr(dataset, "__fspath__") else ""
         raise FechnerError(f"is no xarray.Dataset but a {type(dataset).__name__}{remedy}")
-    _check_provenance(dataset.attrs)
+    _check_provenance(dataset.attrs, {*KINDS} - {"figure"})
     kind = text(dataset, "kind")
     along = text(dataset, "along")
     for name, dimensions in KINDS[kind].items():
@@ -101,7 +101,7 @@ def check(dataset: Any) -> None:
 
 def _check_nodes(tree: xr.DataTree) -> None:
     """Raise `FechnerError` if the root of a figure has no record, or a node does not hold what it must."""
-    _check_provenance(tree.attrs)
+    _check_provenance(tree.attrs, {*KINDS})
     if tree.attrs["kind"] != "figure":
         raise FechnerError(
             f"holds several Datasets, and a result of kind '{tree.attrs['kind']}' is one: choose a node, as in "
@@ -117,8 +117,8 @@ def _check_nodes(tree: xr.DataTree) -> None:
             raise FechnerError(f"is incomplete or damaged: its node '{path}': {e}") from None
 
 
-def _check_provenance(attributes: dict[Any, Any]) -> None:
-    """Raise `FechnerError` for what is no result, or is in the layout of another version."""
+def _check_provenance(attributes: dict[Any, Any], kinds: Set[str]) -> None:
+    """Raise `FechnerError` for what is no result, or is in the layout of another version; `kinds` have this form today."""
     if "kind" not in attributes and "fechner_version" not in attributes:
         raise FechnerError(
             "is no result of fechner: it has no attribute 'kind'; if it was made from one, copy its attributes, as in "
@@ -128,7 +128,7 @@ def _check_provenance(attributes: dict[Any, Any]) -> None:
     if not isinstance(given, int | np.integer):
         raise FechnerError(f"is damaged: its attribute layout must be a whole number, got {printable(repr(given))}")
     layout = int(given)
-    if layout == LAYOUT and kind in KINDS:
+    if layout == LAYOUT and kind in kinds:
         return
     writer = f"was written by fechner {printable(str(attributes.get('fechner_version', '?')))}"
     if layout > LAYOUT or kind not in ("", *KINDS):
