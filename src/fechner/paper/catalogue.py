@@ -26,9 +26,8 @@ FIGURES = {
 
 def drawn(tree: xr.DataTree) -> dict[str, Figure]:
     """The figures of a figure's data, by file name; `FechnerError` if it lacks what they show."""
-    figure = figure_of(tree)
     with style.style(), contents.complete(tree):
-        return figure.draw(style.literally(tree))
+        return figure_of(tree).draw(style.literally(tree))
 
 
 def first_figure(tree: xr.DataTree) -> Figure:
@@ -38,13 +37,12 @@ def first_figure(tree: xr.DataTree) -> Figure:
 
 def judged(tree: xr.DataTree) -> list[Claim]:
     """The claims of a figure's data; `FechnerError` if it lacks what they are judged by."""
-    figure = figure_of(tree)
     with contents.complete(tree):
-        return figure.claims(tree)
+        return figure_of(tree).claims(tree)
 
 
 def figure_of(tree: xr.DataTree) -> PaperFigure:
-    """How a figure's data is drawn and judged; `FechnerError` for one that is of no figure."""
+    """How a figure's data are drawn and judged; `FechnerError` for those of no figure."""
     name = str(tree.attrs.get("figure", ""))
     if name not in FIGURES:
         raise choices("figure", printable(name), FIGURES)

@@ -58,8 +58,6 @@ def compute(run: Run) -> xr.DataTree:
     curves = measure(plan(profile), Sweep("orientation", profile.values, {"phase": profile.phases}), run)
     angle = torch.tensor([30.0], dtype=torch.float64)
     image, slope, *_ = torch.func.jvp(lambda o: gabor(orientation=o), (angle,), (torch.ones_like(angle),))
-    pixels = {
-        "image": (("y", "x"), image[0, 0].numpy()),
-        "derivative": (("y", "x"), slope[0, 0].numpy(), {"units": "1/degree"}),
-    }
-    return with_density("fig2", prior, curves=curves, stimulus=xr.Dataset(pixels))
+    pixels = xr.Dataset({"image": (("y", "x"), image[0, 0].numpy()), "derivative": (("y", "x"), slope[0, 0].numpy())})
+    pixels.derivative.attrs["units"] = "1/degree"
+    return with_density("fig2", prior, curves=curves, stimulus=pixels)
