@@ -79,12 +79,13 @@ for one in chosen:
     print(f"step {one.step.item()}: elbow at {readouts.elbow(frequency, one.values):.1f} cycles/100 pixels")
 
 # %% [markdown]
-# Acuity is the highest frequency whose threshold is below a criterion, here 0.16 cycles/100 pixels. Left: along learning.
-# Right: grating acuity of children, from four studies that give numbers.
+# Acuity is the highest frequency whose threshold is below a criterion, here 1 cycle/100 pixels: in these small patches all
+# thresholds are higher than in the paper. Left: along learning. Right: grating acuity of children, from four studies that
+# give numbers.
 
 # %%
 figure, (left, right) = plt.subplots(1, 2, figsize=(7, 2.6), layout="constrained")
-left.plot(threshold.step, [readouts.acuity(frequency, one.values, 0.16) for one in threshold], "o-", ms=3)
+left.plot(threshold.step, [readouts.acuity(frequency, one.values, 1) for one in threshold], "o-", ms=3)
 left.set(xlabel="learning step", ylabel="acuity (cycle/100 pixels)", ylim=0)
 children = human.read("grating-acuity")
 right.plot([children.age_low, children.age_high], [children.low, children.high], "o-", ms=3)

@@ -76,6 +76,7 @@ DENSITIES: list[tuple[str, Callable[[xr.Dataset], xr.Dataset], str]] = [
     ("infinite", lambda d: changed(d, "density", np.inf, 5), "must be finite, got inf at orientation 75"),
     ("negative", lambda d: changed(d, "density", -0.1, 5), "'density' must be at least 0.* got -0.1 at orientation 75"),
     ("zero", lambda d: changed(d, "density", 0.0), "the density of orientation is zero everywhere"),
+    ("integral", lambda d: changed(d, "density", 2 / 180), "the density of orientation must integrate to 1, got 2; divide it by that"),
     ("text", lambda d: changed(d, "density", "no"), "'density' must hold real numbers"),
     ("half of the circle", lambda d: d.isel(orientation=slice(0, 6)), r"even grid of \[0, 180\) .* got 6 values from 0 to 75"),
     ("reversed", lambda d: d.isel(orientation=slice(None, None, -1)), "values of orientation must increase"),
@@ -110,8 +111,7 @@ def test_densities(change: Callable[[xr.Dataset], xr.Dataset], message: str, tmp
     in_one_line(message, lambda: results.read(results.save(bad, tmp_path / "bad.nc")))
 
 
-def test_a_density_that_is_no_share_would_be_drawn_at_a_wrong_height() -> None:
-    in_one_line("must integrate to 1, got 2", lambda: fechner.draw(changed(prior(), "density", 2 / 180)))
+def test_whole_results_pass() -> None:
     contents.check(prior())
     contents.check(curves())
 

@@ -15,12 +15,12 @@ SOURCE = Path(fechner.__file__).parent
 # From the ground up; those of one line do not import one another. "__init__" is all of the package at once, for what stands
 # above it.
 LAYERS = [
-    ("errors",),
-    ("circular", "progress", "arguments", "limits", "import_path"),
+    ("annotations", "errors"),
+    ("circular", "progress", "arguments", "layout", "limits", "import_path"),
     ("contents", "outputs"),
     ("interval", "processes", "results", "seeds"),
     ("stimuli", "networks", "statistics", "human"),
-    ("fisher",),
+    ("fisher", "references"),
     ("comparison", "differences", "learning", "training"),
     ("plot",),
     ("page",),

@@ -52,7 +52,7 @@ MESSAGES = (
     "among the images",
     "named twice",
     "not a file",
-    "no result",
+    "must end in .nc",
     "cannot be the name",
     "itself",
 )
@@ -107,10 +107,10 @@ def test_no_command_destroys_what_is_there(
 def test_no_function_destroys_what_is_there(folder: Path) -> None:
     before = everything(folder)
     for write, message in (
-        (lambda: save(DATA, "w.pth"), "'w.pth' exists and holds no result"),
+        (lambda: save(DATA, "w.pth"), "must end in .nc, got 'w.pth'"),
         (lambda: save(DATA, "/dev/null"), "is a device, pipe or socket"),
         (lambda: save(DATA, "a\0.nc"), "path must be a text or a path"),
-        (lambda: RecordSensitivity("w.pth", Gabor(), every=1), "'w.pth' exists and holds no result"),
+        (lambda: RecordSensitivity("w.pth", Gabor(), every=1), "must end in .nc, got 'w.pth'"),
         (lambda: RecordSensitivity("pipe", Gabor(), every=1), "is a device, pipe or socket"),
         (lambda: report(["page.html"], "page.html"), "'page.html' is what is read"),
         (lambda: train("photos", "resnet18_small", out="photos/run"), "would lie among the images of 'photos'"),

@@ -25,7 +25,7 @@ def test_round_trip_and_nothing_half_written(tmp_path: Path) -> None:
     assert results.read(path).identical(data)
     assert [p.name for p in path.parent.iterdir()] == ["curves.nc"]
     bad = data.assign_attrs(broken=object())
-    with pytest.raises(FechnerError, match="attribute 'broken' holds a object"):
+    with pytest.raises(FechnerError, match="attribute 'broken' has a value of type 'object'; make it numbers"):
         results.save(bad, path)
     assert results.read(path).identical(data)
     assert [p.name for p in path.parent.iterdir()] == ["curves.nc"]

@@ -1,22 +1,31 @@
-"""How far sensitivity follows a prior: every layer's curve against densities of photographs, formulas and people."""
+"""How far sensitivity follows a prior: every layer's curve against densities of photographs, formulas and people.
+
+`compare` is the verb; `fechner.references` puts what curves are compared with on their grid. All measures work on the last
+axis, so that the curve and all its bootstrap replicates go through the same function. The figures of the paper use
+`contrast`, the command line `records`.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from fechner import circular, contents, human, results
+from fechner import circular, contents, results
 from fechner.arguments import Natural, Seed, checked
 from fechner.errors import FechnerError
 from fechner.limits import check_memory
+from fechner.references import is_whole, on_grid, references
 
 Array = npt.NDArray[np.float64]
+# A curve that varies by less than this share of its mean is flat: its correlation would be that of rounding errors.
 FLAT = 1e-2
+# Degrees around a cardinal or an oblique orientation that count as near it.
 WITHIN = 7.5
 
 
@@ -25,18 +34,18 @@ def compare(curves: xr.Dataset, prior: xr.Dataset, *, bootstraps: Natural = 1000
     """Compare the sensitivity of every layer with the density of the same feature in photographs.
 
     >>> from fechner import image_statistics, load, sensitivity
-
     >>> from fechner.stimuli import HuePatch
     >>> curves = sensitivity(load("resnet18", "init"), HuePatch(size=64), "hue", 12, {"value": [0.5, 0.9]})
-    >>> found = compare(curves, image_statistics(feature="hue", bootstraps=100), bootstraps=100)
-    >>> found.correlation.dims
+    >>> prior = image_statistics(feature="hue", bootstraps=100)
+    >>> compare(curves, prior, bootstraps=100).correlation.dims
     ('reference', 'layer')
 
     Args:
-        curves: what `fechner.sensitivity` returned.
-        prior: what `fechner.image_statistics` returned for the same feature.
-        bootstraps: replicates; each draws nuisance values (phase, saturation, …) of the curves and photographs anew.
-        seed: of the bootstrap.
+        curves: a result of `fechner.sensitivity`.
+        prior: a result of `fechner.image_statistics` for the same feature.
+        bootstraps: how many replicates; each draws the nuisance values (phase, saturation, …) of the curves and the
+            photographs anew.
+        seed: seed of the bootstrap.
 
     Returns:
         A Dataset over (reference, layer), in which the first reference is `prior`, and the others are the formulas that
@@ -44,14 +53,14 @@ def compare(curves: xr.Dataset, prior: xr.Dataset, *, bootstraps: Natural = 1000
 
         - `correlation`: Pearson's r of √J and the reference p over the grid of the curves; 0 for a curve that varies by
           less than 1 %, which is marked `flat`,
-        - `null_p`: how many of all rotations of the curve correlate at least as well (circular features on a whole grid),
-        - `correlation_over_input`: the correlation minus that of the pixels, so that what is due to them is not
-          credited to the network,
+        - `null_p`: the share of all rotations of the curve that correlate at least as well (circular features on a whole grid),
+        - `correlation_over_input`: the correlation minus that of the pixels, so that the network is not credited with what
+          is due to them,
         - `exponent`: q of J ∝ p^q, the slope of log J on log p (2 for infomax, 1/2 for discrimax; errors in p make it
-          smaller), J being the Fisher information under independent Gaussian noise of unit variance,
+          smaller), J being the Fisher information under the noise model of the curves,
         - `ratio`: for orientation √J within 7.5° of 0° and 90° over that within 7.5° of 45° and 135°; otherwise √J in the
           quarter of the grid where the reference is highest over that in the quarter where it is lowest,
-        - each with `_low` and `_high`, a 95 % percentile interval; and `correlation_samples`, its bootstrap.
+        - for each of these `_low` and `_high`, a 95 % percentile interval; and `correlation_samples`, the bootstrap.
 
         Where the sensitivity of a layer is not known at every value, all of these are NaN, and the attribute `left_out`
         (JSON) says why.
@@ -67,51 +76,51 @@ def compare(curves: xr.Dataset, prior: xr.Dataset, *, bootstraps: Natural = 1000
     """
     along = _check(curves, prior)
     curves = curves.sortby(along)
-    sampled = f"{bootstraps} bootstraps of {curves.sizes['layer']} layers and {curves.sizes[along]} values"
-    check_memory(40.0 * bootstraps * curves.sizes["layer"] * curves.sizes[along], sampled, "take fewer")
+    work = f"{bootstraps} bootstraps of {curves.sizes['layer']} layers and {curves.sizes[along]} values"
+    check_memory(40.0 * bootstraps * curves.sizes["layer"] * curves.sizes[along], work, "take fewer")
     grid = curves[along].values
-    references = {_label(prior): prior, **_formulas(curves[along])}
     rng = np.random.default_rng(seed)
-    plain, samples = _curves(curves, along, bootstraps, rng)
-    left_out = contents.unknown(curves, along)
-    bad = np.isin(curves.layer.values, list(left_out))
-    plain, samples = np.where(bad[:, None], np.nan, plain), np.where(bad[:, None], np.nan, samples)
+    information, samples = _curves(curves, along, bootstraps, rng)
+    left_out = contents.unknown(curves)
+    unknown = np.isin(curves.layer.values, list(left_out))[:, None]
+    information, samples = np.where(unknown, np.nan, information), np.where(unknown, np.nan, samples)
+    root = np.sqrt(information)
     inputs = _input_of(curves)
-    whole = _is_whole(grid, circular.period_of(curves[along]))
-    found: dict[str, list[Array]] = {}
-    shown = []
-    for reference in references.values():
-        once, drawn = _reference(reference, curves[along], bootstraps, rng)
-        shown.append(once / once.mean())
+    whole = is_whole(grid, circular.period_of(curves[along]))
+    estimates: dict[str, list[Array]] = {}
+    relative = []
+    compared_with = references(prior, curves[along])
+    for reference in compared_with.values():
+        density, replicates = on_grid(reference, curves[along], bootstraps, rng)
+        relative.append(density / density.mean())
         for name, measure in (
             ("correlation", lambda d, p: _correlation(np.sqrt(d), p)),
             ("correlation_over_input", lambda d, p: _over(_correlation(np.sqrt(d), p), inputs)),
             ("exponent", _exponent),
-            ("ratio", lambda d, p, once=once: contrast(np.sqrt(d), along, grid, once)),
+            ("ratio", lambda d, p, density=density: contrast(np.sqrt(d), along, grid, density)),
         ):
-            again = measure(samples, drawn[:, None])
-            found.setdefault(name, []).append(measure(plain, once))
-            low, high = _interval(again)
-            found.setdefault(f"{name}_low", []).append(low)
-            found.setdefault(f"{name}_high", []).append(high)
+            bootstrap = measure(samples, replicates[:, None])
+            low, high = _interval(bootstrap)
+            for end, estimate in (("", measure(information, density)), ("_low", low), ("_high", high)):
+                estimates.setdefault(f"{name}{end}", []).append(estimate)
             if name == "correlation":
-                found.setdefault("correlation_samples", []).append(again.T)
-        found.setdefault("null_p", []).append(_null(np.sqrt(plain), once) if whole else np.full(len(plain), np.nan))
-    variables = {
+                estimates.setdefault("correlation_samples", []).append(bootstrap.T)
+        estimates.setdefault("null_p", []).append(_null(root, density) if whole else np.full(len(root), np.nan))
+    variables: dict[str, Any] = {
         name: (("reference", "layer", "bootstrap")[: np.ndim(values)], np.stack(values))
-        for name, values in found.items()
+        for name, values in estimates.items()
     }
-    dims = {"reference_curve": (("reference", along), np.stack(shown), {"long_name": "reference / its mean"})}
-    kept = [str(c) for c in curves.coords if set(curves[c].dims) <= {"layer", along}]
-    coordinates = {name: curves[name] for name in kept} | {"reference": list(references)}
-    flat = ("layer", np.ptp(np.sqrt(plain), -1) <= FLAT * np.sqrt(plain).mean(-1))
-    out = xr.Dataset(variables | dims | {"relative_sensitivity": _relative(curves, along), "flat": flat}, coordinates)
-    out["ratio"].attrs["long_name"] = "√J cardinal / oblique" if along == "orientation" else "√J peak / trough"
+    variables |= {
+        "reference_curve": (("reference", along), np.stack(relative), {"long_name": "reference / its mean"}),
+        "relative_sensitivity": _relative(curves, along),
+        "flat": ("layer", np.ptp(root, -1) <= FLAT * root.mean(-1)),
+    }
+    coordinates = {str(n): c for n, c in curves.coords.items() if set(c.dims) <= {"layer", along}}
+    comparison = xr.Dataset(variables, coordinates | {"reference": list(compared_with)})
+    comparison["ratio"].attrs["long_name"] = "√J cardinal / oblique" if along == "orientation" else "√J peak / trough"
     attributes = {
         "along": along,
-        "network": str(curves.attrs.get("network", "")),
-        "weights": str(curves.attrs.get("weights", "")),
-        "stimulus": str(curves.attrs.get("stimulus", "")),
+        **{name: contents.text(curves, name) for name in ("network", "weights", "stimulus")},
         "photographs": prior.attrs.get("photographs", 0),
         "noise_model": results.noise_model(curves),
         "seed": seed,
@@ -119,13 +128,18 @@ def compare(curves: xr.Dataset, prior: xr.Dataset, *, bootstraps: Natural = 1000
         "left_out": json.dumps(left_out, ensure_ascii=False),
         "interval": "95 %, bootstrap over nuisance values and photographs",
     }
-    return out.assign_attrs(results.provenance("comparison") | attributes)
+    return comparison.assign_attrs(results.provenance("comparison") | attributes)
 
 
 def contrast(root: Array, along: str, grid: Array, reference: Array) -> Array:
-    """Mean √J (last axis) where it should be high over where it should be low; NaN where the grid has no such values.
+    """Mean √J (last axis) where it should be high over where it should be low.
 
-    A layer without sensitivity, such as a classifier that starts at zero, has no ratio either.
+    >>> float(contrast(np.array([3.0, 1.0, 3.0, 1.0]), "orientation", np.array([0.0, 45.0, 90.0, 135.0]), np.ones(4)))
+    3.0
+
+    For orientation these are the cardinal and the oblique ones, otherwise the quarters of the grid in which the reference is
+    highest and lowest. NaN where the grid has no such values, and for a layer without sensitivity, such as a classifier that
+    starts at zero.
     """
     if along == "orientation":
         high, low = circular.near(grid, [0, 90], 180, WITHIN), circular.near(grid, [45, 135], 180, WITHIN)
@@ -140,39 +154,40 @@ def contrast(root: Array, along: str, grid: Array, reference: Array) -> Array:
     return np.where(np.isfinite(ratio), ratio, np.nan)
 
 
-def records(found: xr.Dataset) -> list[dict[str, object]]:
-    """One dictionary for each layer and reference, for JSON: what has no value is None."""
+def records(comparison: xr.Dataset) -> list[dict[str, object]]:
+    """A comparison as one dictionary for each reference and layer, for JSON; None stands for an unknown value."""
 
     def number(value: xr.DataArray) -> float | None:
         return float(value) if np.isfinite(value) else None
 
     listed: list[dict[str, object]] = []
-    for reference in found.reference.values:
-        for i in range(found.sizes["layer"]):
-            one = found.sel(reference=reference).isel(layer=i)
+    for reference in comparison.reference.values:
+        for i in range(comparison.sizes["layer"]):
+            layer = comparison.sel(reference=reference).isel(layer=i)
             entry: dict[str, object] = {
                 "reference": str(reference),
-                "layer": str(one.layer.values),
-                "flat": bool(one.flat),
+                "layer": str(layer.layer.values),
+                "flat": bool(layer.flat),
             }
             for name in ("correlation", "correlation_over_input", "exponent", "ratio"):
-                entry[name] = number(one[name])
-                entry[f"{name}_interval"] = [number(one[f"{name}_low"]), number(one[f"{name}_high"])]
-            entry["null_p"] = number(one.null_p)
+                entry[name] = number(layer[name])
+                entry[f"{name}_interval"] = [number(layer[f"{name}_low"]), number(layer[f"{name}_high"])]
+            entry["null_p"] = number(layer.null_p)
             listed.append(entry)
     return listed
 
 
 def _check(curves: xr.Dataset, prior: xr.Dataset) -> str:
+    """The parameter of both; `FechnerError` if they cannot be compared, which says why."""
     if "fisher_information" not in curves or "along" not in curves.attrs:
         swapped = "; give the curves first, the density second" if "density" in curves else ""
         raise FechnerError(f"the first is not a result of `fechner sensitivity`: it has no fisher_information{swapped}")
     if "density" not in prior:
         raise FechnerError("the second is not a result of `fechner statistics`: it has no density")
-    along, other = results.along(curves), str(prior.attrs.get("along", next(iter(prior.density.dims), "")))
-    if along != other:
+    along, feature = results.along(curves), str(prior.attrs.get("along", next(iter(prior.density.dims), "")))
+    if along != feature:
         raise FechnerError(
-            f"sensitivity was measured along {along}, the density is that of {other}: they cannot be compared"
+            f"sensitivity was measured along {along}, the density is that of {feature}: they cannot be compared"
         )
     with _named("these curves"):
         contents.curves(curves, along)
@@ -180,10 +195,12 @@ def _check(curves: xr.Dataset, prior: xr.Dataset) -> str:
     with _named("this density"):
         contents.coordinate(prior, along)
     here, there = curves[along].attrs, prior[along].attrs
-    kinds = (("units", "units", "convert"), ("period", "periods", "measure anew"))
-    for name, what, remedy in (*kinds, ("convention", "conventions", "measure anew")):
+    for name, plural in (("units", "units"), ("period", "periods"), ("convention", "conventions")):
         if name in here and name in there and here[name] != there[name]:
-            raise FechnerError(f"{along} in different {what}: '{here[name]}' and '{there[name]}'; {remedy} one of them")
+            remedy = "convert" if name == "units" else "measure anew"
+            raise FechnerError(
+                f"{along} in different {plural}: '{here[name]}' and '{there[name]}'; {remedy} one of them"
+            )
     with _named("this density"):
         contents.density(prior, along)
     scale, of_prior = (_number(a.get("pixels_per_degree")) for a in (stimulus, there))
@@ -199,7 +216,7 @@ def _check(curves: xr.Dataset, prior: xr.Dataset) -> str:
 
 @contextmanager
 def _named(what: str) -> Iterator[None]:
-    """Errors say which of the two they are about."""
+    """Let errors inside say which of the two Datasets they are about."""
     try:
         yield
     except FechnerError as e:
@@ -207,7 +224,7 @@ def _named(what: str) -> Iterator[None]:
 
 
 def _number(value: object) -> float | None:
-    """A setting as a number; None if it is none."""
+    """A setting as a number; None if it is not one."""
     try:
         return float(value)  # type: ignore[arg-type]
     except (TypeError, ValueError):
@@ -221,83 +238,30 @@ def _relative(curves: xr.Dataset, along: str) -> xr.DataArray:
     return (root / root.mean(along)).assign_attrs(units="1", long_name="relative sensitivity")
 
 
-def _interval(again: Array) -> Array:
-    """95 % over the first axis; NaN where nothing is known."""
-    found = np.full((2, *again.shape[1:]), np.nan)
-    known = np.isfinite(again).any(0)
+def _interval(bootstrap: Array) -> Array:
+    """The 95 % percentile interval over the first axis; NaN where no replicate is known."""
+    bounds = np.full((2, *bootstrap.shape[1:]), np.nan)
+    known = np.isfinite(bootstrap).any(0)
     if known.any():
-        found[:, known] = np.nanquantile(again[:, known], [0.025, 0.975], axis=0)
-    return found
-
-
-def _label(prior: xr.Dataset) -> str:
-    return f"{prior.attrs['photographs']} photographs" if "photographs" in prior.attrs else "density"
-
-
-def _formulas(coordinate: xr.DataArray) -> Mapping[str, xr.Dataset]:
-    convention = coordinate.attrs.get("convention")
-    return {
-        name: curve
-        for name, curve in human.priors(str(coordinate.name)).items()
-        if convention is None or curve[coordinate.name].attrs.get("convention", convention) == convention
-    }
+        bounds[:, known] = np.nanquantile(bootstrap[:, known], [0.025, 0.975], axis=0)
+    return bounds
 
 
 def _curves(curves: xr.Dataset, along: str, bootstraps: int, rng: np.random.Generator) -> tuple[Array, Array]:
     """J (layer, value), and its bootstrap over nuisance values (bootstrap, layer, value)."""
-    plain = curves.fisher_information.transpose("layer", along).values
+    information = curves.fisher_information.transpose("layer", along).values
     if "fisher_information_samples" not in curves:
-        return plain, np.broadcast_to(plain, (bootstraps, *plain.shape))
+        return information, np.broadcast_to(information, (bootstraps, *information.shape))
     samples = curves.fisher_information_samples.transpose("layer", along, ...).values
-    samples = samples.reshape(*plain.shape, -1)
+    samples = samples.reshape(*information.shape, -1)
     n = samples.shape[-1]
-    drawn = rng.multinomial(n, np.full(n, 1 / n), bootstraps) / n
+    shares = rng.multinomial(n, np.full(n, 1 / n), bootstraps) / n
     with np.errstate(invalid="ignore"):
-        return plain, np.moveaxis(samples @ drawn.T, -1, 0)
-
-
-def _reference(
-    reference: xr.Dataset, coordinate: xr.DataArray, bootstraps: int, rng: np.random.Generator
-) -> tuple[Array, Array]:
-    """The reference on the grid of the curves, and its bootstrap over photographs (bootstrap, value)."""
-    along, grid = str(coordinate.name), coordinate.values
-    period = circular.period_of(coordinate)
-    at = reference[along].values
-
-    def on_grid(density: Array) -> Array:
-        if period is not None:
-            if _is_whole(grid, period):
-                return circular.rebin(density, grid, period)
-            x, closed = circular.around(at, density, period)
-            return np.apply_along_axis(lambda d: np.interp(grid % period, x, d), -1, closed)
-        with np.errstate(divide="ignore"):
-            return np.exp(np.apply_along_axis(lambda d: np.interp(np.log(grid), np.log(at), d), -1, np.log(density)))
-
-    if period is None:
-        # Bins reach half-way to the next, in logarithms.
-        lowest, highest = at[0] * np.sqrt(at[0] / at[1]), at[-1] * np.sqrt(at[-1] / at[-2])
-        if grid.min() < lowest or grid.max() > highest:
-            raise FechnerError(
-                f"{along} of the curves runs from {grid.min():g} to {grid.max():g} {coordinate.attrs.get('units', '')}, that "
-                f"of the reference only from {lowest:.3g} to {highest:.3g}: measure both over the same range"
-            )
-    once = on_grid(reference.density.values)
-    if "density_samples" not in reference or not reference.sizes["bootstrap"]:
-        return once, np.broadcast_to(once, (bootstraps, len(once)))
-    drawn = on_grid(reference.density_samples.values)
-    # Of few photographs a replicate may draw none that has the feature.
-    drawn = drawn[np.isfinite(drawn).all(-1)]
-    if not len(drawn):
-        raise FechnerError("this density cannot be compared: no replicate of its bootstrap is finite; measure it anew")
-    return once, drawn[rng.integers(0, len(drawn), bootstraps)]
-
-
-def _is_whole(grid: Array, period: float | None) -> bool:
-    """Whether the grid is even and covers the circle."""
-    return period is not None and len(grid) > 1 and bool(np.allclose(np.diff(grid), period / len(grid)))
+        return information, np.moveaxis(samples @ shares.T, -1, 0)
 
 
 def _correlation(root: Array, reference: Array) -> Array:
+    """Pearson's r over the last axis; 0 for a flat curve."""
     x = root - root.mean(-1, keepdims=True)
     y = reference - reference.mean(-1, keepdims=True)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -306,10 +270,12 @@ def _correlation(root: Array, reference: Array) -> Array:
 
 
 def _over(correlation: Array, inputs: npt.NDArray[np.intp]) -> Array:
+    """The correlation of each layer (last axis) minus that of its pixels."""
     return correlation - correlation[..., inputs]
 
 
 def _exponent(information: Array, reference: Array) -> Array:
+    """The slope of log J on log p by least squares, over the values at which neither is zero."""
     usable = (reference > 0) & (information > 0)
     with np.errstate(divide="ignore", invalid="ignore"):
         x, y = (np.where(usable, np.log(v), 0.0) for v in np.broadcast_arrays(reference, information))
@@ -319,7 +285,7 @@ def _exponent(information: Array, reference: Array) -> Array:
 
 
 def _null(root: Array, reference: Array) -> Array:
-    """The share of rotations, none included, at which the correlation is at least as large."""
+    """The share of all rotations of the reference at which the correlation is at least as large as without one."""
     n = len(reference)
     shifted = np.stack([_correlation(root, np.roll(reference, k)) for k in range(n)])
     p = np.where(np.isfinite(shifted[0]), (shifted >= shifted[0] - 1e-12).mean(0), np.nan)
@@ -327,7 +293,7 @@ def _null(root: Array, reference: Array) -> Array:
 
 
 def _input_of(curves: xr.Dataset) -> npt.NDArray[np.intp]:
-    """For every layer, where the pixels that it saw stand."""
+    """For each layer the index of the pixels that it was computed from: the nearest ones before it."""
     is_input = results.pixels(curves)
     if not is_input[0]:
         raise FechnerError("the curves lack the pixels ('input'), the first layer that `fechner sensitivity` reports")

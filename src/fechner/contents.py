@@ -1,9 +1,15 @@
-"""What results hold: variables, dimensions, attributes and values of each kind, checked before anything is made of them."""
+"""What results hold: variables, dimensions, attributes and values of each kind, checked before anything is made of them.
+
+Whatever reads, draws, compares or resamples a result calls `check` or one of the narrower functions here first, and reads
+attributes through `text`, `along`, `noise_model`, `pixels` and `fields` only. Every error is one line that names the variable
+and the value, and callers put the name of the file or the argument before it. tests/test_contents.py tries damaged results
+on every reader.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Set
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -13,50 +19,8 @@ import xarray as xr
 
 from fechner import circular
 from fechner.errors import FechnerError, first_line, printable
-
-# Raised whenever a file of before could be misread.
-LAYOUT = 2
-# Stands for the parameter that a result names in its attribute `along`.
-ALONG = "along"
-# What a result of each kind holds at least, and the dimensions of it; there may be more of both.
-KINDS: dict[str, dict[str, tuple[str, ...]]] = {
-    "sensitivity": {"fisher_information": ("layer", ALONG)},
-    "density": dict.fromkeys(("density", "density_low", "density_high"), (ALONG,)),
-    "comparison": {
-        "relative_sensitivity": ("layer", ALONG),
-        "reference_curve": ("reference", ALONG),
-        **{f"{n}{end}": ("reference", "layer") for n in ("correlation", "exponent", "ratio") for end in ("", "_low", "_high")},
-    },
-    "difference": {
-        "difference": ("layer", ALONG),
-        "difference_by_seed": ("pair", "layer", ALONG),
-        "relative_sensitivity": ("state", "layer", ALONG),
-        **dict.fromkeys(("shift", "shift_low", "shift_high"), ("layer",)),
-    },
-    "training": {"validation_accuracy": ("epoch_end",)},
-    "components": {"variance": ("component",), "components": ("component", "pixel"), "exponent": ()},
-    "linear learning": {"end_to_end": ("step", "output", "component")},
-    "label learning": {
-        "fisher_information": ("seed", "step", "layer", ALONG),
-        "accuracy": ("seed", "step", ALONG),
-        "density": ("exposure", ALONG),
-    },
-    "figure": {},
-    "part": {},
-}  # fmt: skip
-# Between what values of a name lie, in results of any kind; what is not known is NaN.
-_POSITIVE = (0.0, np.inf)
-_RANGES: dict[str, tuple[float, float]] = {
-    **{f"fisher_information{end}": _POSITIVE for end in ("", "_se", "_samples", "_recorded")},
-    **dict.fromkeys(
-        ("sensitivity", "relative_sensitivity", "relative_sensitivity_se", "threshold", "variance", "power"), _POSITIVE
-    ),
-    **{f"density{end}": _POSITIVE for end in ("", "_low", "_high", "_samples")},
-    **{f"correlation{end}": (-1.0, 1.0) for end in ("", "_low", "_high", "_samples")},
-    **dict.fromkeys(("validation_accuracy", "accuracy", "depth"), (0.0, 1.0)),
-    **dict.fromkeys(("step", "epoch", "epoch_end"), _POSITIVE),
-    **{f"exponent{end}": (-np.inf, np.inf) for end in ("", "_low", "_high")},
-}
+from fechner.layout import ALONG as ALONG
+from fechner.layout import KINDS, RANGES, check_provenance
 
 
 def check(dataset: Any) -> None:
@@ -67,41 +31,36 @@ def check(dataset: Any) -> None:
     if not isinstance(dataset, xr.Dataset):
         remedy = "; fechner.read reads a file" if isinstance(dataset, str) or hasattr(dataset, "__fspath__") else ""
         raise FechnerError(f"is no xarray.Dataset but a {type(dataset).__name__}{remedy}")
-    _check_provenance(dataset.attrs, {*KINDS} - {"figure"})
-    kind = text(dataset, "kind")
-    along = text(dataset, "along")
+    check_provenance(dataset.attrs)
+    kind, parameter = text(dataset, "kind"), along(dataset)
     for name, dimensions in KINDS[kind].items():
-        needed = tuple(along if d == ALONG else d for d in dimensions)
-        if ALONG in dimensions and not along:
+        if ALONG in dimensions and not parameter:
             raise FechnerError("is incomplete: it has no attribute along, which names the parameter")
         if name not in dataset:
             raise FechnerError(f"is incomplete: a result of kind '{kind}' holds '{name}', and this one does not")
+        needed = (parameter if d == ALONG else d for d in dimensions)
         absent = [d for d in needed if not dataset[name].sizes.get(d)]
         if absent:
-            chosen = "".join(
-                f"; where one was chosen, keep the dimension, as in .isel({d}=[0])"
-                for d in absent[:1]
-                if d in dataset.coords and d not in dataset.dims
-            )
+            selected = absent[0] in dataset.coords and absent[0] not in dataset.dims
+            remedy = f"; where one was chosen, keep the dimension, as in .isel({absent[0]}=[0])" if selected else ""
             raise FechnerError(
-                f"is incomplete: its '{name}' has no values along {', '.join(map(repr, absent))}{chosen}"
+                f"is incomplete: its '{name}' has no values along {', '.join(map(repr, absent))}{remedy}"
             )
     try:
-        values(dataset, along, *KINDS[kind])
-        if along and along in dataset.dims and KINDS[kind]:
-            coordinate(dataset, along)
-            if "units" not in dataset[along].attrs:
-                raise FechnerError(f"its coordinate '{along}' has no units")
+        values(dataset, *KINDS[kind])
+        if parameter and parameter in dataset.dims and KINDS[kind]:
+            coordinate(dataset, parameter)
+            if "units" not in dataset[parameter].attrs:
+                raise FechnerError(f"its coordinate '{parameter}' has no units")
         if kind == "density":
-            density(dataset, along)
-            _check_integral(dataset, along)
+            density(dataset, parameter)
     except FechnerError as e:
         raise FechnerError(f"is incomplete or damaged: {e}") from None
 
 
 def _check_nodes(tree: xr.DataTree) -> None:
-    """Raise `FechnerError` if the root of a figure has no record, or a node does not hold what it must."""
-    _check_provenance(tree.attrs, {*KINDS})
+    """Raise `FechnerError` if the root of a figure has no provenance, or a node does not hold what its kind holds."""
+    check_provenance(tree.attrs, tree=True)
     if tree.attrs["kind"] != "figure":
         raise FechnerError(
             f"holds several Datasets, and a result of kind '{tree.attrs['kind']}' is one: choose a node, as in "
@@ -117,43 +76,24 @@ def _check_nodes(tree: xr.DataTree) -> None:
             raise FechnerError(f"is incomplete or damaged: its node '{path}': {e}") from None
 
 
-def _check_provenance(attributes: dict[Any, Any], kinds: Set[str]) -> None:
-    """Raise `FechnerError` for what is no result, or is in the layout of another version; `kinds` have this form today."""
-    if "kind" not in attributes and "fechner_version" not in attributes:
-        raise FechnerError(
-            "is no result of fechner: it has no attribute 'kind'; if it was made from one, copy its attributes, as in "
-            "made.assign_attrs(result.attrs)"
-        )
-    kind, given = str(attributes.get("kind", "")), attributes.get("layout", 0)
-    if not isinstance(given, int | np.integer):
-        raise FechnerError(f"is damaged: its attribute layout must be a whole number, got {printable(repr(given))}")
-    layout = int(given)
-    if layout == LAYOUT and kind in kinds:
-        return
-    writer = f"was written by fechner {printable(str(attributes.get('fechner_version', '?')))}"
-    if layout > LAYOUT or kind not in ("", *KINDS):
-        raise FechnerError(f"{writer}, which is newer than this one; upgrade fechner to read it")
-    command = f": {printable(str(attributes['command']))}" if attributes.get("command") else ""
-    raise FechnerError(f"{writer} in an older layout, which this version cannot read; make it again{command}")
+def values(dataset: xr.Dataset, *names: str) -> None:
+    """Raise `FechnerError` if variables of these names, or of those in `RANGES`, hold anything but numbers in their range.
 
-
-def values(dataset: xr.Dataset, along: str = "", *names: str) -> None:
-    """Raise `FechnerError` if variables with these names, or of known range, hold what is no such number.
-
-    Also for layers without names, a parameter `along` which is none, and figures' attributes that are no text.
+    Also if layers have no names, or depths are not those of layers.
     """
-    for name in (*names, *_RANGES):
+    for name in (*names, *RANGES):
         if name not in dataset.variables:
             continue
-        found = dataset[name]
-        if found.dtype.kind not in "fiu":
-            raise FechnerError(f"'{name}' must hold real numbers, got {found.dtype}")
-        low, high = _RANGES.get(name, (-np.inf, np.inf))
-        outside = (found.values < low - 1e-6) | (found.values > high + 1e-6)
+        variable = dataset[name]
+        if variable.dtype.kind not in "fiu":
+            raise FechnerError(f"'{name}' must hold real numbers, got {variable.dtype}")
+        low, high = RANGES.get(name, (-np.inf, np.inf))
+        # Rounding to float32 may take a correlation of 1 a little beyond it.
+        outside = (variable.values < low - 1e-6) | (variable.values > high + 1e-6)
         if outside.any():
             allowed = f"at least {low:g}" if high == np.inf else f"from {low:g} to {high:g}"
             raise FechnerError(
-                f"'{name}' must be {allowed}, or NaN where it is not known, got {_first(found, outside)}"
+                f"'{name}' must be {allowed}, or NaN where it is not known, got {_first(variable, outside)}"
             )
     if "layer" in dataset.dims:
         labels = dataset["layer"].values if "layer" in dataset.coords else np.zeros(1)
@@ -164,7 +104,7 @@ def values(dataset: xr.Dataset, along: str = "", *names: str) -> None:
 
 
 def coordinate(dataset: xr.Dataset, along: str) -> None:
-    """Raise `FechnerError` if the values of a parameter are none: they must be finite numbers in one dimension."""
+    """Raise `FechnerError` unless a parameter has a coordinate of one dimension that holds finite numbers."""
     if along not in dataset.coords or dataset[along].dims != (along,):
         raise FechnerError(f"it has no coordinate '{along}' with the values of the parameter")
     at = dataset[along]
@@ -173,73 +113,75 @@ def coordinate(dataset: xr.Dataset, along: str) -> None:
 
 
 def density(dataset: xr.Dataset, along: str) -> None:
-    """Raise `FechnerError` unless `density` is one over a parameter, and on all of the circle where that is one."""
+    """Raise `FechnerError` unless `density` is one over a parameter: finite, not negative, and of an integral of 1.
+
+    The density of a circular parameter has to cover the whole circle evenly; the integral is checked of those alone.
+    """
     if "density" not in dataset or dataset.density.dims != (along,):
         dims = dataset.density.dims if "density" in dataset else ()
         extra = [d for d in dims if d != along]
         remedy = f"; choose one, as in .isel({extra[0]}=0)" if along in dims else ""
-        raise FechnerError(f"a density must be over {along} alone, this one is over {', '.join(map(str, dims)) or 'nothing'}{remedy}")  # fmt: skip
-    values(dataset, along)
+        over = ", ".join(map(str, dims)) or "nothing"
+        raise FechnerError(f"a density must be over {along} alone, this one is over {over}{remedy}")
+    values(dataset)
     coordinate(dataset, along)
-    given, at = dataset.density, dataset[along].values
-    unknown = ~np.isfinite(given.values)
-    if unknown.any():
-        raise FechnerError(f"a density must be finite, got {_first(given, unknown)}")
-    if not given.values.any():
+    p, at = dataset.density, dataset[along].values
+    infinite = ~np.isfinite(p.values)
+    if infinite.any():
+        raise FechnerError(f"a density must be finite, got {_first(p, infinite)}")
+    if not p.values.any():
         raise FechnerError(f"the density of {along} is zero everywhere")
     if (np.diff(at) <= 0).any():
         raise FechnerError(f"values of {along} must increase")
     period = circular.period_of(dataset[along])
-    if period is not None and not np.allclose(at, circular.grid(len(at), period)):
+    if period is None:
+        return
+    if not np.allclose(at, circular.grid(len(at), period)):
         raise FechnerError(
             f"a density of {along} must be given on an even grid of [0, {period:g}) that starts at 0, got {len(at)} values "
             f"from {at[0]:g} to {at[-1]:g}"
         )
-
-
-def _check_integral(dataset: xr.Dataset, along: str) -> None:
-    period = circular.period_of(dataset[along])
-    if period is not None:
-        whole = float(dataset.density.mean()) * period
-        if abs(whole - 1) > 0.01:
-            raise FechnerError(f"the density of {along} must integrate to 1, got {whole:.4g}; divide it by that")
+    integral = float(p.mean()) * period
+    if abs(integral - 1) > 0.01:
+        raise FechnerError(f"the density of {along} must integrate to 1, got {integral:.4g}; divide it by that")
 
 
 def curves(dataset: xr.Dataset, along: str) -> None:
     """Raise `FechnerError` unless `fisher_information` is over layers and a parameter alone, and is nowhere negative."""
     alone(dataset, "fisher_information", "layer", along)
-    values(dataset, along)
+    values(dataset)
     coordinate(dataset, along)
     if not dataset.fisher_information.size:
         raise FechnerError("'fisher_information' is empty")
     if "layer" not in dataset.coords:
         raise FechnerError("it has no coordinate 'layer' with the names of the layers")
-    if "fisher_information_samples" in dataset and not {"layer", along} <= set(dataset.fisher_information_samples.dims):
-        raise FechnerError(f"'fisher_information_samples' must be over layer and {along}")
-    if "fisher_information_samples" in dataset and not dataset.fisher_information_samples.size:
-        raise FechnerError("'fisher_information_samples' is empty")
+    if "fisher_information_samples" in dataset:
+        if not {"layer", along} <= set(dataset.fisher_information_samples.dims):
+            raise FechnerError(f"'fisher_information_samples' must be over layer and {along}")
+        if not dataset.fisher_information_samples.size:
+            raise FechnerError("'fisher_information_samples' is empty")
 
 
-def unknown(dataset: xr.Dataset, along: str) -> dict[str, str]:
-    """The layers whose Fisher information is not known at every value of a parameter, and where not."""
-    found: dict[str, str] = {}
+def unknown(dataset: xr.Dataset) -> dict[str, str]:
+    """The layers whose Fisher information is not known at every value of the parameter, and the reason for each."""
+    reasons: dict[str, str] = {}
     for name in ("fisher_information", "fisher_information_samples"):
         if name in dataset:
             by_layer = dataset[name].transpose("layer", ...)
-            for label, one in zip(dataset.layer.values, by_layer, strict=True):
-                bad = ~np.isfinite(one.values)
+            for label, curve in zip(dataset.layer.values, by_layer, strict=True):
+                bad = ~np.isfinite(curve.values)
                 if bad.any():
-                    found.setdefault(str(label), f"its {name.replace('_', ' ').capitalize()} is {_first(one, bad)}")
-    return found
+                    reasons.setdefault(str(label), f"its {name.replace('_', ' ').capitalize()} is {_first(curve, bad)}")
+    return reasons
 
 
 def alone(dataset: xr.Dataset, name: str, *dimensions: str) -> None:
     """Raise `FechnerError` if a variable lacks one of these dimensions, or has others."""
-    given = dataset[name].dims
+    own = dataset[name].dims
     for d in dimensions:
-        if d not in given:
+        if d not in own:
             raise FechnerError(f"'{name}' has no dimension '{d}'; where one was chosen, keep it, as in .isel({d}=[0])")
-    for d in map(str, given):
+    for d in map(str, own):
         if d not in dimensions:
             raise FechnerError(
                 f"'{name}' has the dimension '{d}' too: choose one of {dataset.sizes[d]}, as in .isel({d}=-1), or average, as "
@@ -253,54 +195,66 @@ def text(dataset: xr.Dataset | xr.DataTree, name: str, default: str = "") -> str
 
 
 def along(dataset: xr.Dataset | xr.DataTree) -> str:
-    """The parameter that a result is measured along; no text where there is none."""
-    return str(dataset.attrs.get("along", ""))
+    """The parameter that a result is measured along; an empty text where there is none."""
+    return text(dataset, "along")
 
 
 def noise_model(dataset: xr.Dataset | xr.DataTree) -> str:
-    """The noise under which a result has its Fisher information; no text where it has none."""
-    return str(dataset.attrs.get("noise_model", ""))
+    """The noise model of the Fisher information in a result; an empty text where it has none."""
+    return text(dataset, "noise_model")
 
 
 def pixels(dataset: xr.Dataset) -> npt.NDArray[np.bool_]:
-    """Which layers of a result are the image itself: those that its coordinate `pixels` marks, or else are named "input"."""
+    """Which layers of a result are the image itself.
+
+    The coordinate `pixels` marks them. Files written before there was one call this layer "input".
+    """
     if "pixels" in dataset.coords and dataset["pixels"].dims == ("layer",):
         return dataset["pixels"].values.astype(bool)
     return np.asarray(dataset["layer"].values == "input")
 
 
 def fields(attributes: dict[Any, Any], name: str) -> dict[str, Any]:
-    """An attribute that holds names and values as JSON; none if it is empty. `FechnerError` if it holds anything else."""
-    given = attributes.get(name)
-    if given is None or (isinstance(given, str) and not given):
+    """Names and values from an attribute that holds them as JSON; none if it is absent or empty.
+
+    >>> fields({"left_out": '{"fc": "its Fisher information is nan"}'}, "left_out")
+    {'fc': 'its Fisher information is nan'}
+
+    Raises `FechnerError` if the attribute holds anything else.
+    """
+    encoded = attributes.get(name)
+    if encoded is None or (isinstance(encoded, str) and not encoded):
         return {}
     try:
-        found = json.loads(given)
+        decoded = json.loads(encoded)
     except (TypeError, ValueError, RecursionError):
-        found = None
-    if not isinstance(found, dict):
+        decoded = None
+    if not isinstance(decoded, dict):
         raise FechnerError(f"its attribute {name} is damaged: it must hold names and values as JSON")
-    return found
+    return decoded
 
 
 @contextmanager
 def complete(dataset: xr.Dataset | xr.DataTree) -> Iterator[None]:
-    """Whatever a result makes fail that lacks what no kind is bound to hold is an error of one line."""
+    """Turn any error inside into a `FechnerError` of one line, which says that the result is incomplete or damaged.
+
+    Code that draws a result needs more of it than `check` asks of its kind, and fails in many ways where that is missing.
+    """
     try:
         yield
     except FechnerError:
         raise
     except Exception as e:
-        again = f": {printable(text(dataset, 'command'))}" if text(dataset, "command") else ""
-        what = text(dataset, "figure") or text(dataset, "kind")
+        command = f": {printable(text(dataset, 'command'))}" if text(dataset, "command") else ""
+        kind = text(dataset, "figure") or text(dataset, "kind")
         reason = f"{type(e).__name__}: {printable(first_line(e))}"
         raise FechnerError(
-            f"data of kind '{printable(what)}' are incomplete or damaged ({reason}); make them again{again}"
+            f"data of kind '{printable(kind)}' are incomplete or damaged ({reason}); make them again{command}"
         ) from e
 
 
 def _first(array: xr.DataArray, where: np.ndarray) -> str:
-    """The first value that a mask names, and where it stands."""
+    """The first value at which a mask is true, with its coordinates."""
     index = np.unravel_index(int(where.argmax()), where.shape) if where.ndim else ()
     places = []
     for d, i in zip(array.dims, index, strict=True):

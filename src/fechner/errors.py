@@ -1,4 +1,8 @@
-"""Errors a user can act on: each names the value, what was expected and the remedy."""
+"""Errors a user can act on: each names the value, what was expected and the remedy, in one line.
+
+Whatever a user can cause is a `FechnerError`; the command line prints its text alone. Any other exception is a mistake in
+this package, and keeps its traceback.
+"""
 
 from __future__ import annotations
 
@@ -7,20 +11,24 @@ from collections.abc import Iterable
 
 
 class FechnerError(ValueError):
-    """Bad input, in one sentence; the command line prints it and exits with status 2."""
+    """Bad input, described in one sentence; the command line prints it and exits with status 2."""
 
 
 class FechnerWarning(UserWarning):
-    """What a user should know of a result that is usable all the same; the command line prints it in one line."""
+    """Something that a user should know about a result that is usable all the same; the command line prints it."""
 
 
 def first_line(error: BaseException) -> str:
-    """What an error says, in its first line of text; its type if it says nothing."""
+    """The first line of an error's text; the name of its type if it has no text.
+
+    >>> first_line(ValueError("bad magic number\\n  at byte 4"))
+    'bad magic number'
+    """
     return next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
 
 
 def printable(text: str) -> str:
-    """Text that can be printed and saved anywhere: bytes of a name that are not UTF-8, and control characters, escaped.
+    """Text that can be printed and saved anywhere: control characters, and bytes of a name that are not UTF-8, are escaped.
 
     >>> printable("caf" + chr(0xDCE9) + ".jpg")
     'caf\\\\xe9.jpg'
@@ -37,7 +45,11 @@ def check_seed(seed: int) -> int:
 
 
 def choices(kind: str, name: str, available: Iterable[str], more: str = "") -> FechnerError:
-    """The error for an unknown name, with the names nearest to it."""
+    """The error about an unknown name, which lists the names that resemble it.
+
+    >>> print(choices("layer", "conv9", ["conv1", "conv2", "fc"]))
+    unknown layer 'conv9'; did you mean: conv2, conv1?
+    """
     known = list(available)
     near = difflib.get_close_matches(name, known, n=4, cutoff=0.5)
     listed = ", ".join(near or known[:12]) + ("" if near or len(known) <= 12 else ", …")

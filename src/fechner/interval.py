@@ -1,4 +1,8 @@
-"""95 % intervals of what a few independent repetitions, such as seeds, give."""
+"""95 % intervals of a mean over a few independent repetitions, such as seeds.
+
+What is sampled decides the interval: over several seeds it is Student's t, which is right for few of them; over one seed
+there are only its nuisance values, and `told` says so in words. The claims of the paper and `fechner.difference` rest on it.
+"""
 
 from __future__ import annotations
 
@@ -28,15 +32,16 @@ def t_half_width(values: npt.ArrayLike) -> Any:
 def over_seeds(
     measure: Callable[..., npt.ArrayLike], *samples: Array, bootstraps: int = 1000, seed: int = 0
 ) -> tuple[Any, Any, Any]:
-    """Mean over seeds of a measure of curves, and its 95 % interval (low, high).
+    """The mean over seeds of a measure of curves, and its 95 % interval (low, high).
 
     >>> mean, low, high = over_seeds(np.mean, np.random.default_rng(0).normal(size=(5, 36, 8)))
     >>> bool(low < mean < high)
     True
 
-    Each of `samples` holds J (seed, …, nuisance value); `measure` takes one J (…) of each, for one seed, averaged over
-    nuisance values. Several seeds have an interval of Student's t over what each gives. A single one has a bootstrap over
-    nuisance values, drawn alike for all curves, which leaves out how trainings differ; NaN without `bootstraps`.
+    Each of `samples` holds J (seed, …, nuisance value). `measure` is called with the J (…) of one seed from each of them,
+    averaged over nuisance values. The interval of several seeds is that of Student's t. The interval of a single seed is a
+    bootstrap over nuisance values, drawn alike for all curves, which leaves out how trainings differ; it is NaN without
+    `bootstraps`.
     """
     seeds, values = samples[0].shape[0], samples[0].shape[-1]
     each = np.stack([np.asarray(measure(*(s[i].mean(-1) for s in samples))) for i in range(seeds)])
@@ -44,13 +49,13 @@ def over_seeds(
         mean, half = each.mean(0), t_half_width(each)
         return mean, mean - half, mean + half
     shares = np.random.default_rng(seed).multinomial(values, np.full(values, 1 / values), bootstraps) / values
-    again = np.stack([np.asarray(measure(*(s[0] @ share for s in samples))) for share in shares])
-    low, high = np.quantile(again, [0.025, 0.975], axis=0)
+    replicates = np.stack([np.asarray(measure(*(s[0] @ share for s in samples))) for share in shares])
+    low, high = np.quantile(replicates, [0.025, 0.975], axis=0)
     return each[0], low, high
 
 
 def told(seeds: int) -> str:
-    """What `over_seeds` gives, in words.
+    """The kind of interval that `over_seeds` computes, in words.
 
     >>> told(3)
     '95 % t-interval over 3 seeds'

@@ -1,4 +1,8 @@
-"""What cannot fit into memory or end in good time is refused by arithmetic, before anything is allocated."""
+"""Work that cannot fit into memory or end in good time is refused by arithmetic, before anything is allocated.
+
+Callers estimate what they need; for time, so low that no machine is quicker. The error begins with their own words for
+the work, in the plural ("1000 bootstraps of 8 layers"), and ends with their remedy.
+"""
 
 from __future__ import annotations
 
@@ -8,20 +12,20 @@ import psutil
 
 from fechner.errors import FechnerError
 
-# Half of what is free is left to everything else.
+# Half of the free memory is left to everything else.
 _SHARE = 0.5
 _DAY = 86_400.0
 _LONGEST = 30 * _DAY
 
 
 def check_memory(needed: float, what: str, remedy: str) -> None:
-    """Raise `FechnerError` if so many bytes are more than half of the memory that is free.
+    """Raise `FechnerError` if the bytes that are needed are more than half of the memory that is free.
 
     >>> check_memory(8e15, "10^15 values", "take fewer")
     Traceback (most recent call last):
     fechner.errors.FechnerError: 10^15 values need 7.105 PiB of memory, more than is free: take fewer
     """
-    # What is small fits, and asking the system takes time.
+    # A small amount fits, and asking the system takes time.
     if needed > 2**26 and needed > _SHARE * psutil.virtual_memory().available:
         raise FechnerError(f"{what} need {size(needed)} of memory, more than is free: {remedy}")
 
@@ -38,7 +42,7 @@ def check_time(seconds: float, what: str, remedy: str) -> None:
 
 
 def size(number: float) -> str:
-    """Bytes in words.
+    """A number of bytes in words.
 
     >>> size(3 * 2**30)
     '3 GiB'

@@ -1,4 +1,9 @@
-"""Where results may go, and how they get there whole: decided here for every command and function that writes."""
+"""Where results may go, and how they get there whole: decided here for every command and function that writes.
+
+`writable` comes before the work and makes nothing; `whole` writes one file, which appears whole or not at all; `held` keeps
+other processes out of a folder of many files. Nothing that a user owns is ever replaced except a file that was named as an
+output. tests/test_outputs.py tries every command on files that must survive.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +29,7 @@ try:
 except ImportError:  # Windows, where nothing is locked.
     fcntl = None  # type: ignore[assignment]
 
-# What may be written into a folder of images that is read: none of these is counted as an image.
+# Files with these endings may be written into a folder of images that is read, since none of them counts as an image.
 _NO_IMAGES = (".nc", ".svg", ".pdf")
 _LOCK = ".fechner.lock"
 _HOST = f"{zlib.crc32(platform.node().encode()):08x}"
@@ -45,32 +50,39 @@ def writable(*paths: str | Path | None, reads: Iterable[str | Path | None] = ())
     Traceback (most recent call last):
     fechner.errors.FechnerError: 'curves.nc' is named twice as an output; choose another name for one of them
 
-    Nothing is made. Refused are folders, devices and pipes, files that cannot be written, what is named twice, what is
-    read, and what would count as an image in a folder of images that is read. Paths that are None stand for no file.
+    Refused are folders, devices and pipes, files without permission to write, a file that is named twice or is also among
+    `reads`, and a file that would count as an image in a folder of images among `reads`. Paths that are None are passed
+    over. No file or folder is made.
     """
-    seen: list[Path] = []
+    accepted: list[Path] = []
     sources = [expanded(r) for r in reads if r is not None]
-    for given in (expanded(p) for p in paths if p is not None):
-        _writable(given)
-        if any(_same(given, other) for other in seen):
-            raise FechnerError(f"'{given}' is named twice as an output; choose another name for one of them")
-        seen.append(given)
+    for path in (expanded(p) for p in paths if p is not None):
+        _writable(path)
+        if any(_same(path, output) for output in accepted):
+            raise FechnerError(f"'{path}' is named twice as an output; choose another name for one of them")
+        accepted.append(path)
         for source in sources:
-            if _same(given, source):
-                raise FechnerError(f"'{given}' is what is read, and would be overwritten; choose another output")
-            if os.path.isdir(source) and given.suffix.lower() not in _NO_IMAGES and _inside(given, source):
-                raise FechnerError(f"'{given}' would lie among the images of '{source}'; choose an output outside")
+            if _same(path, source):
+                raise FechnerError(f"'{path}' is what is read, and would be overwritten; choose another output")
+            if os.path.isdir(source) and path.suffix.lower() not in _NO_IMAGES and _inside(path, source):
+                raise FechnerError(f"'{path}' would lie among the images of '{source}'; choose an output outside")
 
 
 @contextmanager
 def whole(path: str | Path) -> Iterator[Path]:
-    """The path to write to instead of `path`, which it replaces once it is on the disk; folders are made.
+    """A temporary path to write to, which replaces `path` once it is on the disk; missing folders are made.
 
-    Links are followed. What killed processes left halfway in the same folder is removed. Raises `FechnerError` if the
-    file cannot be written, on a full disk for instance; what was there before is kept.
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with whole(f"{folder}/new/claims.json") as part:
+    ...         written = part.write_text("[]")
+    ...     os.listdir(f"{folder}/new")
+    ['claims.json']
+
+    Links are followed. Temporary files that killed processes left in the same folder are removed. Raises `FechnerError` if
+    the file cannot be written, on a full disk for instance; the file of this name is then still there.
     """
-    given = expanded(path)
-    path = _followed(given)
+    named = expanded(path)
+    path = _followed(named)
     part = path.with_name(f".fechner-{_HOST}-{os.getpid()}-{next(_number)}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -82,7 +94,7 @@ def whole(path: str | Path) -> Iterator[Path]:
     except OSError as e:
         kept = "; what it held before is kept" if os.path.exists(path) else ""
         raise FechnerError(
-            f"cannot write '{given}' ({e.strerror or first_line(e)}){kept}; make room or choose another output"
+            f"cannot write '{named}' ({e.strerror or first_line(e)}){kept}; make room or choose another output"
         ) from None
     finally:
         with suppress(OSError):
@@ -91,9 +103,10 @@ def whole(path: str | Path) -> Iterator[Path]:
 
 @contextmanager
 def held(folder: str | Path) -> Iterator[None]:
-    """A folder that no other process writes meanwhile; it is made if need be.
+    """Lock a folder against other processes that would write it; a missing folder is made.
 
-    The system lets go of it when this process ends, however it ends. Raises `FechnerError` if another holds it.
+    The operating system releases the lock when this process ends, however it ends. Raises `FechnerError` if another process
+    has it.
     """
     folder = expanded(folder)
     path = Path(os.path.realpath(folder)) / _LOCK
@@ -120,7 +133,10 @@ def held(folder: str | Path) -> Iterator[None]:
 
 
 def _locked(path: Path) -> IO[str] | None:
-    """The file with the system's lock on it, which ends with the process and is not inherited; None if another has it."""
+    """The open file with the operating system's lock on it; None if another process has the lock.
+
+    The lock ends with the process, and processes that it starts do not inherit it.
+    """
     while True:
         file = path.open("a+", encoding="utf-8")
         try:
@@ -130,9 +146,9 @@ def _locked(path: Path) -> IO[str] | None:
             if e.errno in (errno.EACCES, errno.EAGAIN):
                 file.close()
                 return None
-            # Some file systems have no locks.
+            # Some file systems have no locks; there, every process gets the folder.
         with suppress(OSError):
-            # Whoever had it may have removed it since it was opened.
+            # Its last holder may have removed the file since it was opened; a lock on a removed file keeps nobody out.
             if os.path.samestat(os.fstat(file.fileno()), path.stat()):
                 file.truncate(0)
                 file.write(f"process {os.getpid()} on {platform.node()}\n")
@@ -142,7 +158,7 @@ def _locked(path: Path) -> IO[str] | None:
 
 
 def _writable(path: Path) -> None:
-    folder = path.parent
+    """Raise `FechnerError` if this one file cannot be written."""
     try:
         mode = os.stat(path).st_mode
     except FileNotFoundError:
@@ -160,9 +176,10 @@ def _writable(path: Path) -> None:
         raise FechnerError(f"'{path}' is a device, pipe or socket, not a file; choose another output")
     if os.path.exists(path) and not os.access(path, os.W_OK):
         raise FechnerError(f"'{path}' is read-only; choose another output or change its permissions")
-    # A link is followed, and what it names is written beside that.
+    # The temporary file of `whole` lies in the folder of what a link names, and not of the link.
     folder = _followed(path).parent
-    # Nothing with a name is made, which another process might trip over; permissions alone do not tell of every disk.
+    # Permissions do not say whether every disk can be written, so a file is made there: one without a name, since another
+    # process might list the folder.
     nearest = next(p for p in (folder, *folder.parents) if os.path.lexists(p))
     try:
         with tempfile.TemporaryFile(dir=nearest):
@@ -176,6 +193,7 @@ def _writable(path: Path) -> None:
 
 
 def _followed(path: Path) -> Path:
+    """The file that a link names; the path itself if it is no link."""
     return Path(os.path.realpath(path)) if os.path.islink(path) else path
 
 
@@ -184,10 +202,11 @@ def _short(path: Path) -> str:
     return text if len(text) <= 80 else f"{text[:60]}…{text[-15:]}"
 
 
-def _same(one: Path, other: Path) -> bool:
+def _same(a: Path, b: Path) -> bool:
+    """Whether two paths name one file, which need not exist."""
     with suppress(OSError):
-        return os.path.samefile(one, other)
-    return os.path.realpath(one) == os.path.realpath(other)
+        return os.path.samefile(a, b)
+    return os.path.realpath(a) == os.path.realpath(b)
 
 
 def _inside(path: Path, folder: Path) -> bool:
@@ -195,10 +214,13 @@ def _inside(path: Path, folder: Path) -> bool:
 
 
 def _sweep(folder: Path) -> None:
-    """Remove what processes that are no more left halfway."""
-    for left in folder.glob(".fechner-*.part"):
+    """Remove the temporary files of processes that were killed while they wrote.
+
+    Nothing is known of processes on other machines that share the folder; their files are removed after a day.
+    """
+    for part in folder.glob(".fechner-*.part"):
         with suppress(OSError, ValueError):
-            host, process, _ = left.stem.removeprefix(".fechner-").split("-")
+            host, process, _ = part.stem.removeprefix(".fechner-").split("-")
             ended = host == _HOST and not psutil.pid_exists(int(process))
-            if ended or time.time() - left.stat().st_mtime > _DAY:
-                left.unlink(missing_ok=True)
+            if ended or time.time() - part.stat().st_mtime > _DAY:
+                part.unlink(missing_ok=True)

@@ -1,4 +1,10 @@
-"""The processes of torchrun, or of whoever set RANK and WORLD_SIZE: what each has, and which one speaks."""
+"""The processes of torchrun, or of any launcher that sets RANK and WORLD_SIZE: which one this is, and what each has.
+
+Long work is shared out by `share`, collected by `gather`, and printed and saved by `is_first` alone. The processes form one
+group, which is made on the first call and lasts as long as they do. Each shows that it is alive by counting in a store that
+all can read, because a timeout alone cannot distinguish a slow process from one that has ended.
+tests/test_processes.py and tests/test_kills.py start and kill real processes.
+"""
 
 from __future__ import annotations
 
@@ -20,23 +26,27 @@ from fechner.errors import FechnerError, first_line
 if TYPE_CHECKING:
     from torch._C._distributed_c10d import Store
 
-# What launchers set, and int() is taken of, here or in Lightning.
+# Launchers set these variables, and int() is called on them, here or in Lightning.
 _NUMBERS = (
     "RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "GROUP_RANK", "GROUP_WORLD_SIZE", "NODE_RANK", "MASTER_PORT",
     "SLURM_PROCID", "SLURM_LOCALID", "SLURM_NODEID", "SLURM_NTASKS", "SLURM_NTASKS_PER_NODE", "SLURM_NNODES",
     "JSM_NAMESPACE_RANK",
 )  # fmt: skip
-# In seconds: how long processes wait for each other at the beginning, how often each says that it lives, and how long
-# the others wait for that.
+# In seconds: how long processes wait for each other at the beginning, how often each shows that it is alive, and how long
+# the others wait for that sign.
 _BEGINNING, _BEAT, _SILENCE = 300, 5, 60
 _ALONE = "start all of them with torchrun, or unset RANK and WORLD_SIZE to run one process"
-# Where the processes leave word for each other. Their group is made once, and lasts as long as the process.
+# The store through which the processes exchange small messages; None before they have met.
 _store: Store | None = None
 _number = itertools.count()
 
 
 def number(name: str, otherwise: int) -> int:
-    """A whole number in the environment; `FechnerError` if it holds something else."""
+    """A whole number in an environment variable; `FechnerError` if it holds anything else.
+
+    >>> number("FECHNER_IS_NOT_SET", 3)
+    3
+    """
     text = os.environ.get(name, "")
     if not text:
         return otherwise
@@ -46,26 +56,26 @@ def number(name: str, otherwise: int) -> int:
 
 
 def check() -> None:
-    """Raise `FechnerError` if variables that launchers set, and Lightning reads, make no sense."""
+    """Raise `FechnerError` if variables that launchers set, and Lightning reads, contradict each other or are no numbers."""
     for name in _NUMBERS:
         number(name, 0)
     told()
 
 
 def told() -> tuple[int, int]:
-    """Which process this is, and of how many, as RANK and WORLD_SIZE say together; (0, 1) without either of them.
+    """Which process this is, and of how many, according to RANK and WORLD_SIZE; (0, 1) without either of them.
 
-    What else launchers set (LOCAL_RANK, SLURM_PROCID) is set for single processes too, and says nothing.
+    Other variables of launchers (LOCAL_RANK, SLURM_PROCID) are set for single processes too, and say nothing.
     """
     rank, world = number("RANK", -1), number("WORLD_SIZE", -1)
     if rank < 0 or world in (-1, 1):
         return 0, 1
-    said = f"RANK={rank} and WORLD_SIZE={world} say that this is one of {world} processes"
+    claim = f"RANK={rank} and WORLD_SIZE={world} say that this is one of {world} processes"
     if rank >= world:
         raise FechnerError(f"RANK must be below WORLD_SIZE, got RANK={rank} and WORLD_SIZE={world}; {_ALONE}")
     for name in ("MASTER_ADDR", "MASTER_PORT"):
         if not os.environ.get(name):
-            raise FechnerError(f"{said}, but {name}, where they meet, is not set; {_ALONE}")
+            raise FechnerError(f"{claim}, but {name}, where they meet, is not set; {_ALONE}")
     return rank, world
 
 
@@ -85,16 +95,19 @@ def is_first() -> bool:
 
 
 def gather(mine: Any) -> list[Any]:
-    """What every process has, in the order of their ranks; all must call.
+    """The objects of all processes, in the order of their ranks; every process must call this.
 
-    Raises `FechnerError` if another process is no more. How long each takes for its share of the work does not matter.
+    >>> gather("curves of this process")
+    ['curves of this process']
+
+    Raises `FechnerError` if another process has ended. A process may take any time for its share of the work.
     """
     rank, world = share()
     if world == 1:
         return [mine]
     shares: list[Any] = [None] * world
     if _store is None:
-        # The group of a training, which has its own ways.
+        # Lightning made this group for a training; there is no store with signs of life.
         dist.all_gather_object(shares, mine)
         return shares
     turn = next(_number)
@@ -103,17 +116,18 @@ def gather(mine: Any) -> list[Any]:
         dist.all_gather_object(shares, mine)
     except RuntimeError as e:
         raise FechnerError(
-            f"process {rank} of {world} cannot go on without the others ({first_line(e)}); see what they say"
+            f"process {rank} of {world} cannot go on without the others ({first_line(e)}); see their messages"
         ) from None
     with suppress(RuntimeError):
-        # Whoever ends now would cut off those who still receive.
+        # A process that ended now would cut off those that still receive.
         _meet(_store, f"{turn}/done", rank, world)
     return shares
 
 
 def _meet(store: Store, place: str, rank: int, world: int) -> None:
-    """Wait until all are there; RuntimeError if one of them gives no more signs of life."""
+    """Wait until all processes are at this place; RuntimeError if one of them gives no sign of life any more."""
     store.set(f"{place}/{rank}", "")
+    # By rank the last count, and when it was first seen.
     beats: dict[int, tuple[int, float]] = {}
     while absent := [r for r in range(world) if not store.check([f"{place}/{r}"])]:
         for r in absent:
@@ -126,7 +140,7 @@ def _meet(store: Store, place: str, rank: int, world: int) -> None:
 
 
 def _join(rank: int, world: int) -> None:
-    """The one group of this process's life, once all are there."""
+    """Meet the other processes, and form the one group that this process is ever in."""
     global _store
     where = f"{os.environ['MASTER_ADDR']}:{number('MASTER_PORT', 0)}"
     try:
@@ -154,6 +168,7 @@ def _join(rank: int, world: int) -> None:
 
 
 def _beat(store: Store, rank: int, left: threading.Event) -> None:
+    """Show the other processes that this one is alive, until it leaves; runs in a thread of its own."""
     with suppress(RuntimeError):
         store.add(f"beats/{rank}", 1)
         while not left.wait(_BEAT):
@@ -162,7 +177,7 @@ def _beat(store: Store, rank: int, left: threading.Event) -> None:
 
 @contextmanager
 def saying(text: str, after: float = 10) -> Iterator[None]:
-    """What is waited for inside, said on the error stream if it takes more than so many seconds."""
+    """Print a text on the error stream if the work inside takes more than `after` seconds."""
     timer = threading.Timer(after, lambda: print(text, file=sys.stderr, flush=True))  # noqa: T201
     timer.daemon = True
     timer.start()

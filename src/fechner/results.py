@@ -1,6 +1,8 @@
 """Results are xarray Datasets in NetCDF files, with a record of how they were made, and one layout for all kinds.
 
 A result of several grids, such as a figure of the paper, is a DataTree: its root has the record, its nodes the Datasets.
+Everything that the package saves or reads goes through `save` and `read`. A file appears whole or not at all, ends in a
+checksum, and is checked by `fechner.contents` when it is read. docs/results.md describes the layout to users.
 """
 
 from __future__ import annotations
@@ -12,7 +14,6 @@ import os
 import shlex
 import sys
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -25,13 +26,13 @@ import xarray as xr
 
 from fechner import outputs
 from fechner.arguments import checked
-from fechner.contents import KINDS as KINDS
-from fechner.contents import LAYOUT as LAYOUT
 from fechner.contents import along as along
 from fechner.contents import check as check
 from fechner.contents import noise_model as noise_model
 from fechner.contents import pixels as pixels
 from fechner.errors import FechnerError, first_line, printable
+from fechner.layout import KINDS as KINDS
+from fechner.layout import LAYOUT as LAYOUT
 from fechner.outputs import expanded, whole
 
 T = TypeVar("T")
@@ -39,15 +40,19 @@ T = TypeVar("T")
 # The noise model of Fisher information J = ‖∂r/∂θ‖².
 UNIT_GAUSSIAN = "independent Gaussian, unit variance"
 
-# A file ends in this and the SHA-256 of all before it. HDF5 looks no further than its own end, and drops what follows when
-# a file is changed.
+# A file ends in these bytes and the SHA-256 of all bytes before them. HDF5 ignores what follows its own data, and drops it
+# when a file is changed, so that other programs can read and change these files.
 _SEAL = b"fechner sha256 "
-# Attributes of variables by which numbers are changed when a file is read.
-_MEANT = frozenset({"_FillValue", "missing_value", "scale_factor", "add_offset", "coordinates", "_Unsigned"})
+# NetCDF gives these attributes a meaning, and xarray changes the numbers of a variable by them when it reads a file.
+_RESERVED = frozenset({"_FillValue", "missing_value", "scale_factor", "add_offset", "coordinates", "_Unsigned"})
 
 
 def provenance(kind: str) -> dict[str, str | int]:
-    """Kind and layout of a result, versions, command line and date, recorded with every result."""
+    """Kind and layout of a result, versions, command line and date, recorded with every result.
+
+    >>> provenance("density")["kind"]
+    'density'
+    """
     return {
         "kind": kind,
         "layout": LAYOUT,
@@ -65,57 +70,67 @@ def _program() -> str:
 
 @checked
 def save(dataset: xr.Dataset | xr.DataTree, path: str | Path) -> Path:
-    """Write a Dataset or a DataTree to a NetCDF file; the file appears whole or not at all.
+    """Write a Dataset or a DataTree to a NetCDF file, and return its path; the file appears whole or not at all.
 
-    Attributes that NetCDF does not know are written as text: None as nothing, dictionaries as JSON, dates in ISO format.
-    Raises `FechnerError` for what cannot be written so, or if the disk is full, for instance; what was there before is kept.
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     read(save(xr.Dataset(attrs=provenance("part")), f"{folder}/new/part.nc")).attrs["kind"]
+    'part'
+
+    The name must end in .nc. Folders that are missing are made, and an older file of this name is replaced. Attributes of
+    a type that NetCDF lacks are written as text: None as an empty text, dictionaries as JSON, dates in ISO format.
+
+    Raises `FechnerError` for a name with another ending, for what NetCDF cannot hold, and if the file cannot be written, on
+    a full disk for instance. The older file is then still there.
     """
     path = expanded(path)
     writable(path)
-    # To memory first: HDF5 on a full disk brings the whole process down.
+    # To memory first: on a full disk, HDF5 would end the whole process.
     try:
-        made = bytes(_storable(dataset).to_netcdf(engine="h5netcdf"))
+        encoded = bytes(_storable(dataset).to_netcdf(engine="h5netcdf"))
     except Exception as e:
         raise FechnerError(f"this {type(dataset).__name__} cannot be saved as NetCDF: {first_line(e)}") from e
     with whole(path) as part:
-        part.write_bytes(made + _SEAL + hashlib.sha256(made).digest())
+        part.write_bytes(encoded + _SEAL + hashlib.sha256(encoded).digest())
     return path
 
 
 def _storable(dataset: Any) -> Any:
-    """The same with attributes that NetCDF knows."""
+    """The same Dataset or DataTree, with attributes that NetCDF can hold."""
     if isinstance(dataset, xr.DataTree):
         return xr.DataTree.from_dict({path: _storable(node) for path, node in dataset.to_dict().items()})
-    # The encoding of a file that was read would cut longer names, joined to it since, to the length of its own.
-    made = dataset.drop_encoding()
-    made.attrs = _attributes(made.attrs)
-    for name in made.variables:
-        if meant := _MEANT.intersection(made[name].attrs):
-            raise ValueError(f"NetCDF gives the attribute '{min(meant)}' of '{name}' a meaning of its own; rename it")
-        made[name].attrs = _attributes(made[name].attrs)
-    return made
+    # A file that was read fixes the length of its texts, to which xarray would cut longer names that were joined since.
+    dataset = dataset.drop_encoding()
+    dataset.attrs = _attributes(dataset.attrs)
+    for name in dataset.variables:
+        if reserved := _RESERVED.intersection(dataset[name].attrs):
+            raise ValueError(
+                f"NetCDF gives the attribute '{min(reserved)}' of '{name}' a meaning of its own; rename it"
+            )
+        dataset[name].attrs = _attributes(dataset[name].attrs)
+    return dataset
 
 
-def _attributes(given: Mapping[Any, Any]) -> dict[str, Any]:
-    made = {}
-    for name, value in given.items():
+def _attributes(attributes: Mapping[Any, Any]) -> dict[str, Any]:
+    plain = {}
+    for name, value in attributes.items():
         try:
-            made[str(name)] = _plain(value)
+            plain[str(name)] = _plain(value)
         except (TypeError, ValueError, RecursionError):
             raise TypeError(
-                f"its attribute '{name}' holds a {type(value).__name__}; give it as numbers or text, or leave it out"
+                f"its attribute '{name}' has a value of type '{type(value).__name__}'; make it numbers or text, or remove it"
             ) from None
-    return made
+    return plain
 
 
 def _plain(value: Any) -> Any:
-    """An attribute as a number, as text, or as numbers or texts alike."""
+    """An attribute as one number or text, or as several of one type."""
     if value is None:
         return ""
     if isinstance(value, bytes):
         return _plain(value.decode())
     if isinstance(value, str):
-        # Names of files may hold bytes that are no text.
+        # Names of files may hold bytes that are not UTF-8.
         return value.encode("utf-8", "backslashreplace").decode().replace("\0", "\\0")
     if isinstance(value, bool | np.bool_):
         return int(value)
@@ -127,16 +142,16 @@ def _plain(value: Any) -> Any:
         value = value.detach().cpu().numpy()
     if isinstance(value, np.ndarray) and value.ndim < 2 and value.dtype.kind in "fiu" and value.size:
         return value
-    given = value.tolist() if isinstance(value, np.ndarray) else value
-    if isinstance(given, list | tuple) and given:
-        made = [_plain(v) if isinstance(v, str | bool | int | float) else v for v in given]
-        if {type(v) for v in made} <= {int, float} or {type(v) for v in made} == {str}:
-            return made
+    items = value.tolist() if isinstance(value, np.ndarray) else value
+    if isinstance(items, list | tuple) and items:
+        plain = [_plain(v) if isinstance(v, str | bool | int | float) else v for v in items]
+        if {type(v) for v in plain} <= {int, float} or {type(v) for v in plain} == {str}:
+            return plain
     return json.dumps(value, default=_as_json, ensure_ascii=False)
 
 
 def _as_json(value: Any) -> Any:
-    """What JSON does not know, inside an attribute."""
+    """A value inside an attribute that JSON cannot hold, as one that it can."""
     if isinstance(value, np.ndarray | np.generic | torch.Tensor):
         return value.tolist()
     if isinstance(value, set | frozenset):
@@ -147,27 +162,30 @@ def _as_json(value: Any) -> Any:
 
 
 def writable(path: str | Path) -> None:
-    """Raise `FechnerError` now rather than after the work, if a result cannot be written there.
+    """Raise `FechnerError` now rather than after the work, if a result cannot be written to this file.
 
-    A file that is no result, such as weights or photographs, is not replaced, whatever it is called.
+    >>> writable("curves.csv")
+    Traceback (most recent call last):
+    fechner.errors.FechnerError: a result is a NetCDF file: its name must end in .nc, got 'curves.csv'
+
+    The ending also keeps files that are no results, such as weights or photographs, from being replaced.
     """
     outputs.writable(path)
-    path = expanded(path)
-    if path.suffix.lower() == ".nc" or not path.exists():
-        return
-    with suppress(OSError), path.open("rb") as file:
-        if file.read(4) not in (b"", b"\x89HDF"):
-            raise FechnerError(
-                f"'{path}' exists and holds no result; choose another output, such as one that ends in .nc"
-            )
+    if Path(path).suffix.lower() != ".nc":
+        raise FechnerError(f"a result is a NetCDF file: its name must end in .nc, got '{path}'")
 
 
 @checked
 def read(path: str | Path) -> Any:
-    """Read a Dataset, or a DataTree where a result has several grids, that `save` wrote.
+    """Read the Dataset that `save` wrote to a file, or the DataTree where a result has several grids.
 
-    Raises `FechnerError` if the file is missing, damaged, not one of ours, in the layout of another version, or if
-    what results of its kind hold is missing or cannot be.
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     read(save(xr.Dataset(attrs=provenance("part")), f"{folder}/part.nc")).attrs["kind"]
+    'part'
+
+    Raises `FechnerError` if the file is missing, damaged, not written by this package or in the layout of another version,
+    or if it lacks something that results of its kind hold, or has values there that cannot be.
     """
     path = expanded(path)
     if not path.is_file():
@@ -176,16 +194,16 @@ def read(path: str | Path) -> Any:
     opened: Callable[..., Any] = xr.open_dataset
     try:
         if engine == "h5netcdf":
-            # h5netcdf leaves a traceback on the terminal where HDF5 itself cannot open a file.
+            # Where HDF5 cannot open a file, h5netcdf would print a traceback, and h5py raises an error that can be caught.
             with h5py.File(path, "r") as file:
                 list(file.attrs.items())
-                if any(isinstance(held, h5py.Group) for held in file.values()):
+                if any(isinstance(item, h5py.Group) for item in file.values()):
                     opened = xr.open_datatree
         units = xr.coders.CFTimedeltaCoder(decode_via_units=False)
-        with opened(path, engine=engine, decode_timedelta=units) as found:
-            if found.nbytes > psutil.virtual_memory().available:
-                raise ValueError(f"it says that it holds {found.nbytes / 1e9:.0f} GB, more than fit into memory")
-            dataset = found.load()
+        with opened(path, engine=engine, decode_timedelta=units) as lazy:
+            if lazy.nbytes > psutil.virtual_memory().available:
+                raise ValueError(f"it says that it holds {lazy.nbytes / 1e9:.0f} GB, more than fit into memory")
+            dataset = lazy.load()
     except Exception as e:
         raise FechnerError(f"'{path}' is damaged or not a NetCDF file ({printable(first_line(e))})") from None
     if "fechner_version" not in dataset.attrs:
@@ -223,15 +241,15 @@ def _classic(path: Path) -> bool:
 
 
 def read_json(path: Path, expected: type[T], remedy: str) -> T:
-    """What a JSON file holds; `FechnerError` with a remedy if it cannot be read or is damaged."""
+    """The content of a JSON file; `FechnerError` with a remedy if it cannot be read, is damaged or is of another type."""
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"))
     except OSError as e:
         raise FechnerError(f"cannot read '{path}' ({e.strerror}); {remedy}") from None
     except (ValueError, RecursionError) as e:
         raise FechnerError(f"'{path}' is damaged ({printable(first_line(e))}); {remedy}") from None
-    if not isinstance(found, expected):
+    if not isinstance(content, expected):
         raise FechnerError(
-            f"'{path}' is damaged (a {expected.__name__} was expected, not {type(found).__name__}); {remedy}"
+            f"'{path}' is damaged (a {expected.__name__} was expected, not {type(content).__name__}); {remedy}"
         )
-    return found
+    return content

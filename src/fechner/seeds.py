@@ -1,4 +1,7 @@
-"""Random numbers of PyTorch's global generator that depend on a seed and on nothing else, in threads too."""
+"""Random numbers of PyTorch's global generator that depend on a seed and on nothing else, in threads too.
+
+The constructors of modules take no generator, so whatever initialises a network does it inside `seeded`.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ _one_at_a_time = threading.RLock()
 
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
-    """Inside, PyTorch draws what this seed gives on a CPU; afterwards its generator is as it was.
+    """Inside, PyTorch draws the numbers of this seed on a CPU; afterwards its generator is in the state it had before.
 
     >>> with seeded(3):
     ...     first = torch.rand(2)
@@ -22,8 +25,7 @@ def seeded(seed: int) -> Iterator[None]:
     ...     bool((torch.rand(2) == first).all())
     True
 
-    Modules draw their initial weights from one generator of the whole process: threads that come here wait for each
-    other.
+    Modules draw their initial weights from one generator for the whole process, so threads wait for each other here.
     """
     with _one_at_a_time, torch.random.fork_rng(devices=[]), torch.device("cpu"):
         torch.default_generator.manual_seed(seed)
@@ -31,7 +33,7 @@ def seeded(seed: int) -> Iterator[None]:
 
 
 def _renew() -> None:
-    """A forked process has none of the threads that may have been inside."""
+    """Replace the lock in a forked process, in which a thread that held it does not exist and cannot release it."""
     global _one_at_a_time
     _one_at_a_time = threading.RLock()
 

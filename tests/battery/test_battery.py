@@ -175,6 +175,8 @@ class Names(dict[str, Any]):
             "fechner": fechner,
             "human": human,
             "reproduce": paper.reproduce,
+            "draw": fechner.draw,
+            "report": fechner.report,
             "np": np,
             "torch": torch,
             "nn": nn,
@@ -354,6 +356,8 @@ def test_there_are_many_cases() -> None:
 
 def test_no_public_function_is_left_out() -> None:
     plain = {human.available, stimuli.parameters, stimuli.render, stimuli.settings}
+    plain |= {statistics.are_crops, statistics.find_photographs, statistics.left_out_in_words, statistics.read_crops}
+    plain |= {statistics.sample_patches, statistics.source_name}
     for module in (fechner, stimuli, training, learning, statistics, human, history, readouts, theory):
         for name, function in vars(module).items():
             here = inspect.isfunction(function) and function.__module__.startswith(module.__name__)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from step import Step
 from torch import Tensor, nn
 
 from fechner import FechnerError, Gabor, load, sensitivity
@@ -14,18 +15,10 @@ GABOR = Gabor(size=32, pixels_per_degree=14.0)
 class Then(nn.Module):
     """A convolution, then a module of the given function."""
 
-    class Step(nn.Module):
-        def __init__(self, function) -> None:
-            super().__init__()
-            self.function = function
-
-        def forward(self, x: Tensor) -> Tensor:
-            return self.function(x)
-
     def __init__(self, function) -> None:
         super().__init__()
         self.conv = nn.Conv2d(3, 4, 3)
-        self.step = self.Step(function)
+        self.step = Step(function)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.step(self.conv(x))

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from step import Step
 from torch import Tensor, nn
 from torchvision.ops import deform_conv2d, roi_align
 
@@ -19,15 +20,6 @@ from fechner.stimuli import Grating, HuePatch
 
 GABOR = Gabor(size=32, pixels_per_degree=14.0)
 QUIET = {"progress": False}
-
-
-class Step(nn.Module):
-    def __init__(self, function) -> None:
-        super().__init__()
-        self.function = function
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.function(x)
 
 
 def then(function) -> nn.Module:
@@ -92,7 +84,7 @@ def deformed(x: Tensor) -> Tensor:
             "layer '1' changes with orientation in steps, and its derivative is another function's",
         ),
         (lambda x: x + (x.sign() - x).detach(), "layer '1' changes with orientation in steps"),
-        (F.dropout, "layer '1' responds differently when the same images are shown again: it draws random numbers"),
+        (F.dropout, "layer '1' responds differently when the same images are presented again: it draws random numbers"),
         (lambda x: x * torch.rand(1), "layer '1' responds differently .* no method can measure it"),
         (lambda x: x * float(np.random.rand()), "layer '1' responds .* keeps state between calls, or draws"),  # noqa: NPY002
         (lambda x: F.batch_norm(x, None, None, training=True), "layer '1' responds differently to an image alone"),

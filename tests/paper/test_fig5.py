@@ -20,7 +20,7 @@ from fechner.paper.fig5 import compute as fig5
 from fechner.paper.fig5 import draw as fig5_draw
 from fechner.paper.run import Run, code
 from fechner.statistics import principal_components
-from fechner.statistics.patches import sample
+from fechner.statistics.patches import sample_patches
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +63,7 @@ def small_patches(monkeypatch: pytest.MonkeyPatch) -> npt.NDArray[np.float64]:
         monkeypatch.setattr(module, "SIZE", 8)
     monkeypatch.setitem(fig5.PROFILES, "quick", {"tied": 50, "2": 50, "3": 50})
     rng = np.random.default_rng(0)
-    grey = sample(None, 400, 8).reshape(-1, 1, 8, 8)
+    grey = sample_patches(None, 400, 8).reshape(-1, 1, 8, 8)
     return (0.1 + 0.8 * grey + rng.uniform(-0.1, 0.1, (400, 3, 8, 8))).clip(0, 1)
 
 

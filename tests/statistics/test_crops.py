@@ -13,8 +13,8 @@ import torch
 
 from fechner import FechnerError
 from fechner.statistics import principal_components, reconstruct
-from fechner.statistics.crops import crops
-from fechner.statistics.patches import sample
+from fechner.statistics.crops import read_crops
+from fechner.statistics.patches import sample_patches
 
 Array = npt.NDArray[Any]
 PUBLISHED = np.random.default_rng(0).random((300, 3, 8, 8))
@@ -38,7 +38,7 @@ BYTES = (255 * PUBLISHED).round().astype(np.uint8)
     ],
 )
 def test_every_layout_is_the_same_grey_patches(array: Array, expected: Array) -> None:
-    flat, unit, _ = crops(array)
+    flat, unit, _ = read_crops(array)
     assert flat * unit == pytest.approx(expected, abs=1e-6)
     pca = principal_components(array, progress=False)
     assert pca["mean"].values == pytest.approx(expected.mean(0), abs=1e-6)
@@ -50,10 +50,10 @@ def test_every_layout_is_the_same_grey_patches(array: Array, expected: Array) ->
 
 def test_colour_keeps_the_channels_in_the_order_of_photographs() -> None:
     for array in (PUBLISHED, PUBLISHED.transpose(0, 2, 3, 1)):
-        flat, *_ = crops(array, colour=True)
+        flat, *_ = read_crops(array, colour=True)
         assert np.array_equal(flat, PUBLISHED.reshape(300, 192))
     with pytest.raises(FechnerError, match="are grey, of shape .*: colour=True needs three channels"):
-        crops(GREY.reshape(300, 8, 8), colour=True)
+        read_crops(GREY.reshape(300, 8, 8), colour=True)
 
 
 def test_files_hold_one_tensor_or_array(tmp_path: Path) -> None:
@@ -65,9 +65,9 @@ def test_files_hold_one_tensor_or_array(tmp_path: Path) -> None:
     }
     for name, write in writers.items():
         write(tmp_path / name)
-        flat, *_ = crops(tmp_path / name)
+        flat, *_ = read_crops(tmp_path / name)
         assert flat == pytest.approx(GREY, abs=3e-3 if name == "half.pt" else 1e-12)
-        assert sample(tmp_path / name, 4, 8) == pytest.approx(flat[[0, 99, 199, 299]].astype(float))
+        assert sample_patches(tmp_path / name, 4, 8) == pytest.approx(flat[[0, 99, 199, 299]].astype(float))
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from PIL import Image
 
 from fechner import FechnerError, image_statistics, results
 from fechner.statistics import photographs
-from fechner.statistics.images import find, in_words
+from fechner.statistics.images import find_photographs, left_out_in_words
 
 
 @pytest.fixture
@@ -110,7 +110,7 @@ def test_links_are_followed_and_loops_found(folder: Path, tmp_path: Path) -> Non
     (folder / "nowhere.png").symlink_to("absent.png")
     (folder / "itself").symlink_to("itself")
     os.mkfifo(folder / "pipe.png")
-    found, left_out = find(folder)
+    found, left_out = find_photographs(folder)
     assert [p.name for p in found] == ["a/deep/three.BMP", "a/one.png", "b/two.png", "c.png"]
     assert left_out == {
         "hidden": 1,
@@ -120,7 +120,10 @@ def test_links_are_followed_and_loops_found(folder: Path, tmp_path: Path) -> Non
         "no regular file": 1,
     }
     assert [p.pixels().shape for p in found] == [(6, 9, 3)] * 4
-    assert in_words(left_out, 2) == "left out 8 files: 3 link to a folder that it lies in, 2 link that leads nowhere, …"
+    assert (
+        left_out_in_words(left_out, 2)
+        == "left out 8 files: 3 link to a folder that it lies in, 2 link that leads nowhere, …"
+    )
 
 
 def test_hidden_and_system_folders_are_left_out_of_folders_and_archives(folder: Path, tmp_path: Path) -> None:
@@ -130,7 +133,7 @@ def test_hidden_and_system_folders_are_left_out_of_folders_and_archives(folder: 
     shutil.make_archive(str(tmp_path / "i"), "tar", folder)
     shutil.make_archive(str(tmp_path / "i"), "zip", folder)
     for source in (folder, tmp_path / "i.tar", tmp_path / "i.zip"):
-        found, left_out = find(source)
+        found, left_out = find_photographs(source)
         assert len(found) == 3
         assert left_out == {"hidden": 1, "of a kind that is not read (.txt)": 1} | {f"in {name}": 1 for name in junk}
     # A folder that is named on purpose may be hidden.
@@ -204,7 +207,7 @@ def test_links_in_archives_and_entries_that_replace_others(folder: Path, tmp_pat
         for path in (one, folder / "hard.png", folder / "soft"):
             tar.add(path, path.name)
         tar.add(two, "one.png")
-    found, left_out = find(tmp_path / "i.tar")
+    found, left_out = find_photographs(tmp_path / "i.tar")
     assert [p.name for p in found] == ["hard.png", "one.png"]
     assert np.array_equal(found[0].pixels(), np.asarray(Image.open(one)))
     assert np.array_equal(found[1].pixels(), np.asarray(Image.open(two)))

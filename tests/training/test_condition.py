@@ -59,8 +59,8 @@ def test_names_and_bad_input() -> None:
     assert str(Condition(hamming=True)) == "hamming"
     for fields, message in (
         ({"band": 0.0}, "band must be a number in"),
-        ({"band": 10.0}, "give the orientations in remove, or leave band out"),
-        ({"keep": 0.5}, "give the orientations in remove, or leave keep out"),
+        ({"band": 10.0}, "give them in remove, or leave band out"),
+        ({"keep": 0.5}, "give them in remove, or leave keep out"),
         ({"keep": 1.5}, "keep must be a number in"),
         ({"hue": np.nan}, "hue must be"),
         ({"remove": (0.0, np.nan)}, "remove must be a list of numbers, got"),

@@ -25,7 +25,7 @@ def test_a_density_that_weights_can_make_is_made(seed: int) -> None:
     truth = rng.uniform(0.2, 3, 300)
     found = weighted(histograms, truth @ histograms)
     assert found.probabilities.sum() == pytest.approx(1)
-    assert found.made == pytest.approx(found.wanted, rel=0.15, abs=0.02 * found.wanted.max())
+    assert found.achieved == pytest.approx(found.desired, rel=0.15, abs=0.02 * found.desired.max())
     assert 1 < found.effective <= 300
 
 
@@ -41,7 +41,7 @@ def test_orientations_of_real_images_become_even(tiles: Path) -> None:
     even = resample(pictures, "orientation", "uniform", progress=False)
     shown_alike = resample(pictures, "orientation", _as_they_are(pictures), progress=False)
     assert shown_alike.probabilities == pytest.approx(np.full(120, 1 / 120), rel=0.02)
-    assert np.ptp(even.made) < 0.3 * np.ptp(shown_alike.made)
+    assert np.ptp(even.achieved) < 0.3 * np.ptp(shown_alike.achieved)
     assert 10 < even.effective < 120
 
 

@@ -89,7 +89,7 @@ def test_a_resampled_training_says_what_its_images_are_worth(tiles: Path, mine: 
     told: list[str] = []
     settings = {"recipe": {"epochs": 1, "batch": 20, "weight_decay": 0.0}, "record": "none", "say": told.append}
     found = run(tiles, mine / "out", resample={"orientation": "uniform"}, **settings)
-    assert f"worth {float(found.effective_images):.0f} of 120 shown alike" in told[0]
+    assert f"worth {float(found.effective_images):.0f} of 120 drawn equally often" in told[0]
     assert float(found.effective_images) < 120
     assert json.loads(found.attrs["recipe"])["weight_decay"] == 0
     assert np.ptp(found.density_wanted.values) == 0
@@ -177,7 +177,7 @@ def test_a_damaged_folder_is_named_and_left_as_it_is(tiles: Path, mine: Path) ->
         assert checkpoint.read_bytes() == before
     checkpoint.write_bytes(good)
     results.save(results.read(record)[["validation_accuracy"]], record)
-    with pytest.raises(FechnerError, match="training.nc' holds no recordings to go on from"):
+    with pytest.raises(FechnerError, match="training.nc' holds no recordings that can be continued"):
         run(tiles, mine / "out", **settings)
     written.write_text("[]")
     with pytest.raises(FechnerError, match="settings.json' is damaged .a dict was expected, not list"):

@@ -13,7 +13,7 @@ from rich.table import Table
 
 from fechner import circular, results
 from fechner.errors import printable
-from fechner.statistics.images import in_words, named
+from fechner.statistics.images import left_out_in_words, source_name
 
 
 def printed(result: Any) -> list[Table | str]:
@@ -36,7 +36,7 @@ def left_out(attributes: Mapping[str, Any], most: int = 5) -> list[str]:
     if "skipped" not in attributes:
         return [f"left out {layer}: {why}" for layer, why in others.items()]
     # A training has said so before it began.
-    return lines + [in_words(others)] * (bool(others) and "validation_images" not in attributes)
+    return lines + [left_out_in_words(others)] * (bool(others) and "validation_images" not in attributes)
 
 
 def number(value: xr.DataArray, digits: str = ".2f") -> str:
@@ -70,7 +70,7 @@ def of_sensitivity(measured: xr.Dataset) -> Table:
 def of_statistics(result: xr.Dataset) -> str:
     """Where the density comes from and its extremes, or the exponent of a power spectrum."""
     name = result.attrs["images"]
-    few = ": a first look, too few for an estimate of natural statistics" if name == named(None) else ""
+    few = ": a first look, too few for an estimate of natural statistics" if name == source_name(None) else ""
     source = f"{result.attrs['feature']} in {result.attrs['photographs']} photographs from {name}{few}\n"
     if "exponent" in result:
         return source + f"power falls as 1/frequency^{interval(result, 'exponent')}"

@@ -1,8 +1,8 @@
 """The surroundings of a measurement: one at a time, and the same numbers whatever modes of PyTorch are switched on.
 
-PyTorch has one forward-mode level for all threads, and hooks on a network hear every thread that runs it. So a second
-measurement waits until the first is done. Modes that would change the numbers (autocast, inference mode) are switched off
-for the time of the measurement; modes that cannot be switched off are refused.
+PyTorch has one forward-mode level for all threads, and a hook is called by every thread that runs the network. A second
+measurement therefore waits until the first is done. Modes that would change the numbers (autocast, inference mode) are
+switched off during the measurement. Modes that cannot be switched off are refused. Tests: tests/fisher/test_trust.py.
 """
 
 from __future__ import annotations
@@ -16,13 +16,18 @@ from torch.autograd import forward_ad
 
 from fechner.errors import FechnerError
 
+# Reentrant, so that a call from inside a measurement gets the error below and does not wait for itself.
 _ONE_AT_A_TIME = threading.RLock()
 _DEVICE_TYPES = ("cpu", "cuda", "mps", "xpu")
 
 
 @contextmanager
 def undisturbed() -> Iterator[None]:
-    """What must surround everything that `sensitivity` does.
+    """The context in which all that `sensitivity` does must run.
+
+    >>> with undisturbed():
+    ...     torch.is_inference_mode_enabled()
+    False
 
     Raises `FechnerError` inside transforms of `torch.func`, inside a forward-mode level and on the meta device.
     """
@@ -42,7 +47,7 @@ def undisturbed() -> Iterator[None]:
             )
         with ExitStack() as modes:
             modes.enter_context(torch.inference_mode(False))
-            for kind in _DEVICE_TYPES:
-                if torch.is_autocast_enabled(kind):
-                    modes.enter_context(torch.autocast(kind, enabled=False))
+            for device_type in _DEVICE_TYPES:
+                if torch.is_autocast_enabled(device_type):
+                    modes.enter_context(torch.autocast(device_type, enabled=False))
             yield

@@ -1,4 +1,9 @@
-"""Whether the derivatives of layers can be taken, and are those of what the network computes."""
+"""Whether the derivatives of layers can be taken, and are those of what the network computes.
+
+The probe calls `Derivatives.checked` on two stimuli; `difference_check` compares, and this module says what is wrong and
+how to mend it. A layer is accused only if a chosen layer is at fault, and the first layer at fault is named, because it
+spoils those after it. Tests: tests/fisher/test_trust.py.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +16,7 @@ from torch.autograd import forward_ad
 
 from fechner.errors import FechnerError, first_line
 from fechner.fisher.derivative import Exact, norm
-from fechner.fisher.difference_check import DifferenceCheck, Outcome, in_double
+from fechner.fisher.difference_check import DifferenceCheck, Outcome, Outcomes, in_double, wrong_layers
 from fechner.fisher.passes import explained, per_image
 from fechner.fisher.repetition import Repetition
 from fechner.networks import INPUT, Layer, Network, tap
@@ -27,7 +32,10 @@ def accuse(
     names: set[str],
     why: Callable[[str], str] | None = None,
 ) -> None:
-    """Raise `FechnerError` for the first layer at fault, if one that was chosen is; `why` finds the reason only then."""
+    """Raise `FechnerError` for the first layer at fault, if a chosen layer is at fault.
+
+    `faults` holds the reason for each layer, unless `why` finds the reason, which is then done for that layer only.
+    """
     if faults.keys() & (names | {INPUT}):
         name = next(n for n in (INPUT, *layers) if n in faults)
         raise FechnerError(f"{network.name}: {faults[name] if why is None else why(name)}")
@@ -35,7 +43,10 @@ def accuse(
 
 @dataclass(frozen=True)
 class Derivatives:
-    """Checks the derivatives of `layers`, of which `names` were chosen, at the two stimuli of `values`."""
+    """Checks the derivatives of `layers`, of which those called `names` were chosen, at the two stimuli of `values`.
+
+    `together` says that the sweep will have several images in a batch.
+    """
 
     network: Network
     design: Design
@@ -45,47 +56,50 @@ class Derivatives:
     names: set[str]
 
     def checked(self, images: Tensor, slope: Tensor, repetition: Repetition) -> tuple[str, list[str]]:
-        """How derivatives were checked, and what users should know of layers that pass."""
-        faults, norms, dual = self._tangents(images, slope)
+        """How derivatives were checked, and notes for users on layers that pass.
+
+        `images` and `slope` are the two stimuli and their derivatives; `repetition` holds the plain responses to them.
+        """
+        faults, norms, responses = self._tangents(images, slope)
         self._accuse(faults)
-        differing = repetition.differs_from(dual)
         self._accuse(
             {
                 n: f"layer '{n}' responds differently when derivatives are taken: its code asks for gradients or for the kind "
                 f"of its input; {_INSTEAD}"
-                for n in differing
+                for n in repetition.differs_from(responses)
             }
         )
         run = in_double(self.network)
         check = DifferenceCheck(self.network, run or self.network, self.design, run is not None, self.together)
         values, chosen = self._inside(), {n: layer for n, layer in self.layers.items() if n in self.names}
         try:
-            found = _compared(check, values, chosen, norms)
+            outcomes = _compared(check, values, chosen, norms)
         except FechnerError:
             raise
         except Exception:
             if run is None:
                 raise
-            # A part of the network or of the stimulus does not know float64.
+            # A part of the network or of the stimulus does not support float64.
             check.run, check.double = self.network, False
-            found = _compared(check, values, chosen, norms)
+            outcomes = _compared(check, values, chosen, norms)
         notes = []
-        if any(o.wrong for one in found for o in one.values()):
+        if wrong := wrong_layers(outcomes):
             tied = self._accuse_wrong(check, values, norms)
             notes.append(
-                f"at {self.design.along} {tied} units of layer '{next(n for one in found for n, o in one.items() if o.wrong)}' tie, "
-                "and PyTorch's rules give the derivative of neither side: leave this value out"
+                f"at {self.design.along} {tied} units of layer '{wrong[0]}' tie, and PyTorch's rules give the derivative of "
+                "neither side: leave this value out"
             )
         if not check.double:
             return "central differences in float32, a weaker check", notes
-        rounded = _rounded(self.names, norms, found)
+        rounded = _rounded(self.names, norms, outcomes)
         if rounded:
             more = f" and {len(rounded) - 3} more" if len(rounded) > 3 else ""
             notes.append(
                 f"in {str(images.dtype).removeprefix('torch.')} the derivative of {', '.join(rounded[:3])}{more} is mostly "
                 "rounding: in float64 it is smaller; use dtype float64"
             )
-        jumping = [n for n in self.layers if n in self.names - set(rounded) and any(one[n].jumps for one in found)]
+        reliable = self.names - set(rounded)
+        jumping = [n for n in self.layers if n in reliable and any(at_value[n].jumps for at_value in outcomes)]
         if jumping:
             notes.append(
                 f"the response of layer '{jumping[0]}' also jumps along {self.design.along}, which no derivative counts; "
@@ -94,17 +108,17 @@ class Derivatives:
         return "central differences in float64", notes
 
     def _tangents(self, images: Tensor, slope: Tensor) -> tuple[dict[str, str], dict[str, Tensor], dict[str, Tensor]]:
-        """What is wrong with the tangents of layers, their norms, and the responses that come with them."""
+        """What is wrong with the tangents of layers, their norms, and the responses computed along with them."""
         faults: dict[str, str] = {}
         norms: dict[str, Tensor] = {}
-        dual: dict[str, Tensor] = {}
+        responses: dict[str, Tensor] = {}
         method = Exact()
 
         def visit(name: str, module_name: str, module: nn.Module, tensor: Tensor) -> None:
             if name not in self.layers:
                 return
             response, tangent = method.derivative(per_image(self.layers[name], tensor, 2))
-            dual[name] = response.clone()
+            responses[name] = response.clone()
             moves = not torch.equal(response[0], response[1])
             if tangent is None:
                 if moves:
@@ -127,28 +141,28 @@ class Derivatives:
 
         with method.context(), explained(self.network, explain), tap(self.network, visit):
             self.network(forward_ad.make_dual(images, slope))
-        return faults, norms, dual
+        return faults, norms, responses
 
     def _accuse_wrong(self, check: DifferenceCheck, values: dict[str, Tensor], norms: Mapping[str, Tensor]) -> str:
-        """Look at all layers, to find the first at fault; and at values between, before one is accused.
+        """Accuse the first of all layers whose tangent is wrong here and at values in between.
 
-        At a kink, or where units tie as under stimuli that are symmetric, PyTorch's rules may give the derivative of
-        neither side. Returns the values at which that is so.
+        At a kink, or where units tie under a symmetric stimulus, PyTorch's rules may give the derivative of neither side,
+        and no layer is at fault. Returns a list of the values at which that is so.
         """
+        # Not simple shares of the way, at which stimuli may be symmetric too.
         shares = torch.tensor([0.381966, 0.723607])
         between = {n: v[0] + shares.to(v) * (v[1] - v[0]) for n, v in values.items()}
-        found = _compared(check, values, self.layers, norms)
-        elsewhere = {n for one in check.at(between, self.layers) for n, o in one.items() if o.wrong}
-        blamed = elsewhere & {n for one in found for n, o in one.items() if o.wrong}
-        self._accuse({n: self._why_wrong(n, found) for n in blamed})
-        wrong = [any(o.wrong for o in one.values()) for one in found]
-        return ", ".join(f"{float(v):g}" for v, w in zip(values[self.design.along], wrong, strict=True) if w)
+        outcomes = _compared(check, values, self.layers, norms)
+        elsewhere = wrong_layers(check.at(between, self.layers))
+        self._accuse({n: self._why_wrong(n, outcomes) for n in wrong_layers(outcomes) if n in elsewhere})
+        tied = [any(o.wrong for o in at_value.values()) for at_value in outcomes]
+        return ", ".join(f"{float(v):g}" for v, t in zip(values[self.design.along], tied, strict=True) if t)
 
     def _accuse(self, faults: Mapping[str, str]) -> None:
         accuse(self.network, faults, self.layers, self.names)
 
-    def _why_wrong(self, name: str, found: Sequence[Mapping[str, Outcome]]) -> str:
-        outcome = next(one[name] for one in found if one[name].wrong)
+    def _why_wrong(self, name: str, outcomes: Sequence[Outcomes]) -> str:
+        outcome = next(at_value[name] for at_value in outcomes if at_value[name].wrong)
         what = "the stimulus" if name == INPUT else f"layer '{name}'"
         norms = (
             f"forward mode gives {outcome.tangent:.3g} for the norm of its derivative, and differences give "
@@ -165,7 +179,7 @@ class Derivatives:
         )
 
     def _inside(self) -> dict[str, Tensor]:
-        """The two values, moved where steps would leave the range of the parameter."""
+        """The two values, each moved a little if steps around it would leave the range of the parameter."""
         reach, moved = 2e-3 * self.design.scale, self.values[self.design.along].clone()
         for i, value in enumerate(self.values[self.design.along]):
             for centre in (value, value - reach, value + reach):
@@ -181,31 +195,31 @@ class Derivatives:
         return self.values | {self.design.along: moved}
 
 
-def _rounded(names: set[str], norms: Mapping[str, Tensor], found: Sequence[Mapping[str, Outcome]]) -> list[str]:
+def _rounded(names: set[str], norms: Mapping[str, Tensor], outcomes: Sequence[Outcomes]) -> list[str]:
     """Layers whose derivative, in the precision of the sweep, is mostly rounding."""
     return [
         n
         for n, values in norms.items()
-        if n in names and all(float(v) > 1.5 * max(o[n].tangent, 1e-300) for v, o in zip(values, found, strict=True))
+        if n in names and all(float(v) > 1.5 * max(o[n].tangent, 1e-300) for v, o in zip(values, outcomes, strict=True))
     ]
 
 
 def _compared(
     check: DifferenceCheck, values: dict[str, Tensor], layers: Mapping[str, Layer], norms: Mapping[str, Tensor]
-) -> list[dict[str, Outcome]]:
-    """What differences say of each layer; nothing is wrong where it is small against rounding in the sweep's precision."""
+) -> list[Outcomes]:
+    """The outcomes of a check, where nothing is wrong that is small against rounding in the sweep's precision."""
 
     def rounding(name: str, outcome: Outcome, i: int) -> bool:
         return name in norms and max(outcome.tangent, outcome.nearest) < 0.5 * float(norms[name][i])
 
     return [
-        {n: replace(o, wrong=o.wrong and not rounding(n, o, i)) for n, o in one.items()}
-        for i, one in enumerate(check.at(values, layers))
+        {n: replace(o, wrong=o.wrong and not rounding(n, o, i)) for n, o in at_value.items()}
+        for i, at_value in enumerate(check.at(values, layers))
     ]
 
 
 def differentiable(stimulus: Family, values: dict[str, Tensor], along: str) -> tuple[Tensor, Tensor]:
-    """Images and their derivative; `FechnerError` if they have none."""
+    """Images and their derivative per unit of the parameter, both (B, C, H, W); `FechnerError` if they have none."""
     method = Exact()
     with method.context():
         try:

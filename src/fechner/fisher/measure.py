@@ -1,4 +1,9 @@
-"""The verb of this package: the sensitivity of every layer along a stimulus parameter."""
+"""The verb of this package: the sensitivity of every layer along a stimulus parameter.
+
+`sensitivity` resolves the design, lets the probe check the network, runs the sweep, and makes a Dataset of J. All that can
+be refused is refused before the sweep, which is the expensive part. The layout of the Dataset is in docs/results.md; who
+changes it raises `LAYOUT` in `contents`. Tests: tests/fisher/test_measure.py.
+"""
 
 from __future__ import annotations
 
@@ -20,8 +25,7 @@ from fechner.fisher.curves import relative_to_mean
 from fechner.fisher.derivative import Central, method_of, norm
 from fechner.fisher.probe import Probe
 from fechner.fisher.sweep import fitting_batch, sweep
-from fechner.networks import INPUT, Layer, as_network
-from fechner.networks.network import check_values, in_dtype
+from fechner.networks import INPUT, Layer, as_network, in_dtype
 from fechner.stimuli import Design, Family, settings
 from fechner.stimuli.design import Nuisance, Values
 
@@ -55,17 +59,18 @@ def sensitivity(
         network: any `nn.Module` in evaluation mode that takes images (B, 3, H, W) in [0, 1], or a `Network`.
         stimulus: a `Stimulus`, or a callable from parameter tensors (B,) to images (B, C, H, W).
         along: the parameter; its units are those of the stimulus (orientation, hue and phase in degrees).
-        values: how many values, evenly spaced (half-open on a circle), or the values themselves.
+        values: the number of values, which are then evenly spaced (half-open on a circle), or the values themselves.
         average: nuisance parameters and their values, in the same forms, or `Draws`. By default 10 phases where the stimulus
             has a phase; {} averages over nothing.
-        layers: "all", "blocks" (about a dozen) or globs of layer names; the pixels, "input", are always there.
+        layers: "all", "blocks" (about a dozen) or globs of layer names; the pixels, "input", are always measured.
         method: "exact" (forward-mode derivative), "central" (differences of ±step) or "forward" (differences between
             neighbours on the grid, placed half-way).
-        step: of central differences, in units of the parameter; by default a hundredth of the grid's spacing.
-        seed: of random draws of nuisance parameters; that of weights belongs to `load`.
-        dtype: in which everything is computed; a network of another dtype is copied.
-        batch_size: by default the power of two that fits in half of the free memory, at most 16 on a CPU. The same network,
-            stimuli and batch give the same bits.
+        step: the step of central differences, in units of the parameter; by default a hundredth of the grid's spacing.
+        seed: decides random draws of nuisance parameters; the seed of weights belongs to `load`.
+        dtype: everything is computed in this dtype; a network of another dtype is copied.
+        batch_size: the number of stimuli that run together, by default the power of two that fits in half of the free
+            memory, at most 16 on a CPU. The same network, stimuli and batch size give the same bits.
+        progress: whether to show a progress bar.
         shared: under torchrun, or in a training on several processes, each takes its share of the stimuli and all return
             the same; all of them must call, with the same network.
 
@@ -79,14 +84,15 @@ def sensitivity(
         - `sensitivity`: √J, d′ per unit of the parameter,
         - `relative_sensitivity`: √J / mean √J, 1 everywhere for a flat curve,
         - `threshold`: 1/√J, in units of the parameter: the difference at which d′ = 1,
-        - `fisher_information_se`, `relative_sensitivity_se`: where nuisance values are `Draws`, standard errors over them (of
-          the mean; jackknife).
+        - `fisher_information_se`, `relative_sensitivity_se`: standard errors over the draws where nuisance values are `Draws`
+          (of the mean, and by the jackknife).
 
         Its coordinate `pixels` marks the layer that is the image itself, and `unit_count` says how many units a layer has.
 
     Raises:
         FechnerError: for a parameter that the stimulus does not have, values out of range, a layer that does not
-            exist, a dtype that is not floating-point, and whatever a probe of two stimuli finds wrong with the network; before the sweep starts.
+            exist, a dtype that is not floating-point, and whatever a probe of two stimuli finds wrong with the network. All of
+            them are raised before the sweep starts.
 
     Command line:
         fechner sensitivity efficientnet_lite0 --out curves.nc --figure curves.png
@@ -96,26 +102,27 @@ def sensitivity(
     """
     check_dtype(dtype)
     wrapped = as_network(network)
-    presented = Design(stimulus, along, values, average, seed)
-    taken = method_of(method, step, presented)
-    _check_resolved(presented, step if method == "central" else None, dtype)
-    presented.check_reach(taken.reach)
+    design = Design(stimulus, along, values, average, seed)
+    derivative = method_of(method, step, design)
+    _check_resolved(design, step if method == "central" else None, dtype)
+    design.check_reach(derivative.reach)
 
-    check_values(wrapped)
+    # Before the copy in another dtype: a record names the weights of the network that it was asked about.
     original, weights_sha256 = wrapped.model, wrapped.weights_sha256()
     device = next((t.device for t in (*wrapped.parameters(), *wrapped.buffers())), torch.device("cpu"))
     wrapped = in_dtype(wrapped, dtype)
     like = torch.empty(0, dtype=dtype, device=device)
-    verdict = Probe(wrapped, presented, like, taken, layers, batch_size != 1, weights_sha256, original).verdict()
+    verdict = Probe(wrapped, design, like, derivative, layers, batch_size != 1, weights_sha256, original).verdict()
     if batch_size is None:
         batch_size = fitting_batch(verdict.layers, verdict.image)
         if shared:
             batch_size = min(processes.gather(batch_size))
-    edges = taken.edges(presented)
-    runs = presented.runs(like, edges) if taken.overlap else [presented.tensors(like)]
+    edges = derivative.edges(design)
+    # Differences between neighbours do not reach from one combination of nuisance values to the next.
+    runs = design.runs(like, edges) if derivative.overlap else [design.tensors(like)]
     measured = [Layer(INPUT, INPUT, "pixels", tuple(verdict.image.shape), 0), *verdict.chosen]
-    reduced = sweep(wrapped, stimulus, runs, along, measured, taken, norm, batch_size, progress, shared)
-    samples = presented.arranged(np.stack([reduced[layer.name] for layer in measured]) ** 2)
+    norms = sweep(wrapped, stimulus, runs, along, measured, derivative, norm, batch_size, progress, shared)
+    samples = design.arranged(np.stack([norms[layer.name] for layer in measured]) ** 2)
     attributes = results.provenance("sensitivity") | {
         "network": wrapped.name,
         "weights": wrapped.weights,
@@ -123,27 +130,27 @@ def sensitivity(
         "seed": "" if wrapped.seed is None else wrapped.seed,
         "stimulus": json.dumps(settings(stimulus)),
         "along": along,
-        "method": taken.name + (f", step {taken.step:g}" if isinstance(taken, Central) else ""),
+        "method": derivative.name + (f", step {derivative.step:g}" if isinstance(derivative, Central) else ""),
         "noise_model": results.UNIT_GAUSSIAN,
         "dtype": str(dtype).removeprefix("torch."),
         "device": device.type,
         "batch_size": batch_size,
         "derivative_check": verdict.check,
     }
-    if presented.drawn:
+    if design.drawn:
         attributes["draws_seed"] = seed
-    information = _dataset(samples, measured, presented, taken.between(edges)).assign_attrs(attributes)
-    notes = [*verdict.notes, *_without_value(information, along)]
+    curves = _dataset(samples, measured, design, derivative.between(edges)).assign_attrs(attributes)
+    notes = [*verdict.notes, *_without_value(curves, along)]
     for note in notes:
         warnings.warn(f"{wrapped.name}: {note}", FechnerWarning, stacklevel=4)
-    return information.assign_attrs(notes="; ".join(notes))
+    return curves.assign_attrs(notes="; ".join(notes))
 
 
-def _without_value(found: xr.Dataset, along: str) -> list[str]:
-    """What to say of layers whose derivative is not finite at some values."""
-    lost = ~np.isfinite(found.fisher_information.values)
+def _without_value(curves: xr.Dataset, along: str) -> list[str]:
+    """Notes on layers whose derivative is not finite at some values."""
+    lost = ~np.isfinite(curves.fisher_information.values)
     return [
-        f"the derivative of layer '{found.layer.values[i]}' is NaN or Inf at {along} {_few(found[along].values[lost[i]])}; "
+        f"the derivative of layer '{curves.layer.values[i]}' is NaN or Inf at {along} {_few(curves[along].values[lost[i]])}; "
         "these values are left out of its curve"
         for i in np.flatnonzero(lost.any(1))
     ][:1] + ([f"so it is in {int(lost.any(1).sum()) - 1} further layers"] if lost.any(1).sum() > 1 else [])
@@ -153,9 +160,9 @@ def _few(values: np.ndarray) -> str:
     return ", ".join(f"{v:g}" for v in values[:4]) + (f" and {len(values) - 4} more values" if len(values) > 4 else "")
 
 
-def _check_resolved(presented: Design, step: float | None, dtype: torch.dtype) -> None:
-    """Raise `FechnerError` for values, or a step, that are too close to be told apart in this precision."""
-    along, grid, parameter = presented.along, presented.values, presented.parameter
+def _check_resolved(design: Design, step: float | None, dtype: torch.dtype) -> None:
+    """Raise `FechnerError` for values or a step that this precision does not resolve, and for a step across the circle."""
+    along, grid, parameter = design.along, design.values, design.parameter
     rounded = torch.as_tensor(grid, dtype=dtype)
     precision, remedy = str(dtype).removeprefix("torch."), "use dtype float64, or "
     try:
@@ -174,9 +181,9 @@ def _check_resolved(presented: Design, step: float | None, dtype: torch.dtype) -
         )
 
 
-def _dataset(samples: np.ndarray, layers: Sequence[Layer], presented: Design, values: np.ndarray) -> xr.Dataset:
+def _dataset(samples: np.ndarray, layers: Sequence[Layer], design: Design, values: np.ndarray) -> xr.Dataset:
     """All curves, from J of every stimulus (layer, value, *nuisances)."""
-    along, units = presented.along, presented.parameter.units
+    along, units = design.along, design.parameter.units
     information = samples.reshape(*samples.shape[:2], -1).mean(-1)
     root = np.sqrt(information)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -187,26 +194,29 @@ def _dataset(samples: np.ndarray, layers: Sequence[Layer], presented: Design, va
         "sensitivity": (curve, root, {"units": f"1/{units}", "long_name": "sensitivity √J"}),
         "relative_sensitivity": (curve, relative, {"units": "1", "long_name": "relative sensitivity"}),
         "threshold": (curve, threshold, {"units": units, "long_name": "threshold"}),
-        "fisher_information_samples": ((*curve, *presented.dims), samples, {"units": f"1/{units}^2"}),
+        "fisher_information_samples": ((*curve, *design.dims), samples, {"units": f"1/{units}^2"}),
     }
-    if presented.drawn and presented.shape[0] > 1:
-        # Grids are an integration rule and no sample: only over draws is there a standard error.
-        each = samples.reshape(*samples.shape[:2], presented.shape[0], -1).mean(-1)
-        error = each.std(-1, ddof=1) / np.sqrt(each.shape[-1])
+    if design.drawn and design.shape[0] > 1:
+        # A grid is an integration rule and no sample: only over draws is there a standard error.
+        draws = samples.reshape(*samples.shape[:2], design.shape[0], -1).mean(-1)
+        error = draws.std(-1, ddof=1) / np.sqrt(draws.shape[-1])
         variables["fisher_information_se"] = (curve, error, {"units": f"1/{units}^2"})
-        variables["relative_sensitivity_se"] = (curve, _relative_error(each), {"units": "1"})
-    table = {
+        variables["relative_sensitivity_se"] = (curve, _relative_error(draws), {"units": "1"})
+    layer_coordinates = {
         "layer": ("layer", [layer.name for layer in layers]),
         "depth": ("layer", np.linspace(0, 1, len(layers)), {"long_name": "position among the layers measured"}),
         "layer_type": ("layer", [layer.kind for layer in layers]),
         "unit_count": ("layer", [layer.unit_count for layer in layers], {"long_name": "activations per stimulus"}),
         "pixels": ("layer", [layer.name == INPUT and i == 0 for i, layer in enumerate(layers)]),
     }
-    return xr.Dataset(variables, table | presented.coordinates(values))
+    return xr.Dataset(variables, layer_coordinates | design.coordinates(values))
 
 
 def _relative_error(samples: np.ndarray) -> np.ndarray:
-    """Standard error of relative sensitivity over draws (…, draw): jackknife, as numerator and denominator share them."""
+    """Standard error of relative sensitivity over draws (…, draw).
+
+    It is that of the jackknife, because the numerator and the denominator of relative sensitivity share the draws.
+    """
     count, total = samples.shape[-1], samples.sum(-1)
     left_out = np.stack(
         [relative_to_mean(np.sqrt(np.maximum(total - samples[..., i], 0) / (count - 1))) for i in range(count)]

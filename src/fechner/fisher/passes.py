@@ -1,4 +1,8 @@
-"""Single passes of a few images through a network, for the probe: what layers return, and which layer is to blame."""
+"""Single passes of a few images through a network: what layers return, and which layer is to blame for an error.
+
+The probe and its checks call these functions. The first pass of each kind runs inside `explained`, which turns an error of
+a user's network into a `FechnerError` that names the innermost module running. Tests: tests/fisher/test_probe.py.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +21,7 @@ Run = Callable[[Tensor], object]
 
 @contextmanager
 def explained(network: Network, explain: Callable[[str, str], str]) -> Iterator[None]:
-    """If a pass fails in here, the error is `explain(the innermost module still running, the reason)`."""
+    """Turns an error inside the context into a `FechnerError` that says `explain(the innermost module running, the reason)`."""
     running: list[str] = []
     handles = []
     for name, module in network.model.named_modules():
@@ -37,7 +41,10 @@ def explained(network: Network, explain: Callable[[str, str], str]) -> Iterator[
 
 
 def traced(network: Network, images: Tensor) -> tuple[list[Layer], list[str]]:
-    """The layers that the images pass through, and which are left out; `FechnerError` if the network does not take them."""
+    """The layers that the images pass through, and notes on those that are left out.
+
+    Raises `FechnerError` if the network does not take the images.
+    """
     shape = "×".join(map(str, images.shape[1:]))
 
     def explain(where: str, reason: str) -> str:
@@ -50,6 +57,7 @@ def traced(network: Network, images: Tensor) -> tuple[list[Layer], list[str]]:
         warnings.simplefilter("always", FechnerWarning)
         layers = trace(network, images)
     notes = [str(w.message).removeprefix(f"{network.name}: ") for w in caught if issubclass(w.category, FechnerWarning)]
+    # Other warnings were caught too, and are issued now.
     for w in caught:
         if not issubclass(w.category, FechnerWarning):
             warnings.warn_explicit(w.message, w.category, w.filename, w.lineno)
@@ -57,8 +65,11 @@ def traced(network: Network, images: Tensor) -> tuple[list[Layer], list[str]]:
 
 
 def returned(network: Network, images: Tensor) -> dict[str, Tensor]:
-    """What every layer returns, as it lies; `FechnerError` for a dtype that changes on the way."""
-    heard: dict[str, Tensor] = {}
+    """The output of every layer, with the batch on whatever axis the module keeps it.
+
+    Raises `FechnerError` if a layer's output has another dtype than the images.
+    """
+    outputs: dict[str, Tensor] = {}
 
     def visit(name: str, module_name: str, module: nn.Module, tensor: Tensor) -> None:
         if not (tensor.is_floating_point() or tensor.is_complex()):
@@ -68,30 +79,33 @@ def returned(network: Network, images: Tensor) -> dict[str, Tensor]:
                 f"{network.name}: layer '{name}' returns {tensor.dtype} although the stimuli are {images.dtype}; "
                 f"make the whole network one dtype, for example network.to({images.dtype})"
             )
-        heard[name] = tensor.clone()
+        outputs[name] = tensor.clone()
 
     with torch.no_grad(), tap(network, visit):
         network(images)
-    return heard
+    return outputs
 
 
 def responses(
     network: Network, layers: Mapping[str, Layer], images: Tensor, run: Run | None = None, first: int | None = None
 ) -> dict[str, Tensor]:
-    """Responses of these layers, one a row for each image or the first ones; `run` is the network with other weights."""
-    heard: dict[str, Tensor] = {}
+    """Responses of these layers, one row for each image, or for the `first` images.
+
+    `run` computes the network's output, for example with its weights in another dtype; by default it is the network.
+    """
+    rows: dict[str, Tensor] = {}
 
     def visit(name: str, module_name: str, module: nn.Module, tensor: Tensor) -> None:
         if name in layers:
-            heard[name] = per_image(layers[name], tensor, len(images))[:first].clone()
+            rows[name] = per_image(layers[name], tensor, len(images))[:first].clone()
 
     with torch.no_grad(), tap(network, visit):
         (run or network)(images)
-    return heard
+    return rows
 
 
 def per_image(layer: Layer, tensor: Tensor, images: int) -> Tensor:
-    """As `Layer.per_stimulus`; a tensor of another shape, as of networks that squeeze, is taken as it lies."""
+    """As `Layer.per_stimulus`; a tensor of another shape, such as that of a network that squeezes, is cut into equal rows."""
     try:
         return layer.per_stimulus(tensor, images)
     except (FechnerError, IndexError, RuntimeError):

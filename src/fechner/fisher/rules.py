@@ -1,10 +1,13 @@
-"""Forward-mode rules for the operations that networks spend their time in.
+"""Forward-mode rules for the operations on which networks spend their time.
 
 PyTorch's own rule for a convolution also convolves the input with a zero weight tangent, and its rule for batch
 normalisation is not fused; a forward pass then costs three to five plain ones. Convolution, linear layers and
 evaluation-mode batch normalisation are affine in their input, so their tangent is the same operation without the
 constant term, and the cost is two plain passes. Unmasked attention gets its product rule in six matrix products, where
-PyTorch's decomposes. Everything else keeps PyTorch's rule.
+PyTorch's own rule takes many small steps.
+
+A rule takes the arguments of its operation and returns a dual tensor, or `NotImplemented` for a case that it does not
+cover, which then keeps PyTorch's rule. It must give PyTorch's tangent exactly: tests/fisher/test_rules.py compares the two.
 """
 
 from __future__ import annotations
@@ -106,11 +109,11 @@ def _multi_head_attention(
     need_weights: bool = True,
     **other: Any,
 ) -> Any:
-    plain = query is key is value and query.dim() == 3
+    self_attention = query is key is value and query.dim() == 3
     extras = [bias_k, bias_v, other.get("attn_mask"), other.get("key_padding_mask")]
     if (
         in_proj_weight is None
-        or not plain
+        or not self_attention
         or training
         or need_weights
         or add_zero_attn
@@ -127,6 +130,7 @@ def _multi_head_attention(
 
 
 def _moves(tensor: Tensor | None) -> bool:
+    """Whether a weight carries a tangent, as one does that a network computes from its input."""
     return tensor is not None and forward_ad.unpack_dual(tensor).tangent is not None
 
 
@@ -143,7 +147,7 @@ _RULES: dict[Callable[..., Any], Callable[..., Any]] = {
 
 
 class FastRules(TorchFunctionMode):
-    """While active inside a dual level, the operations above use the rules above."""
+    """While this mode is active inside a dual level, the operations above use the rules above."""
 
     def __torch_function__(
         self, func: Callable[..., Any], types: Sequence[type], args: tuple[Any, ...] = (), kwargs: Any = None
@@ -168,7 +172,13 @@ _load_decompositions()
 
 @contextmanager
 def forward_mode() -> Iterator[None]:
-    """A dual level with the fast rules, no graph, and attention kernels that have a forward-mode rule."""
+    """A forward-mode level with the fast rules, no graph, and attention kernels that have a forward-mode rule.
+
+    >>> with forward_mode():
+    ...     y = torch.nn.functional.linear(forward_ad.make_dual(torch.ones(1, 2), torch.ones(1, 2)), torch.ones(1, 2))
+    ...     forward_ad.unpack_dual(y).tangent
+    tensor([[2.]])
+    """
     fast_attention = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)
     try:

@@ -1,4 +1,8 @@
-"""Human reference data that a text gives as numbers, with units and source; and formulas that stand in for people."""
+"""Reference data on human vision, with units and sources, and formulas that stand in for human sensitivity.
+
+Each file in data/ holds numbers that a cited text states; nothing is read off a figure. A new file of the same columns
+is a new data set, without a change here. `compare` sets layers against the formulas of `priors`, under their names.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +21,7 @@ from fechner.errors import choices
 
 
 def available() -> list[str]:
-    """Names of the data sets.
+    """The names of the data sets.
 
     >>> available()
     ['grating-acuity', 'orientation-discrimination', 'spatial-frequency-discrimination']
@@ -29,12 +33,13 @@ def available() -> list[str]:
 
 @checked
 def read(name: str) -> xr.Dataset:
-    """One data set by name: `low` and `high` of each entry, with units, conditions, source and how it was obtained.
-
-    Where they are ends of a development, `age_low` and `age_high` are the ages of the two.
+    """A data set by name: a Dataset over `entry` with `low` and `high`, and the conditions, source and method of each.
 
     >>> float(read("orientation-discrimination").low[0])
     0.3
+
+    `low` and `high` have their units as an attribute. If they are the two ends of a development, `age_low` and
+    `age_high` are the ages at these ends.
 
     Raises `FechnerError` for an unknown name.
     """
@@ -52,13 +57,14 @@ def read(name: str) -> xr.Dataset:
 
 @checked
 def priors(along: str) -> dict[str, xr.Dataset]:
-    """Formulas that stand in for people along a feature, on a fine grid, each with `density` and what it is.
+    """Formulas that stand in for people along a feature, by their names: Datasets with `density` on a fine grid.
 
-    Orientation: an analytic prior. HSV hue: CIELAB distance, a proxy of √J. Spatial frequency: Weber's law, √J ∝ 1/f,
-    which thresholds of a constant fraction mean. None for other features.
-
-    >>> list(curves("orientation"))
+    >>> list(priors("orientation"))
     ['analytic prior']
+
+    Orientation has an analytic prior. HSV hue has CIELAB distance, which stands in for √J. Spatial frequency has
+    Weber's law, √J ∝ 1/f, because it says that thresholds are a constant fraction of the frequency. Other features have
+    none: the result is empty.
     """
     if along == "orientation":
         period, grid = 180.0, circular.grid(360, 180.0)
@@ -79,10 +85,12 @@ def priors(along: str) -> dict[str, xr.Dataset]:
 
 @checked
 def analytic_orientation_prior(orientation: npt.ArrayLike) -> npt.NDArray[np.float64]:
-    """Density per degree of orientation in common use: `p(θ) = (2 − |sin 2θ|) / (2(π − 1))` per radian; not a measurement.
+    """The density of orientation in common use, per degree: `p(θ) = (2 − |sin 2θ|) / (2(π − 1))` per radian.
 
     >>> float(analytic_orientation_prior(0) / analytic_orientation_prior(45))
     2.0
+
+    It is a formula and not a measurement. `orientation` is in degrees, of any shape.
     """
     theta = np.deg2rad(np.asarray(orientation, dtype=float))
     return (2 - np.abs(np.sin(2 * theta))) / (2 * (np.pi - 1)) * np.pi / 180
@@ -95,13 +103,14 @@ def cielab_hue_distance(
     value: Share = 1.0,
     step: Annotated[float, Real(0, 60, above=True)] = 1.0,
 ) -> npt.NDArray[np.float64]:
-    """CIELAB distance ΔE (1976, D65) per degree of HSV hue, between colours half a step either side.
-
-    A proxy of human sensitivity to hue (Benjamin et al. 2022, Fig. 3b): a formula of colour difference, not a
-    measurement of hue discrimination.
+    """CIELAB distance ΔE (1976, D65) per degree of HSV hue, between two colours `step` degrees apart.
 
     >>> cielab_hue_distance([210.0, 118.0]).round(2)
     array([3.44, 0.12])
+
+    It stands in for human sensitivity to hue (Benjamin et al. 2022, Fig. 3b). It is a formula of colour difference, not
+    a measurement of hue discrimination. `hue` is in degrees, of any shape; the two colours lie half a step to either
+    side.
 
     Raises `FechnerError` for saturation or value outside [0, 1], or a step that is not between 0 and 60 degrees.
     """

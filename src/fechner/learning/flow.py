@@ -1,8 +1,9 @@
-"""Gradient flow by stabilised explicit steps.
+"""Gradient flow by stabilised explicit steps; an engine of `fechner.learning.learn`.
 
-The Runge–Kutta–Chebyshev method of second order (Sommeijer, Shampine & Verwer, "RKC: an explicit solver for parabolic
-PDEs", 1997): the components that are learned already would force steps of 1/curvature on other explicit methods; this
-one takes s evaluations for a step about 0.65 s² times as long.
+The method is that of Runge, Kutta and Chebyshev of second order (Sommeijer, Shampine & Verwer, "RKC: an explicit solver for
+parabolic PDEs", 1997). The components that are already learned would force steps of 1/curvature on other explicit methods;
+this one takes a step about 0.65 s² times as long with s evaluations. Formulas and symbols are those of that paper.
+tests/learning/test_linear.py compares it with gradient descent and with the closed forms.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from torch import Tensor
 from fechner.errors import FechnerError
 
 State = list[Tensor]
+# The damping ε of the paper, which keeps the method stable within the interval and not only at its end.
 _DAMPING = 2 / 13
 _MOST_STAGES = 60
 
@@ -29,19 +31,20 @@ def flow(
     tolerance: float,
     step: float | None = None,
 ) -> tuple[State, float]:
-    """Integrate d(state)/dt = slope(state) for `duration`; returns the state, and the step to go on with.
-
-    `curvature` bounds how fast anything decays (the largest eigenvalue of minus the Jacobian); `tolerance` is the error
-    of a step relative to the root mean square of each tensor. Raises `FechnerError` if the state stops being finite.
+    """Integrate d(state)/dt = slope(state) for a duration; returns the state, and the step with which to continue.
 
     >>> decayed, _ = flow(lambda y: [-y[0]], [torch.ones(1, dtype=torch.float64)], 2.0, 1.0, 1e-6)
     >>> round(float(decayed[0]), 4)
     0.1353
+
+    `curvature` is an upper bound of the rate at which anything decays (the largest eigenvalue of minus the Jacobian), and
+    `tolerance` the error of a step relative to the root mean square of each tensor. Raises `FechnerError` if the state does
+    not stay finite.
     """
     time, first = 0.0, slope(state)
     step = 1 / curvature if step is None else step
     while time < duration * (1 - 1e-12):
-        free, step = step, min(step, duration - time)
+        proposed, step = step, min(step, duration - time)
         stages = max(2, int(np.ceil(np.sqrt(1 + 1.54 * step * curvature))))
         if stages > _MOST_STAGES:
             stages = _MOST_STAGES
@@ -53,6 +56,7 @@ def flow(
             for a, b, f, g in zip(state, after, first, last, strict=True)
         )
         if not np.isfinite(error):
+            # The step was too long. It is tried anew with a tenth of it, unless that has led nowhere.
             error = 1e6
             if step < 1e-9 * duration:
                 raise FechnerError(
@@ -63,12 +67,12 @@ def flow(
         step *= min(5.0, max(0.1, 0.8 * max(error, 1e-10) ** (-1 / 3)))
         if error <= 1:
             # A step cut short by the end says little about how long the next may be.
-            step = max(step, free)
+            step = max(step, proposed)
     return state, step
 
 
 def evaluations(duration: float, curvature: float) -> float:
-    """How many slopes `flow` needs at least: those of steps that are as long as its stages allow.
+    """How many slopes `flow` evaluates at least, which is when every step is as long as its stages allow.
 
     >>> round(evaluations(1.0, 3600.0))
     92
@@ -77,7 +81,7 @@ def evaluations(duration: float, curvature: float) -> float:
 
 
 def _step(slope: Callable[[State], State], start: State, first: State, step: float, stages: int) -> State:
-    """One step of `stages` evaluations; the recurrence and its names are those of the paper."""
+    """One step of `stages` evaluations, by the recurrence of the paper."""
     mu, nu, mu_tilde, gamma_tilde, mu_one = _coefficients(stages)
     before, now = start, [y + mu_one * step * f for y, f in zip(start, first, strict=True)]
     for j in range(2, stages + 1):
@@ -92,6 +96,7 @@ def _step(slope: Callable[[State], State], start: State, first: State, step: flo
 
 @cache
 def _coefficients(stages: int) -> tuple[list[float], list[float], list[float], list[float], float]:
+    """μ, ν, μ̃ and γ̃ of every stage of a step, and μ̃ of the first."""
     w0 = 1 + _DAMPING / stages**2
     # Chebyshev polynomials at w0 with their first two derivatives.
     t, d, dd = [1.0, w0], [0.0, 1.0], [0.0, 0.0]
@@ -112,4 +117,5 @@ def _coefficients(stages: int) -> tuple[list[float], list[float], list[float], l
 
 
 def _rms(tensor: Tensor) -> float:
+    """Root mean square."""
     return float(torch.linalg.vector_norm(tensor)) / max(tensor.numel(), 1) ** 0.5

@@ -1,7 +1,9 @@
-"""Label noise: what labels say about orientation, in bits, and the noise that makes every orientation say equally much.
+"""Label noise: the information of a label about its stimulus, in bits, and the noise that balances it against frequency.
 
-Information is the entropy that a label takes away when all K classes are equally likely beforehand: log₂K − H(label | θ)
-bits for flipped labels, (1 − e) log₂K for labels of which a share e is missing.
+A `Channel` says what noise does to a label; `Exposure` says how much of it each stimulus has. Information is the entropy
+that a label takes away when all K classes are equally likely beforehand: log₂K − H(label | θ) bits for flipped labels, and
+(1 − e) log₂K for labels of which a share e is missing. tests/learning/test_labels.py derives it
+from `matrix` instead.
 """
 
 from __future__ import annotations
@@ -27,7 +29,10 @@ Array = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Channel(ABC):
-    """What happens to the label of a stimulus, with a probability that may depend on the stimulus: its noise."""
+    """What happens to the label of a stimulus, with a probability that may depend on the stimulus: its noise.
+
+    `Erasure` and `Flips` are the two channels there are; noise lies in [0, 1].
+    """
 
     classes: Annotated[int, Whole(2)] = 60
 
@@ -35,7 +40,7 @@ class Channel(ABC):
         check_fields(self)
 
     def _of_classes(self, noise: npt.ArrayLike) -> Array:
-        """The noise of every class; `FechnerError` where their matrix cannot fit."""
+        """The noise of every class (classes,); `FechnerError` if a matrix of all classes does not fit into memory."""
         check_memory(24.0 * self.classes**2, f"{self.classes} × {self.classes} probabilities", "take fewer classes")
         values = _noise(noise)
         if values.shape not in ((), (1,), (self.classes,)):
@@ -45,24 +50,25 @@ class Channel(ABC):
     @property
     @abstractmethod
     def worst(self) -> float:
-        """The noise at which a label says least; more noise than that would say more again."""
+        """The noise at which a label has the least information; beyond it, information grows again."""
 
     @abstractmethod
     def matrix(self, noise: npt.ArrayLike) -> Array:
-        """P(label | class) for a noise of every class (classes, labels); a column more where labels can be missing."""
+        """P(label | class) under this noise (classes, labels); labels that can be missing have one more column."""
 
     @abstractmethod
     def information(self, noise: npt.ArrayLike) -> Array:
-        """Bits that a label gives about its stimulus, exactly; 0 to log₂K.
+        """The information of a label about its stimulus in bits, exactly: from 0 to log₂K.
 
         Raises `FechnerError` for noise outside [0, 1].
         """
 
     @abstractmethod
     def signal(self, noise: npt.ArrayLike) -> Array:
-        """What noise leaves of the expected label: the length of E[one-hot label | θ] − 1/K, relative to no noise.
+        """The share of the labels' signal that noise leaves: the length of E[one-hot label | θ] − 1/K, relative to no noise.
 
-        Gradients of the cross-entropy at a uniform output are linear in it, so it is learning speed to first order.
+        Gradients of the cross-entropy at a uniform output are linear in this vector, so the share is that of learning speed,
+        to first order.
         """
 
     @abstractmethod
@@ -124,15 +130,15 @@ class Flips(Channel):
 
     def matrix(self, noise: npt.ArrayLike) -> Array:
         noise = self._of_classes(noise)
-        apart = np.subtract.outer(np.arange(self.classes), np.arange(self.classes)) % self.classes
-        apart = np.minimum(apart, self.classes - apart)
-        reached = (apart > 0) & (apart <= (self.reach or self.classes))
-        return np.where(apart == 0, 1 - noise[:, None], reached * (noise / self.wrong)[:, None])
+        distance = np.subtract.outer(np.arange(self.classes), np.arange(self.classes)) % self.classes
+        distance = np.minimum(distance, self.classes - distance)
+        reached = (distance > 0) & (distance <= (self.reach or self.classes))
+        return np.where(distance == 0, 1 - noise[:, None], reached * (noise / self.wrong)[:, None])
 
     def information(self, noise: npt.ArrayLike) -> Array:
         noise = _noise(noise)
-        left = entr(1 - noise) + entr(noise) + noise * math.log(self.wrong)
-        return np.maximum(math.log2(self.classes) - left / math.log(2), 0)
+        nats = entr(1 - noise) + entr(noise) + noise * math.log(self.wrong)
+        return np.maximum(math.log2(self.classes) - nats / math.log(2), 0)
 
     def signal(self, noise: npt.ArrayLike) -> Array:
         noise = _noise(noise)
@@ -141,7 +147,7 @@ class Flips(Channel):
 
     def corrupt(self, labels: Tensor, noise: Tensor, chance: Tensor, which: Tensor) -> tuple[Tensor, Tensor]:
         step = (which * self.wrong).long().clamp(max=self.wrong - 1)
-        # Any other class is 1 … K − 1 further; a neighbour 1 … reach further or back.
+        # Any other class is 1 to K − 1 further around the circle; a neighbour is 1 to `reach` further or back.
         offset = step + 1 if self.reach is None else torch.where(step < self.reach, step + 1, self.reach - 1 - step)
         flipped = (labels + offset) % self.classes
         return torch.where(chance < noise, flipped, labels), torch.ones_like(noise)
@@ -149,20 +155,20 @@ class Flips(Channel):
 
 @checked
 def balanced_noise(density: npt.ArrayLike, channel: Channel, total: AboveZero | None = None) -> Array:
-    """The noise that makes density × information the same at every stimulus: frequency without more information.
+    """The noise at which density × information is the same for every stimulus, so that frequency alone differs.
 
     >>> balanced_noise([0.1, 0.2], Erasure())
     array([0. , 0.5])
 
     Args:
-        density: of stimuli, at points of your choice.
-        channel: of the labels.
-        total: what density × information is to be, in bits × the units of density; by default the most that there can
-            be, at which the labels of the rarest stimuli have no noise.
+        density: the density of stimuli, at values of your choice.
+        channel: the channel of the labels.
+        total: the value that density × information is to have, in bits × the units of density; by default the largest
+            that is possible, at which the labels of the rarest stimuli have no noise.
 
     Raises:
-        FechnerError: for a density that is negative or zero somewhere, and where no noise balances it: the rarest
-            stimuli would have to say more than log₂K bits, or the most frequent ones less than the channel can.
+        FechnerError: for a density that is negative or zero somewhere, and if no noise balances it. Then the labels of the
+            rarest stimuli would need more than log₂K bits, or those of the most frequent ones fewer than the channel allows.
     """
     density = _density(density)
     if density.min() == 0:
@@ -197,13 +203,14 @@ def balanced_noise(density: npt.ArrayLike, channel: Channel, total: AboveZero | 
 
 @checked
 def published_noise(density: npt.ArrayLike, b: float = 1.3, a: float = 0.15) -> Array:
-    """Erasure as published, from a density per degree of orientation: binary entropy H = b (1 − a/p), p per radian.
+    """The noise of erasure as published by Benjamin et al. (2022, Fig. 6d), from a density per degree of orientation.
 
-    Meant to make p (1 − H) constant, which needs b = 1 (Benjamin et al. 2022, Fig. 6d). Labels are missing with the
-    probability whose binary entropy is H, so that p times the share of labels left varies 2.09-fold for the published
-    density.
+    >>> published_noise([1 / 360, 3 / 360]).round(3)
+    array([0.009, 0.309])
 
-    Raises `FechnerError` for a density where H leaves [0, 1].
+    A label is missing with the probability whose binary entropy is H = b (1 − a/p), p being the density per radian. This was
+    meant to make p (1 − H) constant, which needs b = 1. The density times the share of labels left varies 2.09-fold for
+    the published density. Raises `FechnerError` for a density at which H leaves [0, 1].
     """
     density = _density(density)
     entropy = b * (1 - a / np.maximum(density * 180 / np.pi, 1e-12))
@@ -212,39 +219,46 @@ def published_noise(density: npt.ArrayLike, b: float = 1.3, a: float = 0.15) -> 
             f"the published noise needs b (1 − a/p) in [0, 1], got {entropy.min():.3g} to {entropy.max():.3g}; "
             "use balanced_noise"
         )
-    found = elementwise.find_root(
-        lambda n, h: (entr(n) + entr(1 - n)) / math.log(2) - h,
-        (np.zeros_like(entropy), np.full_like(entropy, 0.5)),
-        args=(entropy,),
-    )
-    return np.asarray(found.x)
+    ends = (np.zeros_like(entropy), np.full_like(entropy, 0.5))
+    root = elementwise.find_root(lambda n, h: (entr(n) + entr(1 - n)) / math.log(2) - h, ends, args=(entropy,))
+    return np.asarray(root.x)
 
 
 @checked
 def imbalance(density: npt.ArrayLike, channel: Channel, noise: npt.ArrayLike) -> float:
-    """How unbalanced a noise is: the largest density × information over the least, 1 if balanced."""
+    """How unbalanced a noise is: the largest density × information divided by the smallest.
+
+    >>> imbalance([0.1, 0.2], Erasure(), [0.0, 0.5])
+    1.0
+
+    1 is balanced; infinity if some stimulus has no information.
+    """
     total = _density(density) * channel.information(noise)
     return float(total.max() / total.min()) if total.min() > 0 else math.inf
 
 
 @checked
 def specific_information(frequency: npt.ArrayLike, channel: Channel, noise: npt.ArrayLike) -> Array:
-    """Bits of each class under the actual frequencies: Σ_y P(y|c) log₂ P(y|c)/P(y).
+    """The information of each class in bits under the actual frequencies: Σ_y P(y|c) log₂ P(y|c)/P(y).
 
-    Its mean over `frequency` (classes,) is the mutual information of classes and labels. Unlike `information` it counts
-    that a rare label tells more, and that a missing one tells something.
+    >>> specific_information([0.25, 0.75], Erasure(classes=2), 0.0).round(3)
+    array([2.   , 0.415])
+
+    Its mean over `frequency` (classes,) is the mutual information of classes and labels. Unlike `Channel.information` it
+    depends on the frequencies: a rare label has more information, and even a missing one has some.
     """
     weights = _density(frequency)
     if weights.shape != (channel.classes,):
         raise FechnerError(f"frequency must hold {channel.classes} numbers, one a class, got shape {weights.shape}")
-    given = channel.matrix(noise)
-    marginal = weights @ given / weights.sum()
+    conditional = channel.matrix(noise)
+    marginal = weights @ conditional / weights.sum()
     with np.errstate(divide="ignore", invalid="ignore"):
-        terms = np.where(given > 0, given * np.log2(given / marginal), 0)
+        terms = np.where(conditional > 0, conditional * np.log2(conditional / marginal), 0)
     return np.asarray(terms.sum(1))
 
 
 def _density(density: npt.ArrayLike) -> Array:
+    """A density as an array; `FechnerError` if it is none."""
     values = array("density", density)
     if not values.size or values.min() < 0 or not values.any():
         raise FechnerError("a density must be finite and not negative, and somewhere greater than 0")
@@ -252,8 +266,9 @@ def _density(density: npt.ArrayLike) -> Array:
 
 
 def _noise(noise: npt.ArrayLike) -> Array:
+    """Probabilities as an array; `FechnerError` if they are none."""
     values = array("noise", noise)
     if not values.size or values.min() < 0 or values.max() > 1:
-        bad = [f"{v:g}" for v in values[(values < 0) | (values > 1)].flat[:1]] or ["none"]
-        raise FechnerError(f"noise is a probability and must lie in [0, 1], got {bad[0]}")
+        bad = next((f"{v:g}" for v in values[(values < 0) | (values > 1)]), "none")
+        raise FechnerError(f"noise is a probability and must lie in [0, 1], got {bad}")
     return values

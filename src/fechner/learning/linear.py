@@ -1,8 +1,9 @@
-"""Gradient descent in deep linear networks: the end-to-end map along learning, by three engines.
+"""Gradient descent in deep linear networks: the end-to-end map in the course of learning, by three engines.
 
 Everything happens in the basis of the principal components, where the covariance is a diagonal. Learning is gradient
 descent on the mean squared error over all output elements, so that a step of learning rate η advances the gradient flow
-on ½E‖y − Ŵx‖² by the time 2η/d, d being the number of outputs.
+on ½E‖y − Ŵx‖² by the time 2η/d, d being the number of outputs. The engines must agree with each other and with the closed
+forms of `fechner.learning.theory`; tests/learning/test_linear.py compares them.
 """
 
 from __future__ import annotations
@@ -30,11 +31,14 @@ Array = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Stage:
-    """What is learned, for so many steps.
+    """A number of steps with the same inputs and targets.
 
-    `variance`: of the inputs' principal components (input,), or the covariance of the inputs (input, input) where these
-    are not the components, as after a switch of image statistics. `covariance` of target and input (output, input);
-    without it the target is the input. `data` (n, input): what minibatches are drawn from, with the input as target.
+    >>> Stage(np.array([4.0, 1.0]), steps=200).outputs
+    2
+
+    `variance` is that of the inputs' principal components (input,), or the covariance of the inputs (input, input) where
+    these are not the components, as after a switch of image statistics. `covariance` is that of target and input (output,
+    input); without it the target is the input. Minibatches are drawn from `data` (n, input), with the input as target.
     """
 
     variance: Array
@@ -102,29 +106,31 @@ def learn(
 ) -> xr.Dataset:
     """The end-to-end map of a linear network at chosen steps of learning.
 
-    >>> found = learn(LinearNetwork(2, "balanced", 0.01), Stage(np.array([4.0, 1.0]), 200), [0, 50, 200])
-    >>> found.end_to_end.dims
+    >>> learned = learn(LinearNetwork(2, "balanced", 0.01), Stage(np.array([4.0, 1.0]), 200), [0, 50, 200])
+    >>> learned.end_to_end.dims
     ('step', 'output', 'component')
 
     Args:
-        network: what learns.
-        stages: what it learns: the variances of principal components (`principal_components(...).variance`), and the
-            target; several stages follow one another.
-        snapshots: the steps at which the map is kept, as copies.
-        learning_rate: of gradient descent on the mean squared error.
+        network: the network that learns, with its initial weights.
+        stages: what it learns from: the variances of principal components (`principal_components(...).variance`), and the
+            target. Several stages follow one another.
+        snapshots: the steps at which the map is recorded.
+        learning_rate: learning rate of gradient descent on the mean squared error.
         engine: "descent" takes every step, on the covariance; "flow" integrates gradient flow over the same time with
             adaptive steps; "minibatch" draws `batch` of the stage's `data` (n, component) for every step, as published.
-        batch: of the engine "minibatch".
-        tolerance: of each adaptive step, relative to the weights.
-        dtype: in which everything is computed.
+        batch: patches in a minibatch.
+        tolerance: error of each adaptive step, relative to the weights.
+        dtype: precision of the weights.
+        device: where weights and covariances are.
+        progress: whether a bar shows the steps.
 
     Returns:
         A Dataset: `end_to_end` (step, output, component) in the basis of the components; `loss`, the mean squared error
-        over all elements, less what no linear map could explain; attributes with all settings.
+        over all elements minus the part that no linear map could explain; attributes with all settings.
 
     Raises:
-        FechnerError: for snapshots outside the stages, a learning rate beyond the stability limit (which it names),
-            data that do not fit, and what cannot fit into memory or end within thirty days.
+        FechnerError: for snapshots outside the stages, a learning rate beyond the stability limit (which it names), data
+            of another shape, and work that cannot fit into memory or end within thirty days.
 
     Command line:
         fechner components photographs/ --size 16 --out components.nc
@@ -134,35 +140,34 @@ def learn(
     check_dtype(dtype)
     least = torch.finfo(dtype).eps ** (2 / 3)
     if tolerance < least:
-        # A method of second order gains nothing from shorter steps, in which rounding is the larger error, and never ends.
+        # In shorter steps of a method of second order rounding is the larger error, and the integration would never end.
         precision = str(dtype).removeprefix("torch.")
         raise FechnerError(
             f"tolerance must be at least {least:.1g} in {precision}, got {tolerance:g}: raise it, or use float64"
         )
-    wanted, limit = _check(network, stages, snapshots, learning_rate, engine)
-    _check_limits(network, stages, wanted, learning_rate, engine, batch)
+    recorded, limit = _check(network, stages, snapshots, learning_rate, engine)
+    _check_limits(network, stages, len(recorded), learning_rate, engine, batch)
     inputs, outputs = stages[0].inputs, stages[0].outputs
     target = check_device(device)
     weights = network.weights(inputs, outputs, dtype, target)
-    time = 2 * learning_rate / outputs
     maps: dict[int, tuple[npt.NDArray[np.floating], float]] = {}
-    done = 0
-    total = sum(stage.steps for stage in stages)
+    step = 0
+    total = sum(s.steps for s in stages)
     with bar(progress, f"linear network, {network.depth}, {engine}", total, "steps") as progressing:
         for stage in stages:
             tensors = stage.tensors(dtype, target)
             advance = _engine(engine, network, stage, tensors, learning_rate, tolerance, batch)
-            end = done + stage.steps
-            for stop in sorted({done, *(s for s in wanted if done <= s <= end), end}):
-                weights = advance(weights, stop - done)
-                progressing.update(stop - done)
-                done = stop
+            end = step + stage.steps
+            for stop in sorted({step, *(s for s in recorded if step <= s <= end), end}):
+                weights = advance(weights, stop - step)
+                progressing.update(stop - step)
+                step = stop
                 if not all(bool(torch.isfinite(w).all()) for w in weights):
-                    raise FechnerError(f"learning diverged before step {done}: lower learning_rate below {limit:.4g}")
-                if stop in wanted:
-                    # A copy: what is learned later must not change it.
-                    kept = network.map(weights).clone()
-                    maps[stop] = (kept.cpu().numpy(), _loss(kept, stage, *tensors))
+                    raise FechnerError(f"learning diverged before step {step}: lower learning_rate below {limit:.4g}")
+                if step in recorded:
+                    # A copy: the map of one layer is its weights, which no later step may change here.
+                    end_to_end = network.map(weights).clone()
+                    maps[step] = (end_to_end.cpu().numpy(), _loss(end_to_end, stage, *tensors))
     attributes = results.provenance("linear learning") | {
         "depth": str(network.depth),
         "start": network.start,
@@ -170,15 +175,15 @@ def learn(
         "seed": network.seed,
         "learning_rate": learning_rate,
         "engine": engine,
-        "time_per_step": time,
+        "time_per_step": 2 * learning_rate / outputs,
         "dtype": str(dtype).removeprefix("torch."),
     }
     return xr.Dataset(
         {
-            "end_to_end": (("step", "output", "component"), np.stack([maps[s][0] for s in wanted])),
-            "loss": ("step", np.array([maps[s][1] for s in wanted]), {"long_name": "mean squared error"}),
+            "end_to_end": (("step", "output", "component"), np.stack([maps[s][0] for s in recorded])),
+            "loss": ("step", np.array([maps[s][1] for s in recorded]), {"long_name": "mean squared error"}),
         },
-        {"step": wanted, "component": np.arange(1, inputs + 1)},
+        {"step": recorded, "component": np.arange(1, inputs + 1)},
         attributes,
     )
 
@@ -192,7 +197,7 @@ def _engine(
     tolerance: float,
     batch: int,
 ) -> Callable[[Weights, int], Weights]:
-    """What takes weights so many steps further."""
+    """The function that takes weights a number of steps further."""
     time = 2 * learning_rate / stage.outputs
 
     def slope(weights: Weights) -> Weights:
@@ -216,8 +221,8 @@ def _engine(
     def sampling(weights: Weights, steps: int) -> Weights:
         assert stage.data is not None
         for _ in range(steps):
-            drawn = stage.data[rng.integers(0, len(stage.data), batch)]
-            x = torch.as_tensor(drawn, dtype=weights[0].dtype, device=weights[0].device)
+            patches = stage.data[rng.integers(0, len(stage.data), batch)]
+            x = torch.as_tensor(patches, dtype=weights[0].dtype, device=weights[0].device)
             weights = [w.detach().requires_grad_() for w in weights]
             loss = (network.respond(weights, x) - x).square().mean()
             slopes = torch.autograd.grad(loss, weights)
@@ -230,7 +235,7 @@ def _engine(
 def _check(
     network: LinearNetwork, stages: Sequence[Stage], snapshots: Sequence[int], learning_rate: float, engine: Engine
 ) -> tuple[list[int], float]:
-    """The snapshots in order, and the largest stable learning rate; `FechnerError` for what cannot be learned."""
+    """The steps to record, and the largest stable learning rate; `FechnerError` for what cannot be learned."""
     if not stages:
         raise FechnerError("at least one stage is needed, got none")
     for stage in stages:
@@ -240,11 +245,11 @@ def _check(
             raise FechnerError(f"a tied network returns {stage.inputs} values, the target has {stage.outputs}")
         if engine == "minibatch" and (stage.data is None or stage.covariance is not None):
             raise FechnerError("minibatches need the data of each stage (n, input), and have the input as target")
-    total = sum(p.steps for p in stages)
-    wanted = sorted({int(s) for s in snapshots})
-    if not wanted or wanted[0] < 0 or wanted[-1] > total:
+    total = sum(s.steps for s in stages)
+    recorded = sorted({int(s) for s in snapshots})
+    if not recorded or recorded[0] < 0 or recorded[-1] > total:
         raise FechnerError(f"snapshots must lie in [0, {total}], the steps of all stages, got {list(snapshots)[:5]}")
-    strongest = max(p.strongest() for p in stages)
+    strongest = max(s.strongest() for s in stages)
     if strongest <= 0:
         raise FechnerError("the inputs do not vary: there is nothing to learn")
     limit = stages[0].outputs / network.curvature(strongest)
@@ -253,28 +258,22 @@ def _check(
             f"learning rate {learning_rate:g} diverges: with the largest variance {strongest:.4g} gradient descent is "
             f"stable below {limit:.4g}"
         )
-    return wanted, limit
+    return recorded, limit
 
 
 def _check_limits(
-    network: LinearNetwork,
-    stages: Sequence[Stage],
-    wanted: Sequence[int],
-    learning_rate: float,
-    engine: Engine,
-    batch: int,
+    network: LinearNetwork, stages: Sequence[Stage], maps: int, learning_rate: float, engine: Engine, batch: int
 ) -> None:
     """Raise `FechnerError` for maps that cannot fit into memory, and for learning that cannot end in good time."""
     inputs, outputs = stages[0].inputs, stages[0].outputs
-    check_memory(
-        4.0 * len(wanted) * inputs * outputs, f"{len(wanted)} maps of {outputs} × {inputs}", "take fewer snapshots"
-    )
+    check_memory(4.0 * maps * inputs * outputs, f"{maps} maps of {outputs} × {inputs}", "take fewer snapshots")
     if engine == "minibatch":
         check_memory(8.0 * batch * inputs, f"{batch} patches of {inputs} numbers", "choose a smaller batch")
-    # A gradient takes a few operations, and a product of matrices; no machine does more of them in a second.
+    # At least the seconds of a gradient: those of starting a few operations, or those of its matrix products at 10^15
+    # operations a second, which no machine reaches.
     products = batch if engine == "minibatch" else inputs
     gradient = max(1e-5, 2.0 * network.matrices * inputs * outputs * products / 1e15)
-    steps = sum(p.steps for p in stages)
+    steps = sum(s.steps for s in stages)
     if engine != "flow":
         remedy = "take fewer steps, or engine 'flow'" if engine == "descent" else "take fewer steps"
         check_time(gradient * steps, f"{steps} steps of {engine}", remedy)
@@ -289,13 +288,13 @@ def _check_limits(
 
 
 def _loss(end: Tensor, stage: Stage, variance: Tensor, covariance: Tensor) -> float:
-    """E‖y − Ŵx‖² / d; where the target is not the input, without what no linear map could explain of it."""
+    """E‖y − Ŵx‖² / d; where the target is not the input, without the part of it that no linear map could explain."""
     fitted = (times(end, variance) * end).sum() - 2 * (covariance * end).sum()
     own = covariance.trace() if stage.covariance is None else _explained(variance, covariance)
     return float(own + fitted) / len(end)
 
 
 def _explained(variance: Tensor, covariance: Tensor) -> Tensor:
-    """Variance of the target that a linear map of the input explains."""
+    """The variance of the target that the best linear map of the input explains."""
     full = torch.diag(variance) if variance.dim() == 1 else variance
     return (covariance @ torch.linalg.pinv(full.double(), hermitian=True).to(covariance) * covariance).sum()

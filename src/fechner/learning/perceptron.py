@@ -1,4 +1,7 @@
-"""A network of linear layers and its initial weights, as in Figure 6."""
+"""A network of linear layers and its initial weights, as in Figure 6 of Benjamin et al. (2022).
+
+A `Perceptron` is a recipe: `learn_labels` calls it with each seed, and every call makes a new network.
+"""
 
 from __future__ import annotations
 
@@ -47,7 +50,7 @@ class Perceptron:
 
     @checked
     def __call__(self, seed: Seed, inputs: Count, outputs: Count) -> Network:
-        """The network for so many pixels and outputs."""
+        """The network of this seed, for images of `inputs` pixels."""
         layers: OrderedDict[str, nn.Module] = OrderedDict(flatten=nn.Flatten())
         sizes = [inputs, *self.widths, outputs]
         numbers = sum(before * after for before, after in itertools.pairwise(sizes))

@@ -1,4 +1,7 @@
-"""What a learning linear network does: read from the maps that `learn` kept."""
+"""What a learning linear network has learned, and when: computed from the end-to-end maps that `learn` recorded.
+
+Figure 5 of the paper is made of these functions. They read a result and never go back to the network.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,16 @@ Array = npt.NDArray[np.float64]
 
 @checked
 def proportion_learned(learned: xr.Dataset) -> xr.DataArray:
-    """The diagonal of the end-to-end map in the basis of the components (step, component): 0 at first, 1 when learned."""
+    """The diagonal of the end-to-end map in the basis of the components (step, component): 0 at first, 1 when learned.
+
+    >>> from fechner.learning import LinearNetwork, Stage, learn
+    >>> learned = learn(LinearNetwork(1, "balanced", 0.1), Stage(np.array([4.0, 1.0]), 50), [0, 50], progress=False)
+    >>> proportion_learned(learned).values.round(1)
+    array([[0.1, 0.1],
+           [1. , 1. ]], dtype=float32)
+
+    Raises `FechnerError` for a network whose target is not its input.
+    """
     maps = _maps(learned)
     if maps.sizes["output"] != maps.sizes["component"]:
         raise FechnerError("the proportion learned is that of a network whose target is its input")
@@ -30,15 +42,28 @@ def proportion_learned(learned: xr.Dataset) -> xr.DataArray:
 
 @checked
 def misalignment(learned: xr.Dataset) -> xr.DataArray:
-    """The share of the squared map off its diagonal, for each step: 0 where every component is learned by itself."""
+    """The share of the squared map off its diagonal, for each step: 0 where every component is learned by itself.
+
+    >>> maps = np.array([[[1.0, 0.0], [0.0, 1.0]], [[3.0, 1.0], [1.0, 3.0]]])
+    >>> misalignment(xr.Dataset({"end_to_end": (("step", "output", "component"), maps)}, {"step": [0, 1]})).values
+    array([0. , 0.1])
+    """
     maps = _maps(learned).values.astype(np.float64)
-    whole = np.square(maps).sum((1, 2))
-    return xr.DataArray(1 - np.square(np.einsum("sii->si", maps)).sum(1) / whole, {"step": learned.step}, ("step",))
+    total = np.square(maps).sum((1, 2))
+    return xr.DataArray(1 - np.square(np.einsum("sii->si", maps)).sum(1) / total, {"step": learned.step}, ("step",))
 
 
 @checked
 def learning_step(learned: xr.Dataset, criterion: float = 0.5) -> xr.DataArray:
-    """The step at which each component is learned to a criterion, interpolated; NaN if it is not by the end."""
+    """The step at which each component is learned to a criterion (component,), interpolated between recordings.
+
+    >>> maps = np.array([[[0.0, 0.0], [0.0, 0.0]], [[0.8, 0.0], [0.0, 0.2]]])
+    >>> variables = {"end_to_end": (("step", "output", "component"), maps)}
+    >>> learning_step(xr.Dataset(variables, {"step": [0, 80], "component": [1, 2]})).values
+    array([50., nan])
+
+    NaN for a component that is not learned to the criterion by the end. Raises `FechnerError` as `proportion_learned` does.
+    """
     curves, steps = proportion_learned(learned).values, learned.step.values.astype(float)
     reached = curves >= criterion
     at = reached.argmax(0)
@@ -47,8 +72,8 @@ def learning_step(learned: xr.Dataset, criterion: float = 0.5) -> xr.DataArray:
     low, high = curves[before, column], curves[at, column]
     with np.errstate(divide="ignore", invalid="ignore"):
         part = np.where(at > 0, (criterion - low) / (high - low), 0.0)
-    found = np.where(reached.any(0), steps[before] + part * (steps[at] - steps[before]), np.nan)
-    return xr.DataArray(found, {"component": learned.component}, ("component",), attrs={"units": "step"})
+    crossing = np.where(reached.any(0), steps[before] + part * (steps[at] - steps[before]), np.nan)
+    return xr.DataArray(crossing, {"component": learned.component}, ("component",), attrs={"units": "step"})
 
 
 @checked
@@ -60,11 +85,20 @@ def fisher_information_of_maps(
     values: Values,
     average: Mapping[str, Nuisance],
 ) -> xr.DataArray:
-    """J = ‖Ŵ ∂x/∂θ‖² of the end-to-end map at every kept step, exact; Fisher information under unit Gaussian noise.
+    """The Fisher information J = ‖Ŵ ∂x/∂θ‖² of the end-to-end map at every recorded step, under unit Gaussian noise.
 
-    `stimulus` gives grey images (B, C, H, W) of which the first channel is a patch; its derivative is taken forward, in
-    float64. Returns (step, <along>, nuisance), per unit² of the parameter: average over nuisance, then 1/√J is the
-    threshold. All steps are one batched product.
+    >>> from fechner.learning import LinearNetwork, Stage, learn
+    >>> from fechner.stimuli import Grating
+    >>> pca = xr.Dataset({"components": (("component", "pixel"), np.eye(64))})
+    >>> learned = learn(LinearNetwork(1), Stage(np.ones(64), 10), [0, 10], progress=False)
+    >>> grating = Grating(size=8, channels=1, pixels_per_degree=8)
+    >>> fisher_information_of_maps(learned, pca, grating, "spatial_frequency", [1.0, 2.0, 3.0], {"phase": 4}).sizes
+    Frozen({'step': 2, 'spatial_frequency': 3, 'phase': 4})
+
+    It is exact: the derivative of the stimulus is taken in forward mode, in float64. `pca` is a result of
+    `principal_components`, and `stimulus` gives images (B, C, H, W) whose first channel is a patch. The result (step,
+    <along>, nuisance) is per unit² of the parameter. Average it over the nuisance; then 1/√J is the threshold. Raises
+    `FechnerError` if stimuli and patches differ in size.
     """
     maps = torch.as_tensor(_maps(learned).values)
     if "components" not in pca or "pixel" not in pca.dims:
@@ -85,7 +119,7 @@ def fisher_information_of_maps(
 
 @checked
 def elbow(frequency: npt.ArrayLike, threshold: npt.ArrayLike) -> float:
-    """Where a threshold that is flat and then rises as a line begins to rise, fitted by least squares.
+    """The frequency at which a threshold that is first flat and then rises linearly begins to rise, by least squares.
 
     >>> f = np.arange(1.0, 20.0)
     >>> round(elbow(f, 1.0 + np.maximum(f - 8.0, 0)), 1)
@@ -100,7 +134,7 @@ def elbow(frequency: npt.ArrayLike, threshold: npt.ArrayLike) -> float:
 
 @lru_cache(maxsize=64)
 def _rising(frequency: tuple[float, ...]) -> tuple[Array, Array, Array]:
-    """Where lines begin to rise, these lines without their mean, and their squares summed."""
+    """The frequencies at which lines begin to rise, these lines minus their mean, and the sum of their squares."""
     at = np.linspace(frequency[0], frequency[-1], 40 * len(frequency) + 1)[:-1]
     rising = np.maximum(np.array(frequency) - at[:, None], 0)
     rising = rising - rising.mean(1, keepdims=True)
@@ -109,10 +143,12 @@ def _rising(frequency: tuple[float, ...]) -> tuple[Array, Array, Array]:
 
 @checked
 def acuity(frequency: npt.ArrayLike, threshold: npt.ArrayLike, criterion: float) -> float:
-    """The highest frequency whose threshold is below a criterion, interpolated between frequencies; NaN if there is none.
+    """The highest frequency whose threshold is below a criterion, interpolated between frequencies.
 
     >>> float(acuity(np.array([1.0, 2.0, 3.0]), np.array([0.1, 0.2, 0.4]), 0.3))
     2.5
+
+    NaN if no threshold is below the criterion.
     """
     frequency, threshold = _curve(frequency, threshold)
     below = np.flatnonzero(threshold < criterion)
@@ -126,14 +162,14 @@ def acuity(frequency: npt.ArrayLike, threshold: npt.ArrayLike, criterion: float)
 
 
 def _maps(learned: xr.Dataset) -> xr.DataArray:
-    """The end-to-end maps that `learn` kept."""
+    """The end-to-end maps of a result of `learn`; `FechnerError` if it has none."""
     if "end_to_end" not in learned or learned["end_to_end"].dims != ("step", "output", "component"):
-        raise FechnerError("learned must be what `fechner.learning.learn` returned: it has no end_to_end map")
+        raise FechnerError("learned must be a result of `fechner.learning.learn`: it has no end_to_end map")
     return learned["end_to_end"]
 
 
 def _curve(frequency: npt.ArrayLike, threshold: npt.ArrayLike) -> tuple[Array, Array]:
-    """Increasing frequencies and a threshold for each."""
+    """Increasing frequencies and a threshold for each, as arrays; `FechnerError` if they are not."""
     x, y = array("frequency", frequency, 1), array("threshold", threshold, 1)
     if len(x) < 2 or len(x) != len(y) or (np.diff(x) <= 0).any():
         raise FechnerError(

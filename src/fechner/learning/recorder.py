@@ -1,4 +1,8 @@
-"""What is recorded of a network while it learns: sensitivity of every layer, accuracy, and weights on request."""
+"""What is recorded of a network while it learns: sensitivity of every layer, accuracy, and weights on request.
+
+`learn_labels` makes one `Recorder` for each seed, and calls `record` at every snapshot. Recording must not change what is
+learned, so it leaves the network in the mode in which it was. It measures with the loop of `fechner.sensitivity`.
+"""
 
 from __future__ import annotations
 
@@ -40,14 +44,14 @@ class _Labelling(nn.Module):
 
 
 def check_count(task: Task, design: Design) -> None:
-    """Raise `FechnerError` for more stimuli than memory has room for: recordings keep them."""
+    """Raise `FechnerError` for more stimuli than fit into memory, where a `Recorder` keeps them."""
     count = len(design.values) * len(design.nuisances)
     stimuli = f"{count} stimuli of {task.pixels} pixels, which recordings keep,"
     check_memory(16.0 * count * task.pixels, stimuli, "take fewer values or a smaller size")
 
 
 class Recorder:
-    """Measures one network again and again, on the same stimuli: all values × all nuisances.
+    """Measures one network repeatedly, on the same stimuli: all values × all nuisances.
 
     Raises `FechnerError` for a network that cannot be measured, or whose output does not fit the task.
     """
@@ -64,7 +68,7 @@ class Recorder:
         with undisturbed():
             probe = Probe(network, design, like, Exact(), layers, True, network.weights_sha256(), network.model)
             self.layers = probe.verdict().chosen
-            # Rendered once: the stimuli of every recording are the same.
+            # Rendered once, because every recording presents the same stimuli.
             with forward_mode():
                 images = render(task.stimulus, Exact().prepare(presented, task.along), valid=True)
                 self._images, self._tangents = (t.clone() for t in forward_ad.unpack_dual(images))
@@ -74,7 +78,7 @@ class Recorder:
             raise FechnerError(
                 f"{network.name} must return (B, {task.outputs}) for B images, and for 2 returned {shape}"
             )
-        self._right = task.labels(presented[task.along])
+        self._labels = task.labels(presented[task.along])
         self._count = len(design.values)
         self._labelling, self._inside = network, self.layers
         if task.loss == "cross-entropy":
@@ -82,25 +86,25 @@ class Recorder:
             inside = [_renamed(layer) for layer in self.layers]
             softmax = Layer(SOFTMAX, SOFTMAX, "Softmax", (task.outputs,), 0)
             self.layers, self._inside = [*self.layers, softmax], [*inside, softmax]
-        # Linear layers gain from large batches where convolutions do not.
+        # Linear layers are faster in large batches, whereas convolutions are not.
         self._batch = fitting_batch(self._inside, self._images[0], most=1024)
 
     @property
     def names(self) -> list[str]:
-        """Of the layers, pixels first."""
+        """The names of the layers, beginning with the pixels."""
         return [INPUT, *(layer.name for layer in self.layers)]
 
     def record(self) -> None:
-        """Keep what the network is like now."""
+        """Measure the network as it is now, and append the measurements."""
         training = self.network.training
         self._labelling.eval()
         self.fisher_information.append(self.measure())
         with torch.no_grad():
-            right = self.task.predicted(self.network(self._images)) == self._right
-        self.accuracy.append(right.double().cpu().numpy().reshape(-1, self._count).mean(0))
+            correct = self.task.predicted(self.network(self._images)) == self._labels
+        self.accuracy.append(correct.double().cpu().numpy().reshape(-1, self._count).mean(0))
         if self.keep:
             state = self.network.model.state_dict()
-            # Copies: what is learned later must not change them.
+            # Copies, because later steps change the weights in place.
             self.weights.append({name: tensor.detach().cpu().clone().numpy() for name, tensor in state.items()})
         self.network.train(training)
 
@@ -109,21 +113,21 @@ class Recorder:
         measured = [Layer(INPUT, INPUT, "pixels", tuple(self._images.shape[1:]), 0), *self._inside]
         order = {"index": torch.arange(len(self._images), dtype=torch.float32)}
         with undisturbed():
-            swept = sweep(
-                self._labelling, self._kept, [order], "index", measured, Exact(), norm, self._batch, progress=False
+            norms = sweep(
+                self._labelling, self._dual, [order], "index", measured, Exact(), norm, self._batch, progress=False
             )
-        samples = np.stack([swept[layer.name] for layer in measured]) ** 2
+        samples = np.stack([norms[layer.name] for layer in measured]) ** 2
         return samples.reshape(len(samples), -1, self._count).mean(1)
 
-    def _kept(self, index: Tensor) -> Tensor:
-        """Images with these indices, which follow one another, and their derivatives."""
+    def _dual(self, index: Tensor) -> Tensor:
+        """The images of these consecutive indices, with their derivatives as tangents."""
         first = int(index[0])
-        chosen = slice(first, first + len(index))
-        return forward_ad.make_dual(self._images[chosen], self._tangents[chosen])
+        batch = slice(first, first + len(index))
+        return forward_ad.make_dual(self._images[batch], self._tangents[batch])
 
 
 def _renamed(layer: Layer) -> Layer:
-    """The same layer inside the labelling network."""
+    """The same layer, by its name inside the network with a softmax."""
     if layer.module == OUTPUT:
         return replace(layer, name=_INSIDE.removesuffix("."), module=_INSIDE.removesuffix("."))
     return replace(layer, name=_INSIDE + layer.name, module=_INSIDE + layer.module)

@@ -1,16 +1,16 @@
-"""A network learns to label stimuli under a density and label noise of one's choice, and is measured along the way.
+"""A network learns to label stimuli under a density and label noise of one's choice, and is measured in the course of it.
 
-Random numbers depend on seed and step alone: the same seed under another density, noise or order of exposures sees the
-same draws, so that conditions are compared in pairs.
+`learn_labels` is the verb, and this module holds its loop alone: an `Exposure` draws stimuli, a `Task` labels them, a
+`Recorder` measures. Random numbers must depend on seed and step alone: then the same seed has the same draws under another
+density, noise or order of exposures, and conditions are compared in pairs.
 """
 
 from __future__ import annotations
 
 import copy
-import itertools
 import math
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
 import numpy as np
@@ -56,31 +56,33 @@ def learn_labels(
     """Train networks to label orientation, or another circular parameter, and record their sensitivity to it.
 
     >>> from fechner.learning import Exposure, Perceptron, sinusoidal
-    >>> found = learn_labels(Perceptron((32,)), Exposure(20, sinusoidal()), snapshots=[0, 20], seeds=2, batch=64)
-    >>> found.fisher_information.dims
+    >>> learned = learn_labels(Perceptron((32,)), Exposure(20, sinusoidal()), snapshots=[0, 20], seeds=2, batch=64)
+    >>> learned.fisher_information.dims
     ('seed', 'step', 'layer', 'orientation')
 
     Args:
-        network: a `Perceptron`; a module, of which every seed learns with a copy; or a function from a seed to a module.
-            A module takes images (B, C, H, W) in [0, 1] as the stimulus makes them, and returns (B, task.outputs).
+        network: a `Perceptron`; a module, of which every seed trains a copy; or a function from a seed to a module. A
+            module takes images (B, C, H, W) of the stimulus, in [0, 1], and returns (B, task.outputs).
         exposures: densities and label noise that follow one another, each for some steps.
         task: stimulus, labels and loss; by default 60 classes of the orientation of a grating, in 64×64 pixels.
-        snapshots: how many recordings, evenly spaced from before the first step to after the last, or at which steps.
-        values: at which sensitivity and accuracy are recorded; a number makes an even grid of the circle.
+        snapshots: how many recordings, evenly spaced from before the first step to after the last; or the steps of them.
+        values: the values at which sensitivity and accuracy are recorded; a number makes an even grid of the circle.
         layers: "all", "blocks" or globs, as for `sensitivity`; "input" and, with cross-entropy, "softmax" are added.
         optimizer: a class, or a partial of one, called with the parameters and `lr`.
-        learning_rate: of the optimizer.
-        batch: stimuli a step.
-        seeds: of initial weights and stimuli, one run each: how many, or which.
-        keep_weights: with weights and buffers at every snapshot, as `weights.<name>`.
+        learning_rate: learning rate of the optimizer.
+        batch: how many stimuli each step has.
+        seeds: seeds of initial weights and stimuli, each of which is a training: how many, or a list of them.
+        keep_weights: whether the result has weights and buffers at every snapshot, as `weights.<name>`.
+        device: where networks are trained.
+        progress: whether a bar shows the steps.
 
     Returns:
         A Dataset of `fisher_information` (seed, step, layer, <along>), J per unit² by the exact method, the Fisher
         information under independent Gaussian noise of unit variance; `relative_sensitivity`; `accuracy` (seed, step, <along>) for
-        clean labels; `loss` (seed, update) before each update; and for each exposure `density`, `noise`,
-        `information` of a label in bits, and `effective_density`, the density times what noise leaves of the labels'
-        signal. A seed whose loss is not finite stops there, with a warning: later values are NaN, and `stopped`
-        (seed) is the step, otherwise −1.
+        labels without noise; `loss` (seed, update) before each update; and for each exposure `density`, `noise`,
+        `information` of a label in bits, and `effective_density`, the density times the share of the labels' signal that
+        noise leaves. A seed whose loss is not finite stops at that step, with a warning: later values are NaN, and
+        `stopped` (seed) is the step. It is −1 for all others.
 
     Raises:
         FechnerError: for exposures, networks or settings that cannot work, before the first step.
@@ -91,36 +93,38 @@ def learn_labels(
     """
     task = Task() if task is None else task
     exposures = [exposures] if isinstance(exposures, Exposure) else list(exposures)
-    wanted, chosen = _check(exposures, task, snapshots, seeds, batch)
+    recorded, seeds = _check(exposures, task, snapshots, seeds, batch)
     design = task.design(values)
     check_count(task, design)
     target = check_device(device)
-    total = sum(e.steps for e in exposures)
+    # The sampler of stimuli and the channel of labels, for every step.
+    schedule = [s for e in exposures for s in [(e.sampler(task.along, task.period, target), e.channel)] * e.steps]
+    total = len(schedule)
     recorders: list[Recorder] = []
-    losses, stopped = np.full((len(chosen), total), np.nan), np.full(len(chosen), -1)
-    with bar(progress, f"learning, {len(chosen)} seeds", total * len(chosen), "steps") as progressing:
-        for i, seed in enumerate(chosen):
-            learner = _make(network, seed, task).to(target)
+    losses, stopped = np.full((len(seeds), total), np.nan), np.full(len(seeds), -1)
+    with bar(progress, f"learning, {len(seeds)} seeds", total * len(seeds), "steps") as progressing:
+        for i, seed in enumerate(seeds):
+            learner = _network(network, seed, task).to(target)
             rule = optimizer([p for p in learner.parameters() if p.requires_grad], lr=learning_rate)
             recorder = Recorder(learner, task, design, layers, keep_weights)
             recorders.append(recorder)
-            for step, (sample, channel) in enumerate(_steps(exposures, task, target)):
-                if step in wanted:
+            for step, (sample, channel) in enumerate(schedule):
+                if step in recorded:
                     recorder.record()
                 losses[i, step] = _update(learner, rule, task, sample, channel, _draws(task, batch, seed, step, target))
                 progressing.update(1)
                 if not math.isfinite(losses[i, step]):
                     stopped[i] = step
                     warnings.warn(
-                        f"seed {seed}: the loss is {losses[i, step]} at step {step}, so learning stopped; what was recorded "
-                        f"until then is kept. Lower learning_rate below {learning_rate:g}",
+                        f"seed {seed}: the loss is {losses[i, step]} at step {step}, so learning stopped; earlier recordings "
+                        f"are kept. Lower learning_rate below {learning_rate:g}",
                         stacklevel=3,
                     )
                     break
             else:
-                if total in wanted:
+                if total in recorded:
                     recorder.record()
-    dataset = _recorded(recorders, wanted, chosen, design).merge(_shown(exposures, task, design.values))
+    dataset = _recordings(recorders, recorded, seeds, design).merge(_exposures(exposures, task, design.values))
     dataset["loss"] = (("seed", "update"), losses, {"long_name": f"loss ({task.loss})"})
     dataset["stopped"] = (("seed",), stopped, {"long_name": "step of the first loss that is not finite, or -1"})
     attributes = {
@@ -135,18 +139,11 @@ def learn_labels(
     return dataset.assign_attrs(results.provenance("label learning") | task.record() | attributes)
 
 
-def _steps(
-    exposures: Sequence[Exposure], task: Task, device: torch.device
-) -> Iterator[tuple[Callable[[Tensor], tuple[Tensor, Tensor]], Channel | None]]:
-    """Sampler and channel of every step."""
-    for exposure in exposures:
-        yield from itertools.repeat(
-            (exposure.sampler(task.along, task.period, device), exposure.channel), exposure.steps
-        )
-
-
 def _draws(task: Task, batch: int, seed: int, step: int, device: torch.device) -> Tensor:
-    """Uniform numbers of one step: values, two for the labels, and nuisances; the same on every device."""
+    """The uniform numbers of one step: one row for values, two for labels and one for each nuisance.
+
+    NumPy draws them, so that they are the same on every device.
+    """
     rng = np.random.default_rng([seed, step])
     return torch.as_tensor(rng.random((3 + len(task.average), batch), dtype=np.float32), device=device)
 
@@ -160,16 +157,14 @@ def _update(
     draws: Tensor,
 ) -> float:
     """One step of learning; returns the loss before it, and changes nothing if that is not finite."""
-    shown, noise = sample(draws[0])
-    labels = task.labels(shown)
-    with torch.no_grad():
-        images = task.images(shown, draws[3:])
-    learner.train()
-    if channel is None:
-        loss = task.losses(learner(images), labels).mean()
-    else:
+    values, noise = sample(draws[0])
+    labels, weights = task.labels(values), torch.ones_like(noise)
+    if channel is not None:
         labels, weights = channel.corrupt(labels, noise, draws[1], draws[2])
-        loss = (task.losses(learner(images), labels) * weights).mean()
+    with torch.no_grad():
+        images = task.images(values, draws[3:])
+    learner.train()
+    loss = (task.losses(learner(images), labels) * weights).mean()
     value = loss.item()
     if math.isfinite(value):
         rule.zero_grad()
@@ -178,54 +173,55 @@ def _update(
     return value
 
 
-def _make(network: Perceptron | nn.Module | Callable[[int], nn.Module], seed: int, task: Task) -> Network:
+def _network(network: Perceptron | nn.Module | Callable[[int], nn.Module], seed: int, task: Task) -> Network:
+    """The network that one seed trains."""
     if isinstance(network, Perceptron):
         return network(seed, task.pixels, task.outputs)
-    made = copy.deepcopy(network) if isinstance(network, nn.Module) else network(seed)
-    if not isinstance(made, nn.Module):
-        raise FechnerError(f"network({seed}) must return a torch.nn.Module, got {type(made).__name__}")
-    return as_network(made)
+    module = copy.deepcopy(network) if isinstance(network, nn.Module) else network(seed)
+    if not isinstance(module, nn.Module):
+        raise FechnerError(f"network({seed}) must return a torch.nn.Module, got {type(module).__name__}")
+    return as_network(module)
 
 
 def _check(
-    exposures: Sequence[Exposure],
-    task: Task,
-    snapshots: int | Sequence[int],
-    seeds: int | Sequence[int],
-    batch: int,
+    exposures: Sequence[Exposure], task: Task, snapshots: int | Sequence[int], seeds: int | Sequence[int], batch: int
 ) -> tuple[list[int], list[int]]:
-    """The steps recorded, and the seeds; `FechnerError` for what cannot be learned."""
+    """The steps to record, and the seeds; `FechnerError` for what cannot be learned."""
     if not exposures:
         raise FechnerError("at least one exposure is needed, got none")
     for exposure in exposures:
         exposure.check(task.along, task.parameter, task.classes)
-    chosen = list(range(seeds)) if isinstance(seeds, int) else [int(s) for s in seeds]
-    if not chosen:
-        raise FechnerError(f"at least 1 seed is needed, got {seeds!r}")
+    seeds = list(range(seeds)) if isinstance(seeds, int) else [int(s) for s in seeds]
+    if not seeds:
+        raise FechnerError(f"at least 1 seed is needed, got {seeds}")
     total = sum(e.steps for e in exposures)
     steps = np.linspace(0, total, max(snapshots, 0)).round() if isinstance(snapshots, int) else snapshots
-    wanted = sorted({int(s) for s in steps})
-    if not wanted or wanted[0] < 0 or wanted[-1] > total:
+    recorded = sorted({int(s) for s in steps})
+    if not recorded or recorded[0] < 0 or recorded[-1] > total:
         raise FechnerError(f"snapshots must lie in [0, {total}], the steps of all exposures, got {snapshots}")
-    if len(set(chosen)) < len(chosen):
-        raise FechnerError(f"seeds must differ, got {shown(chosen)}: the same seed is the same training")
-    work = f"{total} steps of {len(chosen)} seeds"
-    check_memory(8.0 * total * len(chosen), work, "take fewer")
-    # No step is quicker than the few operations that it starts.
-    check_time(1e-4 * total * len(chosen), work, "take fewer")
+    if len(set(seeds)) < len(seeds):
+        raise FechnerError(f"seeds must differ, got {shown(seeds)}: the same seed is the same training")
+    work = f"{total} steps of {len(seeds)} seeds"
+    check_memory(8.0 * total * len(seeds), work, "take fewer")
+    # A step takes at least the time of starting a few operations.
+    check_time(1e-4 * total * len(seeds), work, "take fewer")
     check_memory(
         8.0 * batch * task.pixels, f"{batch} stimuli of {task.pixels} pixels", "choose a smaller batch or size"
     )
-    return wanted, chosen
+    return recorded, seeds
 
 
-def _recorded(recorders: Sequence[Recorder], wanted: Sequence[int], seeds: Sequence[int], design: Design) -> xr.Dataset:
-    """The recordings of all seeds, with NaN where one stopped before."""
+def _recordings(
+    recorders: Sequence[Recorder], steps: Sequence[int], seeds: Sequence[int], design: Design
+) -> xr.Dataset:
+    """The recordings of all seeds, with NaN at the steps that a seed did not reach."""
 
-    def stacked(kept: Sequence[Sequence[npt.NDArray[Any]]]) -> npt.NDArray[Any]:
-        like = next((k[0] for k in kept if k), np.full(0, np.nan))
-        missing = np.full(like.shape, np.nan)
-        return np.stack([np.stack([*k, *[missing] * (len(wanted) - len(k))]) for k in kept])
+    def stacked(by_seed: Sequence[Sequence[npt.NDArray[Any]]]) -> npt.NDArray[Any]:
+        first = next((recordings[0] for recordings in by_seed if recordings), np.full(0, np.nan))
+        missing = np.full(first.shape, np.nan)
+        return np.stack(
+            [np.stack([*recordings, *[missing] * (len(steps) - len(recordings))]) for recordings in by_seed]
+        )
 
     along, units = design.along, design.parameter.units
     information = stacked([r.fisher_information for r in recorders])
@@ -238,11 +234,11 @@ def _recorded(recorders: Sequence[Recorder], wanted: Sequence[int], seeds: Seque
         "accuracy": (("seed", "step", along), stacked([r.accuracy for r in recorders]), {"units": "1"}),
     }
     for name, tensor in recorders[0].weights[0].items() if recorders[0].weights else ():
-        kept = stacked([[w[name] for w in r.weights] for r in recorders])
-        variables[f"weights.{name}"] = (("seed", "step", *(f"{name}_{i}" for i in range(tensor.ndim))), kept)
+        weights = stacked([[w[name] for w in r.weights] for r in recorders])
+        variables[f"weights.{name}"] = (("seed", "step", *(f"{name}_{i}" for i in range(tensor.ndim))), weights)
     coordinates = {
         "seed": list(seeds),
-        "step": list(wanted),
+        "step": list(steps),
         "layer": recorders[0].names,
         along: design.coordinates()[along],
         "pixels": ("layer", [i == 0 for i in range(len(recorders[0].names))]),
@@ -250,11 +246,11 @@ def _recorded(recorders: Sequence[Recorder], wanted: Sequence[int], seeds: Seque
     return xr.Dataset(variables, coordinates)
 
 
-def _shown(exposures: Sequence[Exposure], task: Task, grid: Array) -> xr.Dataset:
-    """What each exposure shows and says at the values recorded."""
+def _exposures(exposures: Sequence[Exposure], task: Task, grid: Array) -> xr.Dataset:
+    """The density, noise and information of each exposure at the values that are recorded."""
     density = np.stack([e.density_at(grid, task.along, task.period) for e in exposures])
     noise = np.stack([e.noise_at(grid, task.period) for e in exposures])
-    # A label without noise, where no channel is given.
+    # Without a channel there is no noise, and every channel gives the same.
     channels = [e.channel or Erasure(task.classes) for e in exposures]
     information = np.stack([c.information(n) for c, n in zip(channels, noise, strict=True)])
     signal = np.stack([c.signal(n) for c, n in zip(channels, noise, strict=True)])

@@ -1,4 +1,8 @@
-"""What is to be learned: to label a circular parameter of stimuli that are drawn anew for every step."""
+"""What is to be learned: to label a circular parameter of stimuli that are drawn anew for every step.
+
+A `Task` says which stimuli there are and how they are labelled, an `Exposure` how often each occurs and how noisy its label
+is. Whatever depends on the loss is here: the number of outputs, the loss of a stimulus, and the class of an output.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +27,7 @@ GRATING = Grating(size=64, channels=1, pixels_per_degree=64.0, spatial_frequency
 
 @dataclass(frozen=True)
 class Task:
-    """Tell classes of orientation, or of another circular parameter of a stimulus, apart.
+    """To distinguish classes of orientation, or of another circular parameter of a stimulus.
 
     >>> Task(classes=30).outputs, Task(loss="circular").outputs
     (30, 2)
@@ -66,49 +70,49 @@ class Task:
 
     @property
     def period(self) -> float:
-        """Of that parameter."""
+        """The period of the parameter that is labelled."""
         return float(self.parameter.period or math.nan)
 
     def design(self, values: Values) -> Design:
-        """What recordings present: these values, and those of the nuisance parameters."""
+        """The stimuli of recordings: these values of the parameter, with all values of the nuisance parameters."""
         return Design(self.stimulus, self.along, values, self.average)
 
     @property
     def pixels(self) -> int:
-        """Numbers in an image."""
+        """How many numbers an image has."""
         return self.stimulus.channels * self.stimulus.size**2
 
     @property
     def outputs(self) -> int:
-        """What a network must return for an image."""
+        """How many numbers a network must return for an image."""
         return self.classes if self.loss == "cross-entropy" else 2
 
     def images(self, values: Tensor, uniform: Tensor) -> Tensor:
         """Stimuli with these values, and nuisances from uniform numbers in [0, 1) (nuisance, B)."""
         known = parameters(self.stimulus)
-        others = {n: u * (known[n].period or math.nan) for n, u in zip(self.average, uniform, strict=True)}
-        return self.stimulus(**{self.along: values}, **others)
+        nuisances = {n: u * (known[n].period or math.nan) for n, u in zip(self.average, uniform, strict=True)}
+        return self.stimulus(**{self.along: values}, **nuisances)
 
     def labels(self, values: Tensor) -> Tensor:
         """The class whose centre is nearest, around the circle."""
         return (values * (self.classes / self.period)).round().long() % self.classes
 
     def losses(self, output: Tensor, labels: Tensor) -> Tensor:
-        """Loss of every stimulus."""
+        """The loss of every stimulus (B,)."""
         if self.loss == "cross-entropy":
             return F.cross_entropy(output, labels, reduction="none")
         angle = labels * (2 * math.pi / self.classes)
         return (output - torch.stack([torch.cos(angle), torch.sin(angle)], -1)).square().sum(-1)
 
     def predicted(self, output: Tensor) -> Tensor:
-        """The class that an output stands for."""
+        """The class that each output stands for (B,)."""
         if self.loss == "cross-entropy":
             return output.argmax(-1)
         turn = torch.atan2(output[:, 1], output[:, 0]) / (2 * math.pi)
         return (turn * self.classes).round().long() % self.classes
 
     def record(self) -> dict[str, Any]:
-        """Settings, for the attributes of a result."""
+        """The settings of this task, for the attributes of a result."""
         return {
             "along": self.along,
             "stimulus": json.dumps(settings(self.stimulus)),

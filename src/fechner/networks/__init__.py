@@ -1,4 +1,8 @@
-"""Images in, named layer responses out."""
+"""Networks: images in, named layer responses out.
+
+`network` wraps any module with its normalisation, and `layers` names and hooks what its modules return. `zoo` makes networks
+by name, with weights that `checkpoint` reads and `weights` fits. Tests: tests/networks/.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Weights files: the tensors in them, read without executing code and checked for damage."""
+"""Weights files: the tensors in them, read without executing code and checked for damage.
+
+Only `zoo` and `efficientnet_lite` read weights, and they do it through `read`. No file may make Python run code, whatever it
+holds: that is why unknown classes are replaced by stand-ins. Tests: tests/networks/test_weights.py.
+"""
 
 from __future__ import annotations
 
@@ -19,17 +23,26 @@ from fechner.errors import FechnerError, first_line
 from fechner.outputs import expanded
 
 _ENDINGS = (".safetensors", ".pth", ".pt", ".ckpt", ".bin", ".tar")
+# The name of one of several parts, such as model-00001-of-00002.safetensors.
 _PART = re.compile(r"-\d+-of-0*([2-9]|[1-9]\d+)\.")
-_AT_ONCE = 2**22
-# PyTorch keeps what may be loaded in one list of the whole process.
+# Bytes that are read at a time.
+_CHUNK = 2**22
+# The list of classes that PyTorch may load is one for the whole process.
 _one_at_a_time = threading.Lock()
 
 
 def read(path: str | Path) -> dict[str, Tensor]:
     """All tensors of a weights file under their dotted names, such as "state_dict.conv1.weight".
 
-    `path` is a .pt, .pth, .ckpt or .safetensors file in either case, the index (.json) of one that was saved in parts, or
-    a folder with one of these. Raises `FechnerError` if it is missing, damaged, not weights, or would need to execute code.
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     torch.save({"state_dict": {"bias": torch.ones(2)}}, Path(folder, "a.pth"))
+    ...     read(Path(folder, "a.pth"))
+    {'state_dict.bias': tensor([1., 1.])}
+
+    `path` is a .pt, .pth, .ckpt or .safetensors file whose ending is in upper or lower case, the index (.json) of a file that
+    was saved in parts, or a folder with one of these. Raises `FechnerError` if it is missing, damaged, not weights, or would
+    need to execute code.
     """
     path = expanded(path)
     if path.is_dir():
@@ -45,24 +58,24 @@ def read(path: str | Path) -> dict[str, Tensor]:
             f"'{path}' is one of {part[1]} parts; give their folder, or the index that ends in .index.json"
         )
     content = contents(path)
-    found = dict(_flat(content))
-    if found:
-        return found
+    if tensors := dict(_flat(content)):
+        return tensors
     if isinstance(content, Mapping) and not any(isinstance(v, _Foreign) for v in content.values()):
-        held = ", ".join(f"{k} ({type(v).__name__})" for k, v in list(content.items())[:12]) or "nothing"
+        summary = ", ".join(f"{k} ({type(v).__name__})" for k, v in list(content.items())[:12]) or "nothing"
     elif isinstance(content, Mapping | _Foreign):
         raise _unsafe(path)
     else:
-        held = f"a {type(content).__name__}"
-    raise FechnerError(f"'{path}' holds no state dict: expected names and tensors, and there is {held}")
+        summary = f"a {type(content).__name__}"
+    raise FechnerError(f"'{path}' holds no state dict: expected names and tensors, and there is {summary}")
 
 
 def contents(path: Path) -> object:
-    """What a .safetensors or PyTorch file holds; Python objects besides tensors are not made, but left out."""
+    """The content of a .safetensors or PyTorch file, in which Python objects besides tensors are replaced by stand-ins."""
     foreign: list[str] = []
     try:
         with path.open("rb") as file:
             start = file.read(9)
+        # A .safetensors file begins with 8 bytes of length and then JSON; PK begins a zip archive.
         if start[8:] == b"{" and start[:2] != b"PK":
             from safetensors.torch import load_file
 
@@ -84,7 +97,7 @@ def contents(path: Path) -> object:
 
 
 class _Foreign:
-    """Takes the place of a Python object in a file, whatever it was, and does nothing."""
+    """Stands in for a Python object in a file, whatever it was, and does nothing."""
 
     def __new__(cls, *args: object, **kwargs: object) -> _Foreign:
         return object.__new__(cls)
@@ -97,7 +110,7 @@ class _Foreign:
 
 
 class _Dictionary:
-    """Takes the place of a kind of dictionary, and is a plain one."""
+    """Stands in for any class of dictionary, and makes a plain one."""
 
     def __new__(cls, *args: object) -> dict[object, object]:  # type: ignore[misc]
         return {}
@@ -123,11 +136,11 @@ def _check_zip(path: Path) -> None:
                 "alone: torch.save(torch.jit.load(FILE).state_dict(), …)"
             )
         for entry in archive.infolist():
-            # Files written without checksums have zeros there.
+            # A file that was written without checksums has zeros in their place.
             if entry.CRC:
                 try:
                     with archive.open(entry) as content:
-                        while content.read(_AT_ONCE):
+                        while content.read(_CHUNK):
                             pass
                 except zipfile.BadZipFile:
                     raise FechnerError(
@@ -136,24 +149,25 @@ def _check_zip(path: Path) -> None:
                     ) from None
 
 
-def _flat(content: object, at: str = "") -> Iterator[tuple[str, Tensor]]:
+def _flat(content: object, prefix: str = "") -> Iterator[tuple[str, Tensor]]:
+    """The tensors in nested dictionaries, under their dotted names."""
     if isinstance(content, Tensor):
-        yield at, content
+        yield prefix, content
     elif isinstance(content, Mapping):
         for name, value in content.items():
-            yield from _flat(value, f"{at}.{name}" if at else str(name))
+            yield from _flat(value, f"{prefix}.{name}" if prefix else str(name))
 
 
 def _only_one(folder: Path) -> Path:
-    """The weights file or the index in a folder; .safetensors are taken before others."""
+    """The weights file or the index in a folder; .safetensors files are preferred to others."""
     files = sorted(p for p in folder.iterdir() if p.is_file())
     indices = [p for p in files if p.name.lower().endswith(".index.json")]
     whole = [p for p in files if p.suffix.lower() in _ENDINGS and not _PART.search(p.name)]
-    for found in (indices, whole):
-        safe = [p for p in found if ".safetensors" in p.name.lower()]
-        for some in (safe, found):
-            if len(some) == 1:
-                return some[0]
+    for candidates in (indices, whole):
+        safe = [p for p in candidates if ".safetensors" in p.name.lower()]
+        for preferred in (safe, candidates):
+            if len(preferred) == 1:
+                return preferred[0]
     if not whole and not indices:
         raise FechnerError(f"folder '{folder}' holds no weights file; expected one that ends in {', '.join(_ENDINGS)}")
     listed = ", ".join(p.name for p in [*indices, *whole][:12])
@@ -161,15 +175,15 @@ def _only_one(folder: Path) -> Path:
 
 
 def _parts(index: Path) -> dict[str, Tensor]:
-    """The tensors that an index says lie in several files."""
+    """The tensors of several files, which an index lists."""
     try:
-        places = json.loads(index.read_text(encoding="utf-8"))["weight_map"]
-        files = sorted(set(places.values()))
+        file_of = json.loads(index.read_text(encoding="utf-8"))["weight_map"]
+        files = sorted(set(file_of.values()))
     except (ValueError, KeyError, TypeError, AttributeError):
         raise FechnerError(
             f"'{index}' is no index of weights: expected JSON with 'weight_map', names and files"
         ) from None
-    found: dict[str, Tensor] = {}
+    tensors: dict[str, Tensor] = {}
     for file in files:
         if not isinstance(file, str) or Path(file).name != file:
             raise FechnerError(f"'{index}' names the file {file!r}; expected files in its own folder")
@@ -177,8 +191,8 @@ def _parts(index: Path) -> dict[str, Tensor]:
             raise FechnerError(
                 f"'{index.parent / file}' is missing, one of the {len(files)} parts that '{index}' names"
             )
-        found |= dict(_flat(contents(index.parent / file)))
-    lacking = [name for name in places if name not in found]
+        tensors |= dict(_flat(contents(index.parent / file)))
+    lacking = [name for name in file_of if name not in tensors]
     if lacking:
         raise FechnerError(f"{len(lacking)} tensors that '{index}' names are not in its parts, such as {lacking[0]}")
-    return found
+    return tensors

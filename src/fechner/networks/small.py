@@ -1,7 +1,8 @@
 """Networks for images of 32 × 32 pixels: the architectures of the large ones, at a quarter of their width.
 
 Their first convolution has stride 1 and a kernel of 3 × 3, and nothing is pooled before the first block, so that small
-images are not reduced to a few pixels at once.
+images are not reduced to a few pixels at once. `zoo` lists them by the names in `SMALL`; they have no pretrained weights.
+Tests: tests/networks/test_zoo.py.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ NARROWER = 4
 
 
 class SmallResNet(nn.Module):
-    """ResNet of basic blocks, `blocks` in each of four stages whose widths are 16, 32, 64 and 128."""
+    """A ResNet of basic blocks; `blocks` is their number in each stage, and stages are 16, 32, 64 and 128 channels wide."""
 
     def __init__(self, blocks: tuple[int, ...], num_classes: int) -> None:
         super().__init__()
@@ -68,17 +69,29 @@ class SmallVGG(nn.Module):
 
 
 def resnet18_small(num_classes: int = 10) -> nn.Module:
-    """ResNet18 at a quarter of its width, with a 3 × 3 stem: 0.7 million parameters."""
+    """ResNet18 at a quarter of its width, with a 3 × 3 stem and 0.7 million parameters.
+
+    >>> resnet18_small(7).fc
+    Linear(in_features=128, out_features=7, bias=True)
+    """
     return SmallResNet((2, 2, 2, 2), num_classes)
 
 
 def vgg16_bn_small(num_classes: int = 10) -> nn.Module:
-    """VGG16 with batch normalisation at a quarter of its width, with one linear layer: 0.9 million parameters."""
+    """VGG16 with batch normalisation at a quarter of its width, with one linear layer and 0.9 million parameters.
+
+    >>> vgg16_bn_small(7).classifier
+    Linear(in_features=128, out_features=7, bias=True)
+    """
     return SmallVGG("D", num_classes)
 
 
 def vit_small(num_classes: int = 10) -> nn.Module:
-    """A vision transformer for 32 × 32 pixels: patches of 4 × 4, 6 layers, 4 heads, width 128: 0.8 million parameters."""
+    """A vision transformer with patches of 4 × 4 pixels, 6 layers, 4 heads, width 128 and 0.8 million parameters.
+
+    >>> vit_small(7).heads.head
+    Linear(in_features=128, out_features=7, bias=True)
+    """
     return VisionTransformer(32, 4, 6, 4, 128, 256, num_classes=num_classes)
 
 

@@ -1,7 +1,7 @@
 """AlexNet with one thing changed: controls for what its pooling and its square kernels contribute.
 
-Each keeps AlexNet's parameter names, so that weights trained for AlexNet load where shapes allow (Benjamin et al. 2022,
-supplementary controls).
+Each must keep AlexNet's parameter names, so that weights trained for AlexNet load where shapes allow (Benjamin et al. 2022,
+supplementary controls). `zoo` lists them by the names in `VARIANTS`. Tests: tests/networks/test_zoo.py.
 """
 
 from __future__ import annotations
@@ -17,22 +17,28 @@ from torchvision.models import AlexNet
 class CircularConv2d(nn.Conv2d):
     """A convolution whose kernel is weighted by the share of each of its pixels that lies in the inscribed disc.
 
+    >>> CircularConv2d(nn.Conv2d(3, 8, 5, padding=2))(torch.rand(1, 3, 9, 9)).shape
+    torch.Size([1, 8, 9, 9])
+
     Weighting by area changes 3 × 3 kernels too: a mask of pixel centres would leave them square.
     """
 
     mask: Tensor
 
     def __init__(self, like: nn.Conv2d) -> None:
-        k = like.kernel_size
-        super().__init__(like.in_channels, like.out_channels, (k[0], k[1]), like.stride, like.padding)  # type: ignore[arg-type]
-        self.register_buffer("mask", disc(k[0]), persistent=False)
+        super().__init__(like.in_channels, like.out_channels, like.kernel_size, like.stride, like.padding)  # type: ignore[arg-type]
+        self.register_buffer("mask", disc(like.kernel_size[0]), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
         return self._conv_forward(x, self.weight * self.mask, self.bias)
 
 
 def disc(size: int, samples: int = 64) -> Tensor:
-    """Share of each pixel of a size × size kernel inside the inscribed disc, by even sampling."""
+    """The share of each pixel of a kernel (size, size) that lies inside the inscribed disc, by even sampling.
+
+    >>> disc(3)[1]
+    tensor([0.9727, 1.0000, 0.9727])
+    """
     axis = (torch.arange(size * samples, dtype=torch.float64) + 0.5) / samples - size / 2
     inside = (torch.hypot(axis[:, None], axis[None, :]) <= size / 2).float()
     return inside.view(size, samples, size, samples).mean((1, 3))
@@ -50,7 +56,7 @@ def alexnet_no_pooling(num_classes: int = 1000) -> nn.Module:
     for name, module in network.features.named_children():
         features[name] = module
         if isinstance(module, nn.Conv2d) and module.stride == (2, 2):
-            # Numbers stay those of AlexNet, so that its weights fit.
+            # The ReLU gets a name that is no number, so that later layers keep the numbers that they have in AlexNet.
             features[f"{name}_relu"] = nn.ReLU(inplace=True)
     network.features = nn.Sequential(features)
     return network

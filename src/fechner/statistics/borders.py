@@ -1,4 +1,9 @@
-"""Where the picture is: without letterbox bars and frames, which would count as horizontal and vertical edges."""
+"""Finds the picture inside letterbox bars and frames, whose edges would count as horizontal and vertical ones.
+
+Every feature calls `content` or `box` before it measures. Two mistakes are possible: a bar that stays adds an edge of
+full contrast, and a plain background that is cut off removes a real one. The thresholds below balance the two; the
+cases that fixed them are in tests/statistics/test_borders.py.
+"""
 
 from __future__ import annotations
 
@@ -9,32 +14,39 @@ from scipy import fft
 Grey = npt.NDArray[np.uint8]
 Box = tuple[slice, slice]
 
-_LEVELS = 10  # what noise and compression do to a uniform bar, to either side
-_DRIFT = 8  # of the level up to the edge of a bar; a sky that grows brighter goes on to where it leaves the level
-_STRAYS = 0.02  # the share of a line that may lie outside of that
-_INSET = 8  # JPEG blocks smear the edge of a bar over so many pixels
-_EDGE = 12  # within so many pixels after a bar, a picture begins, because compression may stray into the bar
-_STRAIGHT = 0.4  # the share of a bar along which it begins within three lines, at least
-_LEAST, _LEAST_BETWEEN = 1 / 3, 1 / 5  # of width and height, that a frame or a pair of bars leaves
+_LEVELS = 10  # noise and compression change a uniform bar by up to this many grey levels, in either direction
+_DRIFT = 8  # a bar keeps its level up to its edge within this; a sky that grows brighter drifts further
+_STRAYS = 0.02  # this share of a line's pixels may differ from the level by more than _LEVELS
+_INSET = 8  # JPEG blocks smear the edge of a bar over this many pixels
+_EDGE = 12  # the picture must begin within this many pixels after a bar, as compression blurs where it does
+_STRAIGHT = 0.4  # the picture must begin within the same three lines along at least this share of a bar
+_LEAST, _LEAST_BETWEEN = 1 / 3, 1 / 5  # a frame, or a pair of bars, leaves at least this share of width and height
 
 
 def content(grey: Grey, least: int = 1) -> Grey:
-    """The picture without uniform bars along its sides, (height, width)."""
+    """The picture without uniform bars along its sides, (height, width).
+
+    >>> grey = np.random.default_rng(0).integers(0, 255, (120, 120)).astype(np.uint8)
+    >>> grey[:20] = 0                           # a black bar along the top
+    >>> content(grey).shape                     # without the bar, and without the 8 pixels that it may have smeared
+    (92, 120)
+    """
     return grey[box(grey, least)]
 
 
 def box(grey: Grey, least: int = 1) -> Box:
     """The rows and columns of the picture without uniform bars along its sides.
 
-    A margin is a run of rows or columns at the border that all have one level, but for noise. It is a bar if it keeps
-    that level and the picture then begins all along it at once: the edge of a bar is straight, that of an object before a
-    plain background is not, and where one margin of a level has no straight edge, none of that level is cut off. Nor is
-    any that would leave less than a third of width or height between four bars, or a fifth between two, because a small
-    object may be a rectangle; or fewer than `least` pixels, because a small part of a picture may be plain on one side.
-    Where a bar is cut off, 8 more pixels go with it.
+    A margin is a run of rows or columns at the border that have the same grey level, apart from noise. It is a bar if
+    it keeps that level up to its edge and this edge is straight. The outline of an object before a plain background is
+    not straight; so if one margin of a level has no straight edge, no margin of that level is cut off.
+
+    Bars stay if cutting them off would leave less than a third of width or height between four bars, or less than a
+    fifth between two, because a small object may be a rectangle. They also stay if fewer than `least` pixels would be
+    left, because a small part of a picture may be plain on one side. With each bar 8 more pixels are cut off.
     """
     top, left, (height, width) = 0, 0, grey.shape
-    for _ in range(4):  # bars may lie in a frame
+    for _ in range(4):  # bars may lie inside a frame
         inner = _cut(grey[top : top + height, left : left + width], least)
         if inner is None:
             break
@@ -45,7 +57,11 @@ def box(grey: Grey, least: int = 1) -> Box:
 
 
 def central_square(grey: Grey) -> npt.NDArray[np.float32]:
-    """The largest square in the middle whose side has a fast Fourier transform, without its mean."""
+    """The largest square in the middle whose side has a fast Fourier transform; its mean is subtracted.
+
+    >>> central_square(np.full((101, 130), 7, np.uint8)).shape
+    (100, 100)
+    """
     side = fft.prev_fast_len(max(min(grey.shape), 1), real=True)
     top, left = (grey.shape[0] - side) // 2, (grey.shape[1] - side) // 2
     square = grey[top : top + side, left : left + side].astype(np.float32)
@@ -53,15 +69,16 @@ def central_square(grey: Grey) -> npt.NDArray[np.float32]:
 
 
 def _cut(grey: Grey, least: int) -> Box | None:
-    """What is left when bars of one level are cut off; None if there are none."""
+    """Rows and columns that remain when the bars of one level are cut off; None if there are no bars."""
     borders = (grey[0], grey[-1], grey[:, 0], grey[:, -1])
-    levels = {int(np.median(line)) for line in borders if _off(line, int(np.median(line))).mean() <= _STRAYS}
+    medians = ((line, int(np.median(line))) for line in borders)
+    levels = {level for line, level in medians if _differs(line, level).mean() <= _STRAYS}
     for level in sorted(levels):
-        rows = _margins(_off(grey, level).mean(1))
+        rows = _margins(_differs(grey, level).mean(1))
         high = slice(rows[0], len(grey) - rows[1])
         if high.start >= high.stop:
-            return None  # uniform all through
-        columns = _margins(_off(grey[high], level).mean(0))
+            return None  # the whole image is uniform
+        columns = _margins(_differs(grey[high], level).mean(0))
         wide = slice(columns[0], grey.shape[1] - columns[1])
         sides = (grey[:, wide], grey[::-1, wide], grey[high].T, grey[high].T[::-1])
         margins = rows + columns
@@ -77,21 +94,21 @@ def _cut(grey: Grey, least: int) -> Box | None:
     return None
 
 
-def _off(lines: Grey, level: int) -> npt.NDArray[np.bool_]:
-    """Which pixels do not have a level."""
+def _differs(lines: Grey, level: int) -> npt.NDArray[np.bool_]:
+    """Which pixels differ from a level by more than noise does."""
     return (lines < level - _LEVELS) | (lines > level + _LEVELS)
 
 
-def _margins(off: npt.NDArray[np.floating]) -> tuple[int, int]:
-    """Lines at the start and at the end of which next to nothing is off."""
-    begun = np.flatnonzero(off > _STRAYS)
-    return (int(begun[0]), len(off) - 1 - int(begun[-1])) if len(begun) else (len(off), 0)
+def _margins(strays: npt.NDArray[np.floating]) -> tuple[int, int]:
+    """How many lines at the start and at the end have a level, from the share of each line that differs from it."""
+    inner = np.flatnonzero(strays > _STRAYS)
+    return (int(inner[0]), len(strays) - 1 - int(inner[-1])) if len(inner) else (len(strays), 0)
 
 
 def _is_bar(lines: Grey, margin: int, level: int) -> bool:
-    """Whether a margin, the first of these lines, keeps its level to its end, and a picture begins all along it then."""
+    """Whether the first `margin` lines keep their level to the end, and the picture begins at a straight edge."""
     if not margin or abs(float(np.median(lines[margin - 1])) - level) > _DRIFT:
         return False
-    off = _off(lines[margin : margin + _EDGE], level)
-    begun = np.bincount(off.argmax(0)[off.any(0)], minlength=3)
-    return bool(np.convolve(begun, np.ones(3)).max() >= _STRAIGHT * lines.shape[1])
+    differs = _differs(lines[margin : margin + _EDGE], level)
+    begins = np.bincount(differs.argmax(0)[differs.any(0)], minlength=3)  # how many columns begin at each line
+    return bool(np.convolve(begins, np.ones(3)).max() >= _STRAIGHT * lines.shape[1])

@@ -1,4 +1,9 @@
-"""Patches that were cut before, as arrays or files of them: which layouts there are, and in what units."""
+"""Reads patches that were cut earlier, from an array or a file, whichever layout they have.
+
+`principal_components` and Figure 5 of the paper take such patches instead of photographs. All layouts become
+(n, pixels) in the file's own numbers. A factor turns these into intensities, so that a large file of bytes is not
+copied as floats.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +15,6 @@ from typing import Any, TypeGuard
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
 
 from fechner.errors import FechnerError, first_line
 
@@ -23,7 +27,7 @@ _LAYOUTS = (
 
 
 def are_crops(images: Any) -> TypeGuard[Given]:
-    """Whether images are patches already cut, rather than photographs to cut them from.
+    """Whether `images` are patches that are cut already, rather than photographs to cut them from.
 
     >>> are_crops("crops.pt"), are_crops("photographs/"), are_crops(np.zeros((2, 8, 8)))
     (True, False, True)
@@ -33,20 +37,21 @@ def are_crops(images: Any) -> TypeGuard[Given]:
     return images is not None
 
 
-def crops(given: Given, colour: bool = False) -> tuple[npt.NDArray[Any], float, tuple[int, ...]]:
-    """Patches (n, pixels), grey unless `colour`, and what to multiply them with: 1/255 for bytes, otherwise 1.
+def read_crops(patches: Given, colour: bool = False) -> tuple[npt.NDArray[Any], float, tuple[int, ...]]:
+    """Patches (n, pixels), the factor that turns them into intensities, and the shape of one patch.
 
-    >>> flat, unit, shape = crops(np.full((2, 3, 8, 8), 51, np.uint8))
+    >>> flat, unit, shape = read_crops(np.full((2, 3, 8, 8), 51, np.uint8))
     >>> flat.shape, float(flat[0, 0] * unit).__round__(6), shape
     ((2, 64), 0.2, (1, 8, 8))
 
-    Last come the channels, height and width of a patch, which is nothing where pixels in a row are no square.
+    The factor is 1/255 for bytes and otherwise 1. The shape is (channels, height, width), and empty if the pixels of a
+    patch come in a row and make no square. Unless `colour`, channels are averaged to grey, as Benjamin et al. (2022)
+    average theirs. An array of shape (n, 3, 3, 3) has its channels first.
 
-    Channels are averaged to grey, as Benjamin et al. (2022) average theirs; (n, 3, 3, 3) has its channels first. Raises
-    `FechnerError` for a file that holds no such array, another layout, and NaN or infinite pixels.
+    Raises `FechnerError` for a file that holds no such array, for another layout, and for NaN or infinite pixels.
     """
-    array = _read(Path(given)) if isinstance(given, str | Path) else given
-    named = f"patches of '{given}'" if isinstance(given, str | Path) else "patches"
+    array = _read(Path(patches)) if isinstance(patches, str | Path) else patches
+    named = f"patches of '{patches}'" if isinstance(patches, str | Path) else "patches"
     if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiub":
         raise FechnerError(
             f"{named} must be an array of real numbers, got {getattr(array, 'dtype', type(array).__name__)}"
@@ -68,14 +73,14 @@ def crops(given: Given, colour: bool = False) -> tuple[npt.NDArray[Any], float, 
 
 
 def _square(pixels: int, colour: bool) -> tuple[int, ...]:
-    """Channels, height and width of a square patch of so many numbers; nothing if it is none."""
+    """Channels, height and width of a square patch with this many numbers; empty if they make no square."""
     channels = 3 if colour and pixels % 3 == 0 else 1
     side = math.isqrt(pixels // channels)
     return (channels, side, side) if channels * side**2 == pixels else ()
 
 
 def _channels(array: npt.NDArray[Any], named: str) -> int | None:
-    """Which axis counts channels; None if there is none."""
+    """Which axis counts channels; None if the patches have no such axis."""
     shape = array.shape
     if shape and shape[0]:
         if len(shape) in (2, 3):
@@ -88,19 +93,19 @@ def _channels(array: npt.NDArray[Any], named: str) -> int | None:
 
 
 def _read(path: Path) -> Any:
-    """The one array in a file."""
+    """The one array that a file holds."""
     if not path.is_file():
         raise FechnerError(f"no file of patches '{path}'")
     try:
         if path.suffix.lower() == ".pt":
-            found = torch.load(path, weights_only=True, map_location="cpu")
-            if isinstance(found, Tensor):
-                found = found.detach()
-                found = (found.float() if found.dtype == torch.bfloat16 else found).numpy()
-            arrays = {"": found}
+            loaded = torch.load(path, weights_only=True, map_location="cpu")
+            if isinstance(loaded, torch.Tensor):
+                # NumPy has no bfloat16.
+                loaded = (loaded.float() if loaded.dtype == torch.bfloat16 else loaded).detach().numpy()
+            arrays = {"": loaded}
         elif path.suffix.lower() == ".npz":
-            with np.load(path) as loaded:
-                arrays = {name: loaded[name] for name in loaded.files}
+            with np.load(path) as archive:
+                arrays = {name: archive[name] for name in archive.files}
         else:
             arrays = {"": np.load(path, mmap_mode="r")}
     except UnpicklingError:

@@ -1,4 +1,9 @@
-"""The bytes of an image file in; upright 8-bit sRGB out, or the reason why its pixels or colours have no known meaning."""
+"""Turns the bytes of an image file into upright 8-bit sRGB.
+
+`images.Photograph.pixels` calls `rgb`. Pixels must mean what their file says: a profile or a bit depth is never
+guessed. If a file leaves its range or its colours open, `rgb` raises a ValueError that says so and gives the remedy,
+and the photograph is counted among the skipped ones.
+"""
 
 from __future__ import annotations
 
@@ -8,23 +13,26 @@ import struct
 from functools import lru_cache
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
-Pixels = npt.NDArray[np.uint8]
+from fechner.statistics.feature import Pixels
 
-# What Pillow opens that is no photograph: documents and drawings, icons, videos, and scientific data.
+# Formats that Pillow opens and that hold no photographs: documents, drawings, icons, videos and scientific data.
 _OTHERS = frozenset({
     "PDF", "EPS", "WMF", "XBM", "XPM", "PALM", "CUR", "ICNS", "ICO", "FLI", "MPEG", "BUFR", "FITS", "GRIB", "HDF5", "IPTC",
 })  # fmt: skip
 _BEHIND_TRANSPARENCY = (128, 128, 128, 255)
-# Codes of primaries and transfer functions (ITU-T H.273) whose pixels are shown as sRGB, or that say nothing.
+# Codes of primaries and transfer functions (ITU-T H.273) that viewers display as sRGB, or that mean "unspecified".
 _PRIMARIES, _TRANSFERS = (1, 2, 5, 6), (1, 2, 4, 6, 13, 14, 15)
 _SRGB_GAMMA = 1 / 2.2
 
 
 def endings() -> frozenset[str]:
-    """Endings of file names in lower case of the formats that Pillow opens and that hold photographs."""
+    """The endings, in lower case, of the files that hold photographs and that Pillow opens.
+
+    >>> ".jpg" in endings(), ".pdf" in endings()
+    (True, False)
+    """
     formats = _formats()
     return frozenset(e for e, name in Image.registered_extensions().items() if name in formats or name == "MPO")
 
@@ -35,7 +43,15 @@ def _formats() -> list[str]:
 
 
 def rgb(encoded: bytes) -> Pixels:
-    """sRGB (height, width, 3); raises what Pillow raises, and ValueError for what would be misread."""
+    """The sRGB pixels (height, width, 3) of an encoded image.
+
+    >>> file = io.BytesIO()
+    >>> Image.new("L", (4, 3), 128).save(file, "PNG")
+    >>> rgb(file.getvalue()).shape
+    (3, 4, 3)
+
+    Raises what Pillow raises for damaged files, and ValueError for an image whose pixels would be misread.
+    """
     try:
         opened = Image.open(io.BytesIO(encoded), formats=_formats())
     except UnidentifiedImageError:
@@ -51,11 +67,11 @@ def rgb(encoded: bytes) -> Pixels:
     elif image.mode == "F":
         raise ValueError("floating-point pixels have no known range: save the image with 8 or 16 bits")
     elif _padded(opened.format, layout) and image.mode in ("L", "LA", "RGB", "RGBA"):
-        # Pillow keeps the upper byte of each channel.
+        # Pillow keeps the upper byte of each channel, so the lower one may have been 255.
         _check_range(256 * int(np.asarray(image.convert("RGB")).max()) + 255)
-    see_through = image.mode in ("RGBA", "RGBa", "LA", "La", "PA") or "transparency" in image.info
+    transparent = image.mode in ("RGBA", "RGBa", "LA", "La", "PA") or "transparency" in image.info
     alpha = None
-    if see_through:
+    if transparent:
         image = image.convert("RGBA")
         alpha = image.getchannel("A")
     image = _to_srgb(image, profile, opened.mode) if profile else image.convert("RGB")
@@ -66,30 +82,32 @@ def rgb(encoded: bytes) -> Pixels:
 
 
 def _layout(image: Image.Image) -> str:
-    """How pixels are stored, in the words of Pillow, such as "RGB;16B"; for PPM with the greatest value."""
+    """How pixels are stored, by Pillow's names such as "RGB;16B"; for PPM the greatest value is part of the name."""
     return " ".join(f"{tile[0]} {tile[3]}" for tile in getattr(image, "tile", []))
 
 
 def _padded(kind: str | None, layout: str) -> bool:
-    """Whether pixels are stored in 16 bits, of which they may use fewer."""
+    """Whether pixels are stored in 16 bits, of which the camera may have used fewer."""
     return ";16" in layout or "SGI16" in layout or (kind == "PPM" and "65535" in layout)
 
 
 def _of_16_bits(image: Image.Image, layout: str, opened: Image.Image) -> Image.Image:
-    """Eight bits of grey from 12 or 16, where it is known which."""
+    """Grey of 8 bits from grey of 12 or 16; raises ValueError if it is not known which."""
     deep = np.asarray(image).astype(np.int64)
     most = 4095 if "I;12" in layout else 65535
     if _padded(opened.format, layout) and not re.search(r";16B?S", layout):
         _check_range(int(deep.max()))
-    elif most == 65535 and opened.format not in ("PPM", "JPEG2000"):  # which Pillow has scaled to 16 bits
+    elif most == 65535 and opened.format not in ("PPM", "JPEG2000"):  # Pillow scales these two to 16 bits
         raise ValueError("pixels of 32 bits, or with a sign, have no known range: save the image with 8 or 16 bits")
-    if getattr(opened, "tag_v2", {}).get(262) == 0:  # white is zero
+    if (
+        getattr(opened, "tag_v2", {}).get(262) == 0
+    ):  # in TIFF, 262 is the photometric interpretation, and 0 means that white is zero
         deep = most - deep
     return Image.fromarray(np.rint(deep * (255 / most)).astype(np.uint8))
 
 
 def _check_range(most: int) -> None:
-    """Sixteen bits of which only the lower ones are used are those of a camera with 10, 12 or 14, which would be black."""
+    """Raise ValueError if 16 bits hold the 10, 12 or 14 bits of a camera, which would be read as almost black."""
     if most < 2**14:
         raise ValueError(
             f"pixels of 16 bits are at most {most}, so that their range is unknown (10, 12 or 14 bits?): "
@@ -98,36 +116,41 @@ def _check_range(most: int) -> None:
 
 
 def _check_coding(encoded: bytes, image: Image.Image) -> None:
-    """Raise ValueError where an image without a profile says in another way that its colours are not sRGB."""
+    """Raise ValueError if an image without a profile says in another way that its colours are not sRGB."""
     kind, head = image.format, encoded[:65536]
-    found = None
+    codes = None
     if kind == "AVIF" and (at := head.find(b"colrnclx")) >= 0:
-        found = struct.unpack(">HH", head[at + 8 : at + 12])
+        codes = struct.unpack(">HH", head[at + 8 : at + 12])
     elif kind == "PNG" and (at := head.find(b"cICP")) >= 0:
-        found = struct.unpack("BB", head[at + 4 : at + 6])
+        codes = struct.unpack("BB", head[at + 4 : at + 6])
     elif kind == "PNG" and "srgb" not in image.info:
         gamma = image.info.get("gamma", _SRGB_GAMMA)
         if abs(gamma - _SRGB_GAMMA) > 0.1 * _SRGB_GAMMA:
             raise ValueError(f"its gamma is {gamma:g}, not that of sRGB (0.45), without a profile: convert it to sRGB")
-    if found and (found[0] not in _PRIMARIES or found[1] not in _TRANSFERS):
+    if codes and (codes[0] not in _PRIMARIES or codes[1] not in _TRANSFERS):
         raise ValueError(
-            f"its colours (primaries {found[0]} and transfer {found[1]} of H.273) are not sRGB, without a profile: "
+            f"its colours (primaries {codes[0]} and transfer {codes[1]} of H.273) are not sRGB, without a profile: "
             "convert it to sRGB"
         )
 
 
 def _to_srgb(image: Image.Image, profile: bytes, mode: str) -> Image.Image:
-    """The image in sRGB: relative colorimetric, with black for black; colours outside sRGB are clipped."""
+    """The image converted to sRGB from its profile; `mode` is the one in which the file stored it.
+
+    The conversion is relative colorimetric with black-point compensation; colours outside sRGB are clipped.
+    """
     try:
         space = _space(profile)
         grey = mode in ("1", "L", "LA", "La") or mode.startswith("I")
-        taken = {"RGB": "RGB", "GRAY": "L" if grey else None, "CMYK": "CMYK" if mode == "CMYK" else None}.get(space)
-        if taken is None:
+        source_mode = {"RGB": "RGB", "GRAY": "L" if grey else None, "CMYK": "CMYK" if mode == "CMYK" else None}.get(
+            space
+        )
+        if source_mode is None:
             raise ValueError(f"it is one of {space} in an image of {mode}")
-        if taken == "RGB" and mode == "CMYK":
+        if source_mode == "RGB" and mode == "CMYK":
             raise ValueError("it is one of RGB in an image of CMYK")
-        transform = _transform(profile, taken)
-        image = image.convert(taken)
+        transform = _transform(profile, source_mode)
+        image = image.convert(source_mode)
         return image if transform is None else transform.apply(image)
     except (ImageCms.PyCMSError, OSError, ValueError) as e:
         raise ValueError(f"its colour profile cannot be used, {e}: remove it or convert the image to sRGB") from None
@@ -135,18 +158,19 @@ def _to_srgb(image: Image.Image, profile: bytes, mode: str) -> Image.Image:
 
 @lru_cache(maxsize=64)
 def _space(profile: bytes) -> str:
+    """The colour space of a profile, such as "RGB" or "GRAY"."""
     return ImageCms.ImageCmsProfile(io.BytesIO(profile)).profile.xcolor_space.strip()
 
 
 @lru_cache(maxsize=64)
 def _transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
-    """From a profile to sRGB; None for sRGB itself, which some profiles round by a level."""
-    given = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+    """The transform from a profile to sRGB; None for sRGB itself, which some profiles would round by a level."""
+    source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
     intent, flags = ImageCms.Intent.RELATIVE_COLORIMETRIC, ImageCms.Flags.BLACKPOINTCOMPENSATION
-    found = ImageCms.buildTransform(given, ImageCms.createProfile("sRGB"), mode, "RGB", intent, flags)
+    transform = ImageCms.buildTransform(source, ImageCms.createProfile("sRGB"), mode, "RGB", intent, flags)
     if mode != "RGB":
-        return found
+        return transform
     levels = np.linspace(0, 255, 16).round().astype(np.uint8)
     colours = np.stack(np.meshgrid(levels, levels, levels), -1).reshape(64, 64, 3)
-    moved = np.asarray(found.apply(Image.fromarray(colours))).astype(int) - colours
-    return None if np.abs(moved).max() <= 1 else found
+    changes = np.asarray(transform.apply(Image.fromarray(colours))).astype(int) - colours
+    return None if np.abs(changes).max() <= 1 else transform

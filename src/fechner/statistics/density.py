@@ -1,4 +1,8 @@
-"""The density of a feature in photographs, with intervals: one function for every feature."""
+"""The density of a feature in photographs, with intervals, by one function for every feature.
+
+`image_statistics` is the verb; `stream.totals` does the work. A new feature needs an entry in `FEATURES` and nothing
+else here: its name is the dimension of the result, and its fields are the settings.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +22,7 @@ from fechner.errors import FechnerError, FechnerWarning, choices
 from fechner.limits import check_memory
 from fechner.statistics.feature import Feature
 from fechner.statistics.hue import HueFeature
-from fechner.statistics.images import find, named
+from fechner.statistics.images import find_photographs, source_name
 from fechner.statistics.orientation import OrientationFeature
 from fechner.statistics.spatial_frequency import SpatialFrequencyFeature
 from fechner.statistics.stream import totals
@@ -48,25 +52,27 @@ def image_statistics(
     1.0
 
     Args:
-        images: a folder tree, a .tar or a .zip of images, as for `photographs`; by default the nine photographs in scikit-image's wheel, which
-            are enough for a first look and too few for an estimate of natural statistics.
+        images: a folder tree, a .tar or a .zip of images, as for `photographs`; by default the nine photographs in
+            scikit-image's wheel, which are enough for a first look and too few for an estimate of natural statistics.
         feature: "orientation", "hue" or "spatial_frequency".
-        bootstraps: replicates of the bootstrap over photographs.
-        seed: of the bootstrap.
-        workers: processes that decode and measure; by default one a core. Under torchrun the photographs are shared
-            out among its processes, and each returns the same result.
-        settings: fields of `OrientationFeature` (values, scales), `HueFeature` (values, saturation, value, space, rotate) or
-            `SpatialFrequencyFeature` (values, pixels_per_degree).
+        bootstraps: number of replicates of the bootstrap over photographs.
+        seed: seed of the bootstrap.
+        workers: number of processes that decode and measure; by default one for each core. Under torchrun the
+            photographs are shared out among its processes, and each returns the same result.
+        settings: fields of `OrientationFeature` (values, scales), `HueFeature` (values, saturation, value, space,
+            rotate) or `SpatialFrequencyFeature` (values, pixels_per_degree).
 
     Returns:
-        A Dataset over the feature (degrees, or cycles/degree): `density`, which integrates to 1, `density_low` and
-        `density_high` (95 % interval over photographs; NaN for a single one), `density_samples` (bootstrap replicates); for orientation
-        `density_by_scale`; for spatial frequency `power` and its `exponent` with interval. The attributes name how many
-        photographs were used, which were `skipped` and why, how many files were `left_out` for each reason, and a
-        `warning` where there is one, which is also raised as a `FechnerWarning`.
+        A Dataset over the feature, in degrees or cycles/degree. It holds `density`, which integrates to 1,
+        `density_low` and `density_high` (95 % interval over photographs; NaN for a single one), and `density_samples`
+        (bootstrap replicates). Orientation has `density_by_scale` too; spatial frequency has `power`, and its
+        `exponent` with an interval. The attributes give how many photographs were used, which were `skipped` and why,
+        how many files were `left_out` for each reason, and possibly a `warning`, which is also raised as a
+        `FechnerWarning`.
 
     Raises:
-        FechnerError: for an unknown feature or setting, nothing to read, or more than a tenth of the images unusable.
+        FechnerError: for an unknown feature or setting, if there is nothing to read, and if more than a tenth of the
+            images cannot be used.
 
     Command line:
         fechner statistics photographs/ --feature orientation --out prior.nc --figure prior.png
@@ -77,27 +83,26 @@ def image_statistics(
     check_memory(
         24.0 * bootstraps * measured.values, f"{bootstraps} bootstraps of {measured.values} values", "take fewer"
     )
-    found, left_out = find(images)
-    summed, skipped = totals(found, measured, bootstraps, seed, workers, progress)
+    photographs, left_out = find_photographs(images)
+    summed, skipped = totals(photographs, measured, bootstraps, seed, workers, progress)
     values, meaning = measured.coordinate
     samples = measured.density(summed)
+    used = len(photographs) - len(skipped)
     if not np.isfinite(samples[0]).all():
-        raise FechnerError(f"nothing to count: no {feature} in any of {len(found) - len(skipped)} photographs")
-    along = measured.name
+        raise FechnerError(f"nothing to count: no {feature} in any of {used} photographs")
     units = {"units": f"1/({meaning['units']})" if "/" in meaning["units"] else f"1/{meaning['units']}"}
-    used = len(found) - len(skipped)
     unknown = np.full((2, len(values)), np.nan)
     low, high = np.nanquantile(samples[1:], [0.025, 0.975], axis=0) if bootstraps and used > 1 else unknown
     variables = {
-        "density": (along, samples[0], units | {"long_name": f"density of {feature} in photographs"}),
-        "density_low": (along, low, units),
-        "density_high": (along, high, units),
-        "density_samples": (("bootstrap", along), samples[1:], units),
+        "density": (feature, samples[0], units | {"long_name": f"density of {feature} in photographs"}),
+        "density_low": (feature, low, units),
+        "density_high": (feature, high, units),
+        "density_samples": (("bootstrap", feature), samples[1:], units),
     }
     attributes = results.provenance("density") | {
-        "feature": along,
-        "along": along,
-        "images": named(images),
+        "feature": feature,
+        "along": feature,
+        "images": source_name(images),
         "photographs": used,
         "skipped": json.dumps(skipped),
         "left_out": json.dumps(left_out),
@@ -109,12 +114,18 @@ def image_statistics(
     if warning := measured.warning(summed):
         attributes["warning"] = warning
         warnings.warn(warning, FechnerWarning, stacklevel=3)
-    return xr.Dataset(variables | measured.describe(summed), {along: (along, values, meaning)}, attributes)
+    return xr.Dataset(variables | measured.describe(summed), {feature: (feature, values, meaning)}, attributes)
 
 
 @checked
 def make(feature: str, settings: Mapping[str, Any]) -> Feature:
-    """A feature by name, with some settings changed."""
+    """A feature by name, with some settings changed.
+
+    >>> make("hue", {"values": 36}).coordinate[0][:3]
+    array([ 0., 10., 20.])
+
+    Raises `FechnerError` for an unknown feature or setting, and for a value that makes no sense.
+    """
     if feature not in FEATURES:
         raise choices("feature", feature, FEATURES)
     known = [f.name for f in fields(FEATURES[feature])]

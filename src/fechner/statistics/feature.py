@@ -1,4 +1,9 @@
-"""What is measured in photographs: something that adds up over them."""
+"""What a feature of photographs is: whatever adds up over them.
+
+The invariant is that `measure` depends on one photograph only, and that `density` and `describe` depend on the sums
+only. Photographs can therefore be measured in any order by any number of processes, and the bootstrap needs only
+weighted sums.
+"""
 
 from __future__ import annotations
 
@@ -14,14 +19,17 @@ from fechner.arguments import Whole, check_fields
 Array = npt.NDArray[np.float64]
 Pixels = npt.NDArray[np.uint8]
 
-
-# A hundredth of a degree is finer than any photograph.
+# The upper bound is a hundredth of a degree, which is finer than any photograph.
 Values = Annotated[int, Whole(4, 36_000)]
 
 
 @dataclass(frozen=True)
 class Feature(ABC):
-    """A frozen dataclass: its fields are its settings. `values` is the number of bins."""
+    """A feature and its settings, which are the fields of a frozen dataclass; `values` is the number of bins.
+
+    Subclasses give `name`, `coordinate`, `measure` and `density`, and may give more variables and a warning. Their
+    fields are the settings that `image_statistics` takes.
+    """
 
     values: Values
 
@@ -33,20 +41,23 @@ class Feature(ABC):
     @property
     @abstractmethod
     def coordinate(self) -> tuple[Array, dict[str, Any]]:
-        """The values on which bins are centred, and the attributes that say what they mean."""
+        """The values on which bins are centred, and their attributes: units, and for angles period and convention."""
 
     @abstractmethod
     def measure(self, pixels: Pixels) -> Array:
-        """What one RGB photograph (height, width, 3) contributes, (k, values); `FechnerError` if it cannot."""
+        """What an RGB photograph (height, width, 3) adds to the totals (k, values); `FechnerError` if it adds nothing."""
 
     @abstractmethod
     def density(self, totals: Array) -> Array:
-        """Densities (bootstrap, values) from totals (bootstrap, k, values), the first of which counts each once."""
+        """Densities (bootstrap, values) from totals (bootstrap, k, values).
+
+        The first total counts every photograph once; the others are bootstrap replicates.
+        """
 
     def describe(self, totals: Array) -> dict[str, Any]:
-        """Further variables of the result, from the same totals."""
+        """Further variables of the result, computed from the same totals."""
         return {}
 
     def warning(self, totals: Array) -> str | None:
-        """What a reader of the result must know of these photographs, in one line; None if there is nothing."""
+        """One line that a reader of the result must know about these photographs; None if there is nothing to say."""
         return None

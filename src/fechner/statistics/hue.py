@@ -1,4 +1,8 @@
-"""How often each hue occurs in photographs."""
+"""How often each hue occurs in photographs.
+
+Converting millions of pixels to hue costs about as much as decoding them, so it works on bytes, with masks instead of
+nested choices. tests/statistics/test_hue.py compares it with scikit-image's conversions of the same pixels.
+"""
 
 from __future__ import annotations
 
@@ -20,13 +24,14 @@ from fechner.statistics.feature import Array, Feature, Pixels
 class HueFeature(Feature):
     """Share of a photograph's pixels at every hue, counting those that are saturated and bright enough.
 
-    `saturation` and `value` are the least HSV saturation and value that count (Benjamin et al. 2022, Fig. 3: .1 and
-    .5), in either `space`: "hsv", or "cielch" for the CIELAB hue angle. `rotate` turns the HSV hue of every pixel by so
-    many degrees first, as the training experiment with rotated hues does. Bars along the border are cut off first.
-
     >>> red = np.full((8, 8, 3), (200, 20, 20), np.uint8)
     >>> int(HueFeature(values=36, rotate=90).measure(red).argmax())
     9
+
+    A pixel counts if its HSV saturation is at least `saturation` and its HSV value at least `value` (Benjamin et al.
+    2022, Fig. 3: 0.1 and 0.5). `space` is that of the hue: "hsv", or "cielch" for the CIELAB hue angle. `rotate` turns
+    the HSV hue of every pixel by this many degrees before it is measured, as the training experiment with rotated hues
+    does. Bars along the border are cut off first.
     """
 
     values: Annotated[int, Whole(4, 3600)] = 360
@@ -39,7 +44,7 @@ class HueFeature(Feature):
 
     @property
     def coordinate(self) -> tuple[Array, dict[str, Any]]:
-        """The hues on which bins are centred, and what they mean."""
+        """The hues on which bins are centred, in degrees, and their attributes."""
         convention = circular.HSV if self.space == "hsv" else circular.CIELCH
         return circular.grid(self.values, 360.0), {"units": "degree", "period": 360.0, "convention": convention}
 
@@ -53,17 +58,18 @@ class HueFeature(Feature):
         # Saturation is spread / most: for each byte, the least spread that reaches it, which no rounding can miss.
         least = np.ceil(np.arange(256) * self.saturation - 1e-9).clip(1).astype(np.uint8)
         counts &= spread >= least[most]
-        kept = np.flatnonzero(counts)
+        chosen = np.flatnonzero(counts)
         convert = self._hsv if self.space == "hsv" else self._cielch
-        positions = convert(red[kept], green[kept], blue[kept])
-        binned = np.bincount(positions.astype(np.int16), minlength=3 * self.values)
-        return binned.reshape(3, -1).sum(0)[None] / len(most)
+        positions = convert(red[chosen], green[chosen], blue[chosen])
+        # Positions lie within three turns, which are added up at the end: so no pixel needs a modulo.
+        histogram = np.bincount(positions.astype(np.int16), minlength=3 * self.values)
+        return histogram.reshape(3, -1).sum(0)[None] / len(most)
 
     def _hsv(self, *channels: Pixels) -> npt.NDArray[np.floating]:
-        """Where on the bins each pixel falls, 0.5 being the middle of the first; within three turns."""
+        """The position of each pixel on the bins, within three turns; 0.5 is the middle of the first bin."""
         red, green, blue = channels
         most, spread = _extremes(*channels)
-        # All bits of a byte set where a channel is the greatest: masks are quicker than nested choices.
+        # All bits of a byte are set if the channel is the greatest one: masks are quicker than nested choices.
         is_red = np.negative((most == red).view(np.uint8))
         is_green = np.negative((most == green).view(np.uint8)) & ~is_red
         is_blue = ~(is_red | is_green)
@@ -76,7 +82,7 @@ class HueFeature(Feature):
         return positions
 
     def _cielch(self, *channels: Pixels) -> npt.NDArray[np.floating]:
-        """The same for the CIELAB hue angle."""
+        """The position of each pixel on the bins of the CIELAB hue angle, within three turns."""
         rgb = np.stack(channels, -1).astype(np.float32) / 255
         if self.rotate:
             hsv = color.rgb2hsv(rgb)
@@ -91,7 +97,7 @@ class HueFeature(Feature):
 
 
 def _extremes(red: Pixels, green: Pixels, blue: Pixels) -> tuple[Pixels, Pixels]:
-    """HSV value × 255, and how far the least channel lies below it."""
+    """The greatest channel, which is HSV value × 255, and how far the least channel lies below it."""
     most, least = np.maximum(red, green), np.minimum(red, green)
     np.maximum(most, blue, out=most)
     np.minimum(least, blue, out=least)

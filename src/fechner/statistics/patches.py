@@ -1,4 +1,9 @@
-"""Patches of photographs and their principal components: what a linear network learns from."""
+"""Patches of photographs and their principal components, from which a linear network learns.
+
+Patches are never all in memory: only their moments are kept, one set for each of ten groups of photographs. The
+interval of the exponent comes from leaving out one group at a time, so a photograph must always belong to one group
+only. The places of the patches depend on the seed and the photograph's name, not on the number of processes.
+"""
 
 from __future__ import annotations
 
@@ -24,14 +29,14 @@ from fechner.arguments import Count, Natural, Processes, Seed, Whole, checked
 from fechner.errors import FechnerError
 from fechner.limits import check_memory
 from fechner.progress import bar
-from fechner.statistics.crops import are_crops, crops
-from fechner.statistics.images import Photograph, find, named, photographs
+from fechner.statistics.crops import are_crops, read_crops
+from fechner.statistics.feature import Array
+from fechner.statistics.images import Photograph, find_photographs, source_name
 from fechner.statistics.stream import check_skipped
 from fechner.statistics.workers import context, workers_for
 
-Array = npt.NDArray[np.float64]
-GROUPS = 10
-_CHUNK = 4096
+GROUPS = 10  # of photographs, for the jackknife
+_CHUNK = 4096  # patches that are added up in one matrix product
 
 
 @checked
@@ -45,7 +50,7 @@ def principal_components(
     workers: Processes | None = None,
     progress: bool = True,
 ) -> xr.Dataset:
-    """Variances and directions of the principal components of image patches, in one pass and flat memory.
+    """Variances and directions of the principal components of image patches, in one pass and constant memory.
 
     >>> pca = principal_components(number=2000, size=8)
     >>> dict(pca.sizes)
@@ -55,27 +60,29 @@ def principal_components(
         images: photographs as for `image_statistics`, from which `number` square patches are cut at random places; or
             patches themselves, as an array or a .npy, .npz or .pt file, in one of the layouts of `crops`: (n, pixels),
             (n, size, size), or with channels, which are averaged to grey.
-        number: of patches; Benjamin et al. (2022) took 100,352.
+        number: number of patches; Benjamin et al. (2022) took 100,352.
         size: side of a patch in pixels.
-        colour: RGB patches instead of grey ones.
-        seed: of the places.
-        workers: processes that decode and cut; by default one a core, and none for fifty patches or more a photograph.
+        colour: whether patches are RGB instead of grey.
+        seed: seed of the places.
+        workers: number of processes that decode and cut; by default one for each core, and none if there are fifty
+            patches or more for each photograph.
 
     Returns:
-        A Dataset: `variance` of each component (eigenvalues of the covariance, largest first; pixels in [0, 1],
-        arrays in their own units, bytes divided by 255), `components` (component, pixel), `mean` (pixel), and `exponent` of variance ∝
-        1/rank^exponent from the fifth component to the middle one, with a 95 % interval by jackknife over ten groups
-        of photographs.
+        A Dataset with `variance` of each component (eigenvalues of the covariance, largest first; pixels in [0, 1],
+        arrays in their own units, bytes divided by 255), `components` (component, pixel) and `mean` (pixel). It also
+        holds the `exponent` of variance ∝ 1/rank^exponent, fitted from the fifth component to the middle one, with a
+        95 % interval by jackknife over ten groups of photographs.
 
     Raises:
-        FechnerError: for fewer patches than pixels, photographs smaller than a patch (more than a tenth of them),
-            constant patches, arrays with NaN or of another shape, and covariances that do not fit into memory.
+        FechnerError: if there are not more patches than pixels, if more than a tenth of the photographs are smaller
+            than a patch, for constant patches, arrays with NaN or of another shape, and covariances that do not fit
+            into memory.
 
     Command line:
         fechner components photographs/ --figure components.png
         fechner components photographs/ --size 16 --number 20000 --colour --out components.nc
     """
-    found, left_out = ([], {}) if are_crops(images) else find(images)  # type: ignore[arg-type]
+    sources, left_out = ([], {}) if are_crops(images) else find_photographs(images)  # type: ignore[arg-type]
     moments, skipped = patch_moments(images, number, size, colour=colour, seed=seed, workers=workers, progress=progress)
     mean, covariance = moments.covariance()
     variance, components = eigh(covariance, driver="evd")
@@ -83,14 +90,13 @@ def principal_components(
     if variance[0] <= 1e-12:
         raise FechnerError("the patches are constant: their covariance is zero")
     exponent = power_law(variance)
-    used = np.flatnonzero(moments.counts)
-    without = (
-        [power_law(eigh(moments.covariance(int(g))[1], eigvals_only=True)[::-1]) for g in used] if len(used) > 1 else []
-    )
-    half = _jackknife(np.array(without))
+    half = math.nan
+    if len(used := np.flatnonzero(moments.counts)) > 1:
+        without = [power_law(eigh(moments.covariance(int(g))[1], eigvals_only=True)[::-1]) for g in used]
+        half = _jackknife(np.array(without))
     attributes: dict[str, Any] = results.provenance("components") | {
-        "images": "array" if isinstance(images, np.ndarray) else named(images),
-        "photographs": len(found) - len(skipped),
+        "images": "array" if isinstance(images, np.ndarray) else source_name(images),
+        "photographs": len(sources) - len(skipped),
         "left_out": json.dumps(left_out),
         "patches": int(moments.counts.sum()),
         "size": size,
@@ -116,20 +122,24 @@ def principal_components(
 
 @dataclass(frozen=True)
 class Moments:
-    """Numbers, sums and sums of products of patches, for each group of photographs; float64, in units of `unit`."""
+    """Numbers, sums and sums of products of patches for each group of photographs, from which the covariance follows.
+
+    They are in the patches' own numbers; multiplying with `unit` gives intensities. Only the lower triangle of
+    `products` (group, pixel, pixel) is filled.
+    """
 
     counts: Array
     sums: Array
     products: Array
     unit: float
-    # Channels, height and width of a patch; nothing where that is not known.
+    # Channels, height and width of a patch; empty if they are not known.
     shape: tuple[int, ...] = ()
 
     def covariance(self, without: int | None = None) -> tuple[Array, Array]:
-        """Mean and covariance of all patches, or of those of all groups but one."""
-        kept = np.arange(len(self.counts)) != without
-        count = self.counts[kept].sum()
-        mean = self.sums[kept].sum(0) / count
+        """Mean and covariance of all patches, or of those of all groups but `without`."""
+        included = np.arange(len(self.counts)) != without
+        count = self.counts[included].sum()
+        mean = self.sums[included].sum(0) / count
         products = self.products.sum(0) - (0 if without is None else self.products[without])
         lower = np.tril(products) / count - np.tril(np.outer(mean, mean))
         return mean * self.unit, (lower + np.tril(lower, -1).T) * self.unit**2
@@ -145,24 +155,24 @@ def patch_moments(
     workers: int | None = None,
     progress: bool = True,
 ) -> tuple[Moments, dict[str, str]]:
-    """The pass over the patches that `principal_components` makes; and why photographs were skipped."""
+    """The moments of the patches that `principal_components` takes, and why photographs were skipped."""
     skipped: dict[str, str] = {}
     shape: tuple[int, ...] = (3 if colour else 1, size, size)
     stream: Iterator[tuple[int, npt.NDArray[Any]]]
     if are_crops(images):
-        patches, unit, shape = crops(images, colour)
+        patches, unit, shape = read_crops(images, colour)
         number, dimensions = patches.shape
         ends = np.linspace(0, number, GROUPS + 1).astype(int).tolist()
         parts = ((g, i) for g in range(GROUPS) for i in range(ends[g], ends[g + 1], _CHUNK))
         stream = ((g, patches[i : min(i + _CHUNK, ends[g + 1])]) for g, i in parts)
     else:
-        found, dimensions, unit = photographs(images), size * size * (3 if colour else 1), 1 / 255  # type: ignore[arg-type]
+        photographs, dimensions, unit = find_photographs(images)[0], math.prod(shape), 1 / 255  # type: ignore[arg-type]
         check_memory(
-            1.0 * dimensions * number / len(found),
-            f"{number} patches of {dimensions} pixels, cut from {len(found)} photographs,",
+            1.0 * dimensions * number / len(photographs),
+            f"{number} patches of {dimensions} pixels, cut from {len(photographs)} photographs,",
             "take fewer, choose a smaller size, or give more photographs",
         )
-        stream = _from_photographs(found, number, size, colour, seed, workers, skipped)
+        stream = _from_photographs(photographs, number, size, colour, seed, workers, skipped)
     if number <= dimensions:
         raise FechnerError(f"{number} patches are too few for {dimensions} pixels: give more patches than pixels")
     room = 8 * GROUPS * dimensions**2
@@ -173,10 +183,10 @@ def patch_moments(
     moments = Moments(
         np.zeros(GROUPS), np.zeros((GROUPS, dimensions)), np.zeros((GROUPS, dimensions, dimensions)), unit, shape
     )
-    with bar(progress, "principal components", number, "patches") as progressing:
+    with bar(progress, "patches", number, "patches") as progressing:
         for group, chunk in stream:
             block = chunk.astype(np.float64)
-            # BLAS wants Fortran order, which the transposes of these are, and fills one triangle.
+            # BLAS wants Fortran order, which the transposes have, and fills one triangle: half of the work.
             blas.dsyrk(1.0, block.T, beta=1.0, c=moments.products[group].T, overwrite_c=1)
             moments.sums[group] += block.sum(0)
             moments.counts[group] += len(block)
@@ -184,17 +194,29 @@ def patch_moments(
     return moments, skipped
 
 
-def sample(images: str | Path | None, number: int, size: int = 32, *, seed: int = 0) -> Array:
-    """Some grey patches (number, pixel) in [0, 1], cut as `principal_components` cuts them, or taken evenly from a file."""
+def sample_patches(images: str | Path | None, number: int, size: int = 32, *, seed: int = 0) -> Array:
+    """Some grey patches (number, pixel) in [0, 1], as `principal_components` takes them.
+
+    >>> sample_patches(None, 20, size=8).shape
+    (20, 64)
+
+    They are cut from photographs at random places, or taken at even distances from patches that are cut already.
+    """
     if are_crops(images):
-        array, unit, _ = crops(images)
+        array, unit, _ = read_crops(images)
         return array[np.linspace(0, len(array) - 1, min(number, len(array))).astype(int)].astype(float) * unit
-    cuts = [cut for _, cut, _ in _Cuts(photographs(images), number, size, False, seed) if len(cut)]
+    cuts = [cut for _, cut, _ in _Cuts(find_photographs(images)[0], number, size, False, seed) if len(cut)]
     return np.concatenate(cuts) / 255.0
 
 
 def power_law(variance: Array) -> float:
-    """Exponent a of variance ∝ 1/rank^a from the fifth component to the middle one, each octave weighing the same; NaN for fewer than six."""
+    """The exponent a of variance ∝ 1/rank^a, fitted from the fifth component to the middle one.
+
+    >>> round(power_law(np.arange(1, 101.0) ** -1.3), 3)
+    1.3
+
+    Each octave of ranks has the same weight. Fewer than six components are too few for a fit, and give NaN.
+    """
     first, last = min(5, len(variance) // 4 + 1), len(variance) // 2
     if first >= last:
         return math.nan
@@ -205,15 +227,20 @@ def power_law(variance: Array) -> float:
 
 @checked
 def reconstruct(pca: xr.Dataset, patches: npt.ArrayLike, components: Natural) -> Array:
-    """Patches (n, pixel) from their first so many principal components; bytes are divided by 255.
+    """Patches (n, pixel) as their first principal components describe them; bytes are divided by 255.
 
-    Raises `FechnerError` for a number of components that there is not, and patches of another size.
+    >>> pca = principal_components(number=200, size=8)
+    >>> patches = np.random.default_rng(0).random((5, 64))
+    >>> bool(np.allclose(reconstruct(pca, patches, 64), patches))    # all components describe a patch exactly
+    True
+
+    Raises `FechnerError` if there are not as many components, and for patches of another size.
     """
     if "components" not in pca or "mean" not in pca:
         raise FechnerError("pca must be a result of principal_components: it has no components")
     if components > pca.sizes["component"]:
         raise FechnerError(f"components must lie in [0, {pca.sizes['component']}], got {components}")
-    flat, unit, _ = crops(np.atleast_2d(np.asarray(patches)), bool(pca.attrs.get("colour", 0)))
+    flat, unit, _ = read_crops(np.atleast_2d(np.asarray(patches)), bool(pca.attrs.get("colour", 0)))
     if flat.shape[1] != pca.sizes["pixel"]:
         raise FechnerError(f"the patches have {flat.shape[1]} pixels, the components {pca.sizes['pixel']}")
     basis = pca.components.values[:components]
@@ -222,19 +249,23 @@ def reconstruct(pca: xr.Dataset, patches: npt.ArrayLike, components: Natural) ->
 
 
 class _Cuts(IterableDataset[Any]):
-    """In each worker process: patches cut from its share of the photographs, as bytes, a chunk of one group at a time."""
+    """Patches cut from photographs, as bytes; each worker process takes its share of the photographs.
 
-    def __init__(self, found: Sequence[Photograph], number: int, size: int, colour: bool, seed: int) -> None:
-        self.found, self.number, self.size, self.colour, self.seed = found, number, size, colour, seed
+    Yields the group, some patches of it, and why a photograph was skipped.
+    """
+
+    def __init__(self, photographs: Sequence[Photograph], number: int, size: int, colour: bool, seed: int) -> None:
+        self.photographs, self.number, self.size, self.colour, self.seed = photographs, number, size, colour, seed
 
     def __iter__(self) -> Iterator[tuple[int, npt.NDArray[np.uint8], dict[str, str]]]:
         worker = get_worker_info()
         first, step = (0, 1) if worker is None else (worker.id, worker.num_workers)
-        for i in range(first, len(self.found), step):
-            count = self.number // len(self.found) + (i < self.number % len(self.found))
+        total = len(self.photographs)
+        for i in range(first, total, step):
+            count = self.number // total + (i < self.number % total)
             if not count:
                 return
-            photograph = self.found[i]
+            photograph = self.photographs[i]
             try:
                 cut = self._cut(photograph, count)
             except FechnerError as e:
@@ -244,6 +275,7 @@ class _Cuts(IterableDataset[Any]):
                 yield i % GROUPS, cut[start : start + _CHUNK], {}
 
     def _cut(self, photograph: Photograph, count: int) -> npt.NDArray[np.uint8]:
+        """Patches (count, pixels) of one photograph; `FechnerError` if it is smaller than a patch."""
         pixels = photograph.pixels()
         height, width = pixels.shape[:2]
         if min(height, width) < self.size:
@@ -256,7 +288,7 @@ class _Cuts(IterableDataset[Any]):
 
 
 def _from_photographs(
-    found: Sequence[Photograph],
+    photographs: Sequence[Photograph],
     number: int,
     size: int,
     colour: bool,
@@ -264,17 +296,17 @@ def _from_photographs(
     workers: int | None,
     skipped: dict[str, str],
 ) -> Iterator[tuple[int, npt.NDArray[np.uint8]]]:
-    """Chunks of patches with their group, gathered until they are worth a matrix product."""
+    """Chunks of patches with their group, each large enough for an efficient matrix product."""
     if workers is None:
-        # Where many patches come from each photograph, matrix products need all cores.
-        workers = workers_for(len(found)) if number < 50 * len(found) else 0
+        # With many patches from each photograph, matrix products take most of the time and need all cores.
+        workers = workers_for(len(photographs)) if number < 50 * len(photographs) else 0
     waiting: dict[int, list[npt.NDArray[np.uint8]]] = {g: [] for g in range(GROUPS)}
-    cuts = _Cuts(found, number, size, colour, seed)
+    cuts = _Cuts(photographs, number, size, colour, seed)
     for group, cut, why in DataLoader(
         cuts, batch_size=None, num_workers=workers, multiprocessing_context=context(workers)
     ):
         skipped |= why
-        check_skipped(skipped, len(found))
+        check_skipped(skipped, len(photographs))
         if len(cut):
             waiting[group].append(np.asarray(cut))
         if sum(map(len, waiting[group])) >= _CHUNK // 2:
@@ -285,9 +317,7 @@ def _from_photographs(
             yield group, np.concatenate(rest)
 
 
-def _jackknife(left_out: Array) -> float:
-    """Half of a 95 % interval from estimates that each leave out one group."""
-    n = len(left_out)
-    if n < 2:
-        return float("nan")
-    return float(stats.t.ppf(0.975, n - 1) * np.sqrt((n - 1) / n * np.square(left_out - left_out.mean()).sum()))
+def _jackknife(estimates: Array) -> float:
+    """Half of a 95 % interval, by Student's t, from two or more estimates that each leave out one group."""
+    n = len(estimates)
+    return float(stats.t.ppf(0.975, n - 1) * np.sqrt((n - 1) / n * np.square(estimates - estimates.mean()).sum()))

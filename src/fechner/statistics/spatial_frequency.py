@@ -1,4 +1,9 @@
-"""How the contrast energy of photographs is spread over spatial frequency."""
+"""How the contrast energy of photographs is distributed over spatial frequency.
+
+An image has only frequencies of which enough cycles fit in it, so each bin is averaged over those images that have it:
+`measure` returns power and a count, and both are summed. tests/statistics/test_spatial_frequency.py recovers known
+exponents.
+"""
 
 from __future__ import annotations
 
@@ -14,23 +19,24 @@ from fechner.errors import FechnerError
 from fechner.statistics.borders import central_square, content
 from fechner.statistics.feature import Array, Feature, Pixels, Values
 
-_LOWEST, _HIGHEST, _FITTED = 1 / 64, 1 / 2, 1 / 4  # cycles/pixel
-_SMALL = 96  # pixels, of the shorter side
+_LOWEST, _HIGHEST = 1 / 64, 1 / 2  # cycles/pixel, the edges of the outer bins
+_FITTED = 1 / 4  # cycles/pixel up to which the exponent is fitted
+_SMALL = 96  # pixels of the shorter side, below which the exponent is unreliable
 
 
 @dataclass(frozen=True)
 class SpatialFrequencyFeature(Feature):
     """Power spectrum of luminance, averaged over orientations, from 1/64 to 1/2 cycles/pixel.
 
-    Of the largest square in the middle of each photograph, under a round Hann window. An image counts at frequencies of
-    which at least four cycles fit in it. `pixels_per_degree` turns pixels into degrees as it does for stimuli. Bars
-    along the border are cut off first.
-
     >>> x = np.arange(256)
     >>> wave = (127 + 60 * np.cos(2 * np.pi * x / 9)).astype(np.uint8)    # 11.1 cycles/degree
     >>> power = SpatialFrequencyFeature().measure(np.broadcast_to(wave[:, None], (256, 256, 3)).copy())[0]
     >>> float(SpatialFrequencyFeature().coordinate[0][power.argmax()].round(1))
     11.5
+
+    The spectrum is that of the largest square in the middle of each photograph, under a round Hann window. An image
+    counts at frequencies of which at least four cycles fit in it. `pixels_per_degree` turns pixels into degrees as it
+    does for stimuli. Bars along the border are cut off first.
     """
 
     values: Values = 20
@@ -40,7 +46,7 @@ class SpatialFrequencyFeature(Feature):
 
     @property
     def coordinate(self) -> tuple[Array, dict[str, Any]]:
-        """The geometric middles of the bins, which are even in octaves."""
+        """The geometric centres of the bins in cycles/degree; all bins span the same number of octaves."""
         edges = self._edges() * self.pixels_per_degree
         return np.sqrt(edges[1:] * edges[:-1]), {
             "units": "cycle/degree",
@@ -48,13 +54,13 @@ class SpatialFrequencyFeature(Feature):
         }
 
     def _edges(self) -> Array:
-        """In cycles/pixel."""
+        """The edges of the bins, in cycles/pixel."""
         return np.geomspace(_LOWEST, _HIGHEST, self.values + 1)
 
     def measure(self, pixels: Pixels) -> Array:
-        """Of one RGB photograph (3, frequency): power, whether it has the frequency, whether it is small (first bin).
+        """Power of one RGB photograph, whether it has the frequency, and whether it is small: (3, frequency).
 
-        Power is variance per (cycle/degree)², of luminance in [0, 1].
+        Power is the variance of luminance in [0, 1] per (cycle/degree)². Only the first bin of the third row is used.
         """
         picture = content(np.asarray(Image.fromarray(pixels).convert("L")))
         square = central_square(picture) / np.float32(255)
@@ -71,7 +77,7 @@ class SpatialFrequencyFeature(Feature):
         frequency = np.sqrt(
             np.square(fft.fftfreq(side))[:, None] + np.square(fft.rfftfreq(side))[None, :], dtype=np.float64
         )
-        # Columns of a half spectrum stand for two, but for the first.
+        # Each column of a half spectrum stands for two of the whole one, except the first.
         weight = np.full(power.shape, 2.0)
         weight[:, 0] = 1
         index = np.searchsorted(edges, frequency.ravel(), "right")
@@ -84,14 +90,14 @@ class SpatialFrequencyFeature(Feature):
         return np.stack([mean / self.pixels_per_degree**2, present.astype(float), small])
 
     def density(self, totals: Array) -> Array:
-        """Densities (bootstrap, frequency) of contrast energy, all orientations together: 2πf × power, normalised."""
+        """Densities (bootstrap, frequency) of contrast energy of all orientations: 2πf × power, normalised."""
         edges = self._edges() * self.pixels_per_degree
         ring = self.coordinate[0] * np.nan_to_num(_power(totals))
         with np.errstate(divide="ignore", invalid="ignore"):
             return ring / (ring * np.diff(edges)).sum(-1, keepdims=True)
 
     def describe(self, totals: Array) -> dict[str, Any]:
-        """Power, the width of its bins, and the exponent of power ∝ 1/frequency^exponent up to 1/4 cycle/pixel."""
+        """Power, the width of the bins, and the exponent of power ∝ 1/frequency^exponent up to 1/4 cycle/pixel."""
         frequency, power = self.coordinate[0], _power(totals)
         fitted = (self._edges()[1:] <= _FITTED + 1e-9) & (power[0] > 0)
         x = np.log(frequency[fitted])
@@ -116,7 +122,7 @@ class SpatialFrequencyFeature(Feature):
         }
 
     def warning(self, totals: Array) -> str | None:
-        """How many photographs are too small for their exponent."""
+        """How many photographs are too small for a reliable exponent."""
         small = int(totals[0, 2, 0])
         return (
             f"{small} photograph{'s are' if small > 1 else ' is'} under {_SMALL} pixels: too few frequencies fit, and "
@@ -127,6 +133,6 @@ class SpatialFrequencyFeature(Feature):
 
 
 def _power(totals: Array) -> Array:
-    """Mean power (bootstrap, frequency) over the images that have the frequency."""
+    """Mean power (bootstrap, frequency) of the images that have the frequency."""
     with np.errstate(divide="ignore", invalid="ignore"):
         return totals[:, 0] / totals[:, 1]

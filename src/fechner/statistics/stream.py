@@ -1,8 +1,8 @@
-"""Every photograph once, whatever the number of processes or machines, in memory that does not grow.
+"""Adds up a feature over all photographs, in one pass and constant memory, on any number of processes and machines.
 
-The bootstrap over photographs draws, for each photograph and each replicate, how often it counts from a Poisson
-distribution of mean 1. Draws depend on the seed and the photograph's name alone, so that totals are the same however
-the photographs are shared out, and only totals are kept.
+The bootstrap over photographs draws from a Poisson distribution of mean 1 how often each photograph counts in each
+replicate. The draws depend on the seed and the photograph's name alone. So the totals are the same however the
+photographs are shared out, and no values of single photographs need to be kept.
 """
 
 from __future__ import annotations
@@ -26,14 +26,15 @@ from fechner.statistics.workers import PHOTOGRAPHS_EACH, context, workers_for
 
 _BATCH = PHOTOGRAPHS_EACH
 _MOST_SKIPPED = 0.1
-# The draw that 16 random bits stand for: quantiles of the Poisson distribution of mean 1.
+# The draw for each value of 16 random bits: quantiles of the Poisson distribution of mean 1.
 _POISSON = stats.poisson.ppf((np.arange(65536) + 0.5) / 65536, 1.0).astype(np.uint8)
 
 
 class _Share(IterableDataset[Any]):
-    """In each worker process: its share of the photographs, added up there, so that nothing large travels.
+    """Adds up a share of the photographs in each worker process, so that only totals are sent between processes.
 
-    Yields how many more were taken and why some were skipped, and at last the totals, None if there is nothing.
+    Yields how many more photographs were read and why some of them were skipped; at the end it yields the totals of the
+    share, or None if no photograph of it could be used.
     """
 
     def __init__(self, photographs: Sequence[Photograph], feature: Feature, bootstraps: int, seed: int) -> None:
@@ -41,12 +42,12 @@ class _Share(IterableDataset[Any]):
 
     def __iter__(self) -> Iterator[tuple[int, dict[str, str], Array | None]]:
         worker = get_worker_info()
-        mine = self.photographs if worker is None else self.photographs[worker.id :: worker.num_workers]
+        share = self.photographs if worker is None else self.photographs[worker.id :: worker.num_workers]
         summed: Tensor | None = None
-        for start in range(0, len(mine), _BATCH):
+        for start in range(0, len(share), _BATCH):
             used: dict[str, Array] = {}
             skipped: dict[str, str] = {}
-            batch = mine[start : start + _BATCH]
+            batch = share[start : start + _BATCH]
             for photograph in batch:
                 try:
                     used[photograph.name] = self.feature.measure(photograph.pixels())
@@ -71,19 +72,19 @@ def totals(
     workers: int | None = None,
     progress: bool = True,
 ) -> tuple[Array, dict[str, str]]:
-    """Totals (1 + bootstraps, k, n) over all photographs, and the reason for each that was skipped.
+    """Totals (1 + bootstraps, k, values) over all photographs, and the reason for each one that was skipped.
 
-    Under torchrun each process takes its share and all return the same. Raises `FechnerError` as soon as more than a
-    tenth of all photographs have been skipped.
+    The first total counts every photograph once. Under torchrun each process takes its share, and all return the same.
+    Raises `FechnerError` as soon as more than a tenth of all photographs have been skipped.
     """
     rank, world = processes.share()
-    mine = photographs[rank::world]
-    share = _Share(mine, feature, bootstraps, seed)
-    workers = workers_for(len(mine)) if workers is None else workers
+    own = photographs[rank::world]
+    workers = workers_for(len(own)) if workers is None else workers
+    share = _Share(own, feature, bootstraps, seed)
     loader = DataLoader(share, batch_size=None, num_workers=workers, multiprocessing_context=context(workers))
     parts: list[Array] = []
     skipped: dict[str, str] = {}
-    with bar(progress and rank == 0, feature.name.replace("_", " "), len(mine), "photographs") as progressing:
+    with bar(progress and rank == 0, feature.name.replace("_", " "), len(own), "photographs") as progressing:
         for count, reasons, part in loader:
             skipped |= reasons
             check_skipped(skipped, len(photographs))
@@ -98,13 +99,16 @@ def totals(
 
 
 def _weights(name: str, bootstraps: int, seed: int) -> Array:
-    """How often a photograph counts: once in the estimate itself, then as drawn for each replicate."""
+    """How often a photograph counts (1 + bootstraps,): once in the estimate, and as drawn in each replicate."""
     random = hashlib.shake_128(f"{seed}/{name}".encode()).digest(2 * bootstraps)
     return np.concatenate([[1.0], _POISSON[np.frombuffer(random, "<u2")]])
 
 
 def check_skipped(skipped: dict[str, str], total: int) -> None:
-    """Raise `FechnerError` if more than a tenth of all photographs have been skipped."""
+    """Raise `FechnerError` if more than a tenth of all photographs have been skipped.
+
+    >>> check_skipped({"a.png": "it is damaged"}, 20)
+    """
     if len(skipped) > _MOST_SKIPPED * total:
         name, why = next(iter(skipped.items()))
         raise FechnerError(

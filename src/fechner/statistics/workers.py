@@ -1,4 +1,8 @@
-"""Processes that decode and measure photographs: how many, and started so that a plain script can have them."""
+"""How many processes decode photographs, and how they are started.
+
+A script without `if __name__ == "__main__"` must be able to use them, whatever start method Python has by default or
+the script has chosen: tests/statistics/test_workers.py runs one. Training decodes its images in such processes too.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +15,15 @@ from typing import Any
 
 from fechner import processes
 
-PHOTOGRAPHS_EACH = 32
+PHOTOGRAPHS_EACH = 32  # fewer photographs for a process are not worth starting it
 
 
 def workers_for(count: int) -> int:
-    """Processes on this machine for so many photographs; starting one costs more than measuring a few."""
+    """How many processes on this machine to use for a number of photographs; 0 means none besides this one.
+
+    >>> workers_for(9)
+    0
+    """
     if count < 2 * PHOTOGRAPHS_EACH:
         return 0
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -23,10 +31,10 @@ def workers_for(count: int) -> int:
 
 
 def context(workers: int) -> BaseContext | None:
-    """How to start so many processes, whatever the method that Python or the script has chosen; None for none.
+    """How to start worker processes, as `DataLoader` takes it; None if there are none to start.
 
-    Where it is safe, they are copies of this one, which is quick. Elsewhere they begin anew, but do not run the script
-    again, which would measure again in each of them unless it is guarded by `if __name__ == "__main__"`.
+    On Linux they are forked, which is quick. Elsewhere they start anew but do not run the script again; otherwise a
+    script without `if __name__ == "__main__"` would measure again in each of them.
     """
     if not workers:
         return None
@@ -34,6 +42,8 @@ def context(workers: int) -> BaseContext | None:
 
 
 class _Process(SpawnProcess):
+    """Replaces the main module by an empty one while it starts, so that Python finds no script to run again."""
+
     @staticmethod
     def _Popen(process_obj: Any) -> Any:  # noqa: N802
         main = sys.modules["__main__"]
@@ -45,6 +55,6 @@ class _Process(SpawnProcess):
 
 
 class Apart(SpawnContext):
-    """Processes that begin anew and do not run the main script."""
+    """Starts processes anew that do not run the main script."""
 
     Process = _Process

@@ -1,4 +1,8 @@
-"""Parameters in, images out: everything here is differentiable in every continuous parameter."""
+"""Stimuli: parameters in, images out, differentiable in every continuous parameter.
+
+A new stimulus is a subclass of `Stimulus` (see `base`). An entry in `STIMULI` makes it known by name, to `stimulus` and to
+the command line. tests/stimuli/test_stimuli.py then checks its derivatives, its mean luminance and its period.
+"""
 
 from __future__ import annotations
 

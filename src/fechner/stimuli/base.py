@@ -1,6 +1,6 @@
 """A stimulus is a frozen dataclass: its fields are its parameters and their defaults.
 
-Calling it with tensors overrides any of them, batched:
+When it is called with tensors, these replace any of the fields, and it returns a batch of images:
 
 >>> from fechner import Gabor
 >>> Gabor(spatial_frequency=4)(orientation=torch.tensor([0.0, 45.0, 90.0])).shape
@@ -16,6 +16,9 @@ A stimulus of your own states its parameters and its luminance:
 ...         return 0.5 + 0.5 * torch.cos(2 * torch.pi * torch.hypot(x, y) / self.radius)
 >>> Rings()(radius=torch.tensor([0.2, 0.4])).shape
 torch.Size([2, 3, 224, 224])
+
+Measurements make images by `render`, of a `Stimulus` and of any other callable alike. Every stimulus must stay differentiable
+in forward and in reverse mode, and inside transforms of `torch.func`. Tests: tests/stimuli/test_stimuli.py.
 """
 
 from __future__ import annotations
@@ -45,14 +48,14 @@ from fechner.stimuli.parameter import (
     Orientation,
     Parameter,
     Phase,
-    as_numbers,
 )
 
-# An image and what is computed on the way to it, with a derivative of each.
+# How many copies of an image are in memory at once: itself and what is computed on the way to it, with a derivative of each.
 _COPIES = 4
 
 
-# What a callable's arguments mean when they carry a usual name and no annotation of their own.
+# What the arguments of a callable mean that have a usual name and no annotation of their own. The convention of its hue is
+# not known: it may be that of HSV or of CIELCh.
 _USUAL = {
     "orientation": Orientation,
     "hue": Annotated[Number, Parameter("degree", period=360.0)],
@@ -68,9 +71,13 @@ _USUAL = {
 class Stimulus:
     """Base of all stimuli: subclasses add fields and `luminance` (or override `image` for colour).
 
+    >>> from fechner import Gabor
+    >>> Gabor(size=64)(orientation=torch.tensor([0.0, 90.0])).shape
+    torch.Size([2, 3, 64, 64])
+
     Fields annotated with a `Parameter` (`Orientation`, `Length`, …) are continuous: each may be overridden with a
-    tensor when the stimulus is called, and images are differentiable in it, forward and reverse. `channels` is 1 for
-    networks that take grey images. Images leave [0, 1] by at most `overshoot`, which is for noise with rare peaks.
+    tensor when the stimulus is called, and images are differentiable in it, in forward and in reverse mode. `channels` is 1
+    for networks that take grey images. Images may leave [0, 1] by at most `overshoot`, which is for noise with rare peaks.
     """
 
     overshoot: ClassVar[float] = 1e-3
@@ -94,34 +101,27 @@ class Stimulus:
             raise FechnerError(f"{type(self).__name__} is coloured and has 3 channels, got channels=1")
         for name, parameter in parameters(self).items():
             value = getattr(self, name)
-            one = as_numbers(value)
-            if one is None:
-                raise FechnerError(f"{name} must be a number ({parameter.units}), got {shown(value)}")
-            if one.ndim:
+            number = parameter.numbers(name, value)
+            if number.ndim:
                 raise FechnerError(
                     f"{name} of {type(self).__name__} is one number, got {shown(value)}; several are given when it "
                     "is called, measured along or averaged over"
                 )
             if not isinstance(value, int | float):
-                # A number of Python, which can be recorded.
-                object.__setattr__(self, name, float(one))
+                # Only numbers of Python can be recorded as settings.
+                object.__setattr__(self, name, float(number))
         self.validate()
 
     def validate(self, **overrides: Any) -> None:
         """Raise `FechnerError` if any parameter, with these overrides, is out of range."""
-        known = parameters(self)
         values: dict[str, np.ndarray] = {}
-        for name, parameter in known.items():
-            value = overrides.get(name, getattr(self, name))
-            found = as_numbers(value)
-            if found is None:
-                raise FechnerError(f"{name} must be a number ({parameter.units}), got {shown(value)}")
-            values[name] = np.atleast_1d(found)
+        for name, parameter in parameters(self).items():
+            values[name] = np.atleast_1d(parameter.numbers(name, overrides.get(name, getattr(self, name))))
             parameter.check(name, values[name])
         self.check(values)
 
     def check(self, values: Mapping[str, np.ndarray]) -> None:
-        """Rules that tie several parameters together; the Nyquist limit of every spatial frequency is one."""
+        """Raise `FechnerError` for values (B,) that do not go together, such as a spatial frequency above the Nyquist limit."""
         nyquist = float(values["pixels_per_degree"].min()) / 2
         for name, parameter in parameters(self).items():
             if parameter.units == "cycle/degree" and values[name].max() > nyquist * (1 + SLACK):
@@ -134,7 +134,7 @@ class Stimulus:
         """Images for these parameter values.
 
         Each override is a number or a tensor of shape (B,); all are broadcast. Returns float images
-        (B, channels, size, size) in [0, 1] with the dtype and on the device of the tensors given. Raises `FechnerError` for
+        (B, channels, size, size) in [0, 1] with the dtype and on the device of these tensors. Raises `FechnerError` for
         an unknown parameter or a value out of range.
         """
         known = parameters(self)
@@ -146,13 +146,13 @@ class Stimulus:
 
     def present(self, **overrides: Any) -> Tensor:
         """The same without a check, for values that were checked before, such as those of a `Design`."""
-        known = parameters(self)
-        tensors = {k: v for k, v in overrides.items() if isinstance(v, Tensor)}
-        like = next(iter(tensors.values()), torch.empty(0))
+        like = next((v for v in overrides.values() if isinstance(v, Tensor)), torch.empty(0))
         dtype = like.dtype if like.is_floating_point() else torch.get_default_dtype()
-        names = list(known)
-        given = [torch.as_tensor(overrides.get(n, getattr(self, n)), dtype=dtype, device=like.device) for n in names]
-        batch = torch.broadcast_shapes(*[t.shape for t in given], (1,))
+        fields = {
+            name: torch.as_tensor(overrides.get(name, getattr(self, name)), dtype=dtype, device=like.device)
+            for name in parameters(self)
+        }
+        batch = torch.broadcast_shapes(*[t.shape for t in fields.values()], (1,))
         if len(batch) != 1:
             raise FechnerError(f"parameters must be numbers or tensors of shape (B,), got shapes that make {batch}")
         if like.device.type == "cpu":
@@ -162,24 +162,23 @@ class Stimulus:
                 "choose a smaller batch or size",
             )
         filled = copy.copy(self)
-        for name, value in zip(names, given, strict=True):
-            # Only what varies is expanded, so that a shared value is computed with once.
-            shaped = value if value.dim() == 0 else value.view(-1, 1, 1)
-            object.__setattr__(filled, name, shaped)
+        for name, value in fields.items():
+            # Only what varies gets a batch axis, so that what depends on shared values alone is computed once.
+            object.__setattr__(filled, name, value if value.dim() == 0 else value.view(-1, 1, 1))
         image = filled.image()
         return image.expand(batch[0], *image.shape[1:])
 
     def image(self) -> Tensor:
-        """(B, channels, size, size); continuous fields are tensors that broadcast with it."""
+        """The images (B, channels, size, size); here every continuous field is a tensor that broadcasts with (B, y, x)."""
         grey = self.luminance()
         return grey.view(-1, 1, *grey.shape[-2:]).expand(-1, self.channels, -1, -1)
 
     def luminance(self) -> Tensor:
-        """(B, size, size) in [0, 1]; here every continuous field is a tensor that broadcasts with (B, y, x)."""
+        """The luminance (B, size, size) in [0, 1]; here every continuous field is a tensor that broadcasts with it."""
         raise FechnerError(f"{type(self).__name__} needs a method luminance() or image()")
 
     def grid(self) -> tuple[Tensor, Tensor]:
-        """x (to the right) and y (up) of the pixel centres in degrees, symmetric about 0; shapes (1, N), (N, 1)."""
+        """x (to the right) and y (up) of the pixel centres in degrees, symmetric about 0: (1, size) and (size, 1)."""
         scale = torch.as_tensor(self.pixels_per_degree)
         pixels = torch.arange(self.size, dtype=scale.dtype, device=scale.device) - (self.size - 1) / 2
         return pixels[None, :] / scale, -pixels[:, None] / scale
@@ -213,9 +212,15 @@ def parameters(stimulus: Family) -> dict[str, Parameter]:
 
 
 def render(stimulus: Family, values: Mapping[str, Tensor], valid: bool = False) -> Tensor:
-    """Images of a stimulus or callable, checked to be a floating (B, C, H, W) batch in [0, 1].
+    """Images (B, C, H, W) of a stimulus or callable, checked to be floating-point numbers in [0, 1].
 
-    Values that are known to be `valid` are not looked at again, which would wait for the device in every batch.
+    >>> from fechner import Gabor
+    >>> render(Gabor(size=64), {"orientation": torch.tensor([0.0, 90.0])}).shape
+    torch.Size([2, 3, 64, 64])
+
+    `values` are tensors (B,) by the names of parameters. If they are known to be `valid`, they are not checked again, which
+    would wait for the device in every batch. Raises `FechnerError` for values out of range, and for images of another shape,
+    type or range.
     """
     images = stimulus.present(**values) if valid and isinstance(stimulus, Stimulus) else stimulus(**values)
     size = max((len(v) for v in values.values()), default=1)
@@ -239,15 +244,22 @@ def _check_range(images: Tensor, stimulus: Family, values: Mapping[str, Tensor])
     flat = plain.flatten(1)
     bad = int(((flat.amin(1) < -slack) | (flat.amax(1) > 1 + slack) | flat.isnan().any(1)).int().argmax())
     place = ", ".join(f"{n} {float(v.detach().flatten()[bad % v.numel()]):g}" for n, v in values.items())
-    found = "NaN" if flat[bad].isnan().any() else f"{float(flat[bad].min()):.4g} to {float(flat[bad].max()):.4g}"
+    extent = "NaN" if flat[bad].isnan().any() else f"{float(flat[bad].min()):.4g} to {float(flat[bad].max()):.4g}"
     raise FechnerError(
-        f"a stimulus must return images in [0, 1], got {found} at {place}: scale it there, and leave normalisation to the "
+        f"a stimulus must return images in [0, 1], got {extent} at {place}: scale it there, and leave normalisation to the "
         "network (fechner.networks.Network(model, mean, std))"
     )
 
 
 def settings(stimulus: Family) -> dict[str, Any]:
-    """Name and parameter values of a stimulus, as recorded with every result."""
+    """The name of a stimulus and the values of its fields, as recorded with every result.
+
+    >>> from fechner import Gabor
+    >>> settings(Gabor(sigma=0.5))["sigma"]
+    0.5
+
+    Of a callable only the name is known.
+    """
     if isinstance(stimulus, Stimulus):
         return {"stimulus": type(stimulus).__name__} | dataclasses.asdict(stimulus)
     return {"stimulus": getattr(stimulus, "__name__", type(stimulus).__name__)}
@@ -255,8 +267,8 @@ def settings(stimulus: Family) -> dict[str, Any]:
 
 @cache
 def _fields(kind: type[Stimulus]) -> dict[str, Parameter]:
-    own = get_type_hints(kind, include_extras=True)
-    return {f.name: p for f in dataclasses.fields(kind) if (p := _annotation(own[f.name])) is not None}
+    hints = get_type_hints(kind, include_extras=True)
+    return {f.name: p for f in dataclasses.fields(kind) if (p := _annotation(hints[f.name])) is not None}
 
 
 def _annotation(hint: Any) -> Parameter | None:

@@ -1,4 +1,8 @@
-"""Uniform patches whose hue varies, in HSV and in CIELCh (degrees, [0, 360)), and along the spectrum (nm)."""
+"""Uniform patches whose hue varies, in HSV and in CIELCh (degrees, [0, 360)), and along the spectrum (nm).
+
+Their images hold the values that a screen gets, encoded by the sRGB transfer function, as photographs do. At the kinks of HSV
+hue the derivative must be one-sided and not zero. Tests: tests/stimuli/test_colour.py, against scikit-image.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +25,7 @@ _RGB_FROM_XYZ = (
     (0.0556434, -0.2040259, 1.0572252),
 )
 _WHITE = (0.95047, 1.0, 1.08883)
-# Lobes of the CIE 1931 colour-matching functions: height, centre in nm, slope below it and above it in 1/nm.
+# The lobes of each CIE 1931 colour-matching function: height, centre in nm, slope below it and above it in 1/nm.
 _LOBES = (
     ((0.362, 442.0, 0.0624, 0.0374), (1.056, 599.8, 0.0264, 0.0323), (-0.065, 501.1, 0.0490, 0.0382)),
     ((0.821, 568.8, 0.0213, 0.0247), (0.286, 530.9, 0.0613, 0.0322)),
@@ -33,12 +37,12 @@ _LOBES = (
 class HuePatch(Stimulus):
     """A uniform image of one HSV colour (Benjamin et al. 2022, Fig. 3).
 
-    One RGB channel at a time moves with hue, by S·V/60 per degree, so that raw pixels have the flat sensitivity
-    (S·V/60)² per pixel. Which one changes at multiples of 60°, where the derivative is that towards greater hues: grids of
-    hue given as a number of values avoid them.
-
     >>> HuePatch(saturation=0.7)(hue=torch.tensor([0.0, 120.0, 240.0])).shape
     torch.Size([3, 3, 224, 224])
+
+    One RGB channel at a time moves with hue, by S·V/60 per degree, so that the Fisher information of raw pixels is the same
+    at all hues, (S·V/60)² per pixel. At multiples of 60° another channel begins to move, and the derivative is that towards
+    greater hues; a grid made of a number of values avoids these hues.
     """
 
     hue: KinkedHue = 0.0
@@ -50,7 +54,7 @@ class HuePatch(Stimulus):
         channels = []
         for n in (5.0, 3.0, 1.0):
             sector = torch.remainder(n + hue / 60, 6.0)
-            # Half-open pieces: at the kinks the derivative is that to the right. That of a clamp would be zero there.
+            # Half-open pieces, so that the derivative at a kink is that to the right. That of a clamp would be zero there.
             falling = torch.where(sector < 4, 4 - sector, 0 * sector)
             share = torch.where(sector < 1, sector, torch.where(sector < 3, torch.ones_like(sector), falling))
             channels.append(value - value * saturation * share)
@@ -61,10 +65,10 @@ class HuePatch(Stimulus):
 class LChPatch(Stimulus):
     """A uniform image of one CIELCh colour (D65, 2° observer): lightness, chroma and CIELAB hue angle.
 
-    Every combination of the values given must lie in the sRGB gamut; the default chroma does at every hue.
-
     >>> LChPatch()(hue=torch.tensor([0.0, 120.0, 240.0])).shape
     torch.Size([3, 3, 224, 224])
+
+    Every combination of the values must lie in the sRGB gamut; the default lightness and chroma do at every hue.
     """
 
     hue: Hue = 0.0
@@ -76,12 +80,12 @@ class LChPatch(Stimulus):
         names = ("lightness", "chroma", "hue")
         grid = [g.ravel() for g in np.meshgrid(*(np.unique(values[n]) for n in names))]
         linear = torch.stack(_linear_rgb(*(torch.as_tensor(g) for g in grid)))
-        # Not .numpy(), which tensors have no storage for inside torch.func.
+        # Not .numpy(), for which tensors inside torch.func have no storage.
         outside = np.array(((linear < -1e-6) | (linear > 1 + 1e-6)).any(0).tolist())
         if outside.any():
-            worst = [g[outside][0] for g in grid]
+            lightness, chroma, hue = (g[outside][0] for g in grid)
             raise FechnerError(
-                f"chroma {worst[1]:g} at lightness {worst[0]:g} leaves the sRGB gamut at hue {worst[2]:g}°; "
+                f"chroma {chroma:g} at lightness {lightness:g} leaves the sRGB gamut at hue {hue:g}°; "
                 "lower chroma or change lightness"
             )
 
@@ -94,13 +98,13 @@ class LChPatch(Stimulus):
 class SpectralPatch(Stimulus):
     """A uniform image whose colour runs through the spectrum approximately, from 450 to 650 nm (Benjamin et al. 2022).
 
-    Monochromatic light lies outside the gamut of a screen. The same amount of white is therefore mixed into every
-    wavelength, as much as brings all of them into the gamut, and all are scaled alike; `value` multiplies linear light.
-    Colour-matching functions: the fit of Wyman, Sloan & Shirley, "Simple analytic approximations to the CIE XYZ color
-    matching functions", Journal of Computer Graphics Techniques 2(2), 2013; their Eq. 4.
-
     >>> SpectralPatch()(wavelength=torch.tensor([450.0, 550.0, 650.0])).shape
     torch.Size([3, 3, 224, 224])
+
+    Monochromatic light lies outside the gamut of a screen. The same amount of white is therefore mixed into every
+    wavelength, as much as brings all of them into the gamut, and all are scaled alike; `value` multiplies linear light.
+    The colour-matching functions are the fit of Wyman, Sloan & Shirley, "Simple analytic approximations to the CIE XYZ color
+    matching functions", Journal of Computer Graphics Techniques 2(2), 2013, Eq. 4.
     """
 
     wavelength: Wavelength = 550.0
@@ -113,22 +117,28 @@ class SpectralPatch(Stimulus):
 
 
 def colour_matching(wavelength: Tensor) -> list[Tensor]:
-    """CIE 1931 x̄, ȳ and z̄ at wavelengths in nm, as fitted by Wyman, Sloan & Shirley (2013)."""
-    matched = []
+    """CIE 1931 x̄, ȳ and z̄ at wavelengths in nm, as fitted by Wyman, Sloan & Shirley (2013).
+
+    >>> [round(float(f), 2) for f in colour_matching(torch.tensor(555.0))]
+    [0.52, 1.0, 0.01]
+
+    Each has the shape of `wavelength`.
+    """
+    functions = []
     for lobes in _LOBES:
         total = torch.zeros_like(wavelength)
         for height, centre, below, above in lobes:
             t = (wavelength - centre) * torch.where(wavelength < centre, below, above)
             total = total + height * torch.exp(-0.5 * t * t)
-        matched.append(total)
-    return matched
+        functions.append(total)
+    return functions
 
 
 @cache
 def _spectral_range() -> tuple[float, float]:
-    """What to add to linear sRGB from 450 to 650 nm, and then to divide it by, so that it fills [0, 1]."""
-    every = torch.stack(_spectral_rgb(torch.linspace(450, 650, 20001, dtype=torch.float64)))
-    return 1e-6 - float(every.min()), float(every.max() - every.min()) + 2e-6
+    """The white to add to linear sRGB from 450 to 650 nm, and the number to divide by then, so that it fills [0, 1]."""
+    colours = torch.stack(_spectral_rgb(torch.linspace(450, 650, 20001, dtype=torch.float64)))
+    return 1e-6 - float(colours.min()), float(colours.max() - colours.min()) + 2e-6
 
 
 def _spectral_rgb(wavelength: Tensor) -> list[Tensor]:
@@ -154,7 +164,7 @@ def _linear_rgb(lightness: Tensor, chroma: Tensor, hue: Tensor) -> list[Tensor]:
 
 
 def _rgb(xyz: list[Tensor]) -> list[Tensor]:
-    """Linear sRGB."""
+    """Linear sRGB of a colour in XYZ."""
     return [sum((m * c for m, c in zip(row, xyz, strict=True)), torch.zeros(())) for row in _RGB_FROM_XYZ]
 
 

@@ -1,8 +1,8 @@
 """What is presented to a network: a stimulus at values of one parameter, averaged over nuisance parameters.
 
-A `Design` is made once from "stimulus, along, values, average" and checked as a whole; after that it is read alone, as
-tensors to render, as coordinates of a result, as the shape of what is measured. Whatever presents stimuli (`sensitivity`,
-learning, recordings) goes through here.
+A `Design` is made once from "stimulus, along, values, average" and checked as a whole. After that only the design is read: as
+tensors to render, as coordinates of a result, and as the shape of what is measured. Whatever presents stimuli (`sensitivity`,
+learning, recordings) uses it. The order of `tensors` and that of `arranged` must agree: tests/stimuli/test_design.py.
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ from fechner.stimuli.base import Family, Stimulus, parameters
 from fechner.stimuli.parameter import Parameter
 
 Array = npt.NDArray[np.float64]
-# The dimension along which random draws of nuisance parameters are counted.
+# The dimension of random draws of nuisance parameters.
 DRAW = "draw"
 
 
 @dataclass(frozen=True)
 class Draws:
-    """So many random values of a nuisance parameter, uniform over its circle or range, in place of an even grid.
+    """A number of random values of a nuisance parameter, uniform over its circle or range, instead of an even grid.
 
     >>> from fechner import Gabor
     >>> Design(Gabor(), "orientation", 4, {"phase": Draws(3)}, seed=1).shape
     (3,)
 
-    A grid is an integration rule; draws are a sample, over which there is a standard error. Several parameters that are
-    drawn are drawn together, so they need the same count.
+    A grid is an integration rule. Draws are a sample, and results state a standard error over them. If several parameters are
+    drawn, they are drawn together and need the same count.
 
     Raises `FechnerError` for a count below 1.
     """
@@ -65,19 +65,19 @@ class Design:
     Args:
         stimulus: a `Stimulus`, or a callable from parameter tensors (B,) to images (B, C, H, W).
         along: the parameter that is measured along.
-        values: how many values, evenly spaced (half-open on a circle), or the values themselves.
+        values: the number of values, which are then evenly spaced (half-open on a circle), or the values themselves.
         average: nuisance parameters and their values, in the same forms, or `Draws`. By default 10 phases where the stimulus
             has a phase; {} averages over nothing.
-        seed: of random draws.
+        seed: decides the random draws.
 
     Attributes:
         values: the values of the parameter (value,).
         grids: nuisance parameters whose every combination is presented, by name.
-        drawn: nuisance parameters that are drawn together, a value for each draw, by name.
+        drawn: nuisance parameters that are drawn together, with one value for each draw, by name.
 
     Raises:
-        FechnerError: for a parameter that the stimulus does not have, values out of range, and more stimuli than memory has
-            room for.
+        FechnerError: for a parameter that the stimulus does not have, values out of range, and more stimuli than fit in
+            memory.
     """
 
     @checked
@@ -105,7 +105,7 @@ class Design:
             listed = ", ".join(f"{name} {count}" for name, count in draws.items())
             raise FechnerError(f"parameters that are drawn are drawn together: give them the same count, got {listed}")
         counts = [_count(values), *map(_count, grids.values()), *set(draws.values())]
-        # Of each stimulus, the value of every parameter and what is computed in all layers.
+        # An estimate of the bytes that each stimulus needs, for its parameter values and for what is computed in all layers.
         product = " × ".join(map(str, counts))
         check_memory(80.0 * len(counts) * math.prod(counts), f"{product} stimuli", "take fewer values")
         generator = np.random.default_rng(seed)
@@ -122,18 +122,18 @@ class Design:
 
     @property
     def scale(self) -> float:
-        """The scale of that parameter: its period, or how far its values reach."""
+        """The scale of that parameter, which steps are shares of: its period, or the range or size of its values."""
         reach = max(float(np.ptp(self.values)), float(np.abs(self.values).max()), 1e-3)
         return self.parameter.period or reach
 
     @property
     def dims(self) -> tuple[str, ...]:
-        """The dimensions of nuisance parameters in a result; draws come first."""
+        """The dimensions of nuisance parameters in a result, of which draws come first."""
         return (*((DRAW,) if self.drawn else ()), *self.grids)
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """How many values these dimensions have."""
+        """The number of values in each of these dimensions."""
         draws = [len(next(iter(self.drawn.values())))] if self.drawn else []
         return (*draws, *map(len, self.grids.values()))
 
@@ -143,36 +143,36 @@ class Design:
         draws: list[dict[str, float]] = [
             dict(zip(self.drawn, d, strict=True)) for d in zip(*self.drawn.values(), strict=True)
         ]
-        grid = [dict(zip(self.grids, c, strict=True)) for c in itertools.product(*self.grids.values())]
-        return [draw | one for draw in draws or [{}] for one in grid]
+        combinations = [dict(zip(self.grids, c, strict=True)) for c in itertools.product(*self.grids.values())]
+        return [draw | combination for draw in draws or [{}] for combination in combinations]
 
     def runs(self, like: Tensor, values: npt.ArrayLike | None = None) -> list[dict[str, Tensor]]:
-        """The parameter values to present, a run for each combination of nuisances, as tensors like this one.
+        """The parameter values to present, one run for each combination of nuisances, as tensors (value,) like this one.
 
-        `values` stand in for those of the design.
+        `values` replace those of the design.
         """
-        at = torch.as_tensor(np.asarray(self.values if values is None else values)).to(like)
-        return [{self.along: at} | {n: torch.full_like(at, v) for n, v in one.items()} for one in self.nuisances]
+        along = torch.as_tensor(np.asarray(self.values if values is None else values)).to(like)
+        return [{self.along: along} | {n: torch.full_like(along, v) for n, v in c.items()} for c in self.nuisances]
 
     def tensors(self, like: Tensor) -> dict[str, Tensor]:
-        """All of them in one run: nuisances outermost, the values of the parameter innermost."""
+        """The same in one run (stimulus,): nuisances outermost, the values of the parameter innermost."""
         runs = self.runs(like)
         return {name: torch.cat([run[name] for run in runs]) for name in runs[0]}
 
     def arranged(self, measured: Array) -> Array:
-        """What was measured of each stimulus, in the order of `tensors` (…, stimulus), as (…, value, *nuisances)."""
+        """Measurements of all stimuli in the order of `tensors` (…, stimulus), arranged as (…, value, *nuisances)."""
         return np.moveaxis(measured.reshape(*measured.shape[:-1], *self.shape, -1), -1, measured.ndim - 1)
 
     def coordinates(self, values: npt.ArrayLike | None = None) -> dict[str, Any]:
         """Coordinates of a result, each with its units, period and convention."""
-        known = parameters(self.stimulus)
-        at = self.values if values is None else np.asarray(values)
-        by_name = {self.along: (self.along, at), **{n: (n, v) for n, v in self.grids.items()}}
+        along = self.values if values is None else np.asarray(values)
+        by_name = {self.along: (self.along, along), **{n: (n, v) for n, v in self.grids.items()}}
         by_name |= {n: (DRAW, v) for n, v in self.drawn.items()}
+        known = parameters(self.stimulus)
         return {name: (dim, v, known[name].attributes) for name, (dim, v) in by_name.items()}
 
     def check_reach(self, reach: float) -> None:
-        """Raise `FechnerError` if the stimulus does not have the values so far to either side, as differences need."""
+        """Raise `FechnerError` if values that are `reach` below or above those of the design are out of range."""
         for edge in (self.values - reach, self.values + reach):
             if isinstance(self.stimulus, Stimulus):
                 self.stimulus.validate(**{self.along: edge}, **self.grids, **self.drawn)
@@ -181,7 +181,7 @@ class Design:
 
 
 def _count(spec: Any) -> int:
-    """How many values a number of values, or a list of them, is: known before they are made."""
+    """The number of values that a number of values or a list of them stands for, without making them."""
     if isinstance(spec, int | np.integer):
         return max(int(spec), 0)
     return len(spec) if hasattr(spec, "__len__") else 1

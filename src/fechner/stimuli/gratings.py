@@ -1,7 +1,8 @@
-"""Sinusoidal gratings and what is made of them.
+"""Sinusoidal gratings and the stimuli that are made of them.
 
-Orientation is that of the bars: 0 is horizontal, counter-clockwise as seen on screen. Mean luminance is
-0.5 at every phase and contrast, and contrast 1 is the most that fits into [0, 1].
+Orientation is that of the bars: 0 is horizontal, and angles run counter-clockwise as seen on screen. Mean luminance is 0.5
+at every phase and contrast, and contrast 1 is the most that fits into [0, 1]: whoever changes `modulation` must keep both.
+Tests: tests/stimuli/test_gratings.py and test_units.py.
 """
 
 from __future__ import annotations
@@ -22,8 +23,8 @@ from fechner.stimuli.base import Stimulus
 from fechner.stimuli.noise import RmsContrast, balanced, gaussian_field
 from fechner.stimuli.parameter import Contrast, Frequency, Length, Number, Orientation, Phase, Positive
 
-# Degrees between the orientations among which the largest mean of a sinusoid is looked for.
-_APART = 3
+# Degrees between the orientations at which the mean of a sinusoid is computed to find the largest.
+_ORIENTATION_STEP = 3
 
 
 def modulation(
@@ -35,15 +36,19 @@ def modulation(
     window: Tensor,
     turning: bool = False,
 ) -> Tensor:
-    """A windowed sinusoid with zero mean and values in [-1, 1], whatever its phase and orientation.
+    """A windowed sinusoid (…, y, x) with zero mean and values in [-1, 1], whatever its phase and orientation.
 
-    cos(2π f u + φ), u the distance across the bars, has a mean under the window; it is subtracted, and the result
-    divided by 1 + the largest mean that any phase and orientation has, which is a constant of frequency and window (1.001
-    for the default Gabor, 1.03 for the default grating). Otherwise mean luminance would move with phase and contrast. A
-    window that is `turning` with the bars gives all orientations the same.
+    >>> x, y = torch.linspace(-1, 1, 9)[None, :], torch.linspace(1, -1, 9)[:, None]
+    >>> modulation(x, y, 90.0, 1.0, 0.0, torch.ones(9, 9)).shape
+    torch.Size([9, 9])
+
+    The sinusoid cos(2π f u + φ), u being the distance across the bars, has a mean under the window. The mean is subtracted,
+    because mean luminance would otherwise move with phase and contrast. The result is divided by 1 + the largest mean of any
+    phase and orientation, which depends on frequency and window only (1.001 for the default Gabor, 1.03 for the default
+    grating). Under a window that is `turning` with the bars, the largest mean is the same at all orientations.
     """
     angle, phi = radians(orientation, x), radians(phase, x)
-    # 2π f u = a(y) + b(x): functions of one coordinate, joined by small matrix products, cost a third of full images.
+    # 2π f u = a(y) + b(x). Functions of one coordinate, joined by small matrix products, cost a third of full images.
     a = 2 * math.pi * spatial_frequency * torch.cos(angle) * y
     b = -2 * math.pi * spatial_frequency * torch.sin(angle) * x
     along_x = torch.cat(torch.broadcast_tensors(torch.cos(b), torch.sin(b), torch.ones_like(x)), -2)
@@ -65,7 +70,7 @@ def modulation(
 
 def _largest_mean(x: Tensor, y: Tensor, spatial_frequency: Number, window: Tensor) -> Tensor:
     """The largest mean under a window (…, y, x) of a sinusoid of any phase and orientation: (…, 1, 1)."""
-    angle = radians(torch.arange(0, 180, _APART), x)[:, None]
+    angle = radians(torch.arange(0, 180, _ORIENTATION_STEP), x)[:, None]
     a = 2 * math.pi * spatial_frequency * torch.cos(angle) * y.mT
     b = -2 * math.pi * spatial_frequency * torch.sin(angle) * x
     cosine, sine = torch.cos(a) @ window, torch.sin(a) @ window
@@ -76,7 +81,11 @@ def _largest_mean(x: Tensor, y: Tensor, spatial_frequency: Number, window: Tenso
 
 
 def radians(degrees: Number, like: Tensor) -> Tensor:
-    """An angle in radians, with the dtype and on the device of `like`."""
+    """An angle in radians, with the dtype and on the device of `like`.
+
+    >>> radians(180.0, torch.empty(0))
+    tensor(3.1416)
+    """
     return torch.deg2rad(torch.as_tensor(degrees, dtype=like.dtype, device=like.device))
 
 
@@ -102,7 +111,7 @@ class Grating(Stimulus):
         return 0.5 + 0.5 * self.contrast * carrier
 
     def window(self) -> Tensor:
-        """The aperture, (y, x)."""
+        """The aperture (y, x)."""
         x, y = self.grid()
         return aperture(self.aperture, distance(x, y), self.radius, self.edge)
 
@@ -111,11 +120,11 @@ class Grating(Stimulus):
 class Gabor(Stimulus):
     """A grating under a Gaussian envelope; `sigma` is its SD across the bars, `aspect` × `sigma` that along them.
 
-    The default envelope is 0.3 % at the nearest border. `Gabor(sigma=0.5)`, the preset "gabor-published", is the
-    published one, cut at 8 % (Benjamin et al. 2022, Fig. 2).
-
     >>> Gabor()(orientation=torch.tensor([0.0, 45.0]), phase=torch.tensor([0.0, 90.0])).shape
     torch.Size([2, 3, 224, 224])
+
+    The default envelope falls to 0.3 % at the nearest border. That of `Gabor(sigma=0.5)`, the preset "gabor-published", is
+    cut at 8 %, as in the paper (Benjamin et al. 2022, Fig. 2).
     """
 
     orientation: Orientation = 0.0
@@ -131,11 +140,11 @@ class Gabor(Stimulus):
         return 0.5 + 0.5 * self.contrast * carrier
 
     def envelope(self) -> Tensor:
-        """The Gaussian, (y, x)."""
+        """The Gaussian (…, y, x)."""
         x, y = self.grid()
         angle = radians(self.orientation, x)
         narrow, wide = 0.5 / self.sigma**2, 0.5 / (self.sigma * self.aspect) ** 2
-        # exp(−narrow u² − wide v²): u across the bars, v along them, both squares written out in x and y.
+        # exp(−narrow u² − wide v²), with u across the bars and v along them; both squares are written out in x and y.
         cosine, sine, excess = torch.cos(angle), torch.sin(angle), wide - narrow
         ones = torch.ones_like(angle)
         in_y = [y**2 * (excess * cosine**2 - wide), y * (-2 * excess * cosine * sine), ones]
@@ -184,11 +193,11 @@ class CentreSurround(Stimulus):
 class GratingInNoise(Grating):
     """A grating in white Gaussian noise under the same aperture; the noise is fixed by its seed.
 
-    `noise_contrast` is the SD of the noise in units of mean luminance. Contrast + 5 × noise_contrast may not exceed 1,
-    which keeps luminance in [0, 1] up to five standard deviations of the noise.
-
     >>> GratingInNoise(contrast=0.3, noise_contrast=0.1, seed=7)().shape
     torch.Size([1, 3, 224, 224])
+
+    `noise_contrast` is the SD of the noise in units of mean luminance. Contrast + 5 × noise_contrast may not exceed 1,
+    which keeps luminance in [0, 1] up to five standard deviations of the noise.
     """
 
     overshoot: ClassVar[float] = 0.1

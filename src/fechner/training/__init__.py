@@ -1,4 +1,8 @@
-"""Training networks on images whose statistics are changed, and measuring them on the way."""
+"""Trains networks on images whose statistics are manipulated, and records their sensitivity while they learn.
+
+`setup.train` is the verb: it checks everything before anything is written, and `running.run` then does the work with
+Lightning. Images go through `labelled_images`, `batches`, `view` and `condition`, in this order; `callback` records.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def __getattr__(name: str) -> Any:
-    # Lightning takes seconds to import, which only those who ask for the callback should wait for.
+    # Lightning takes seconds to import; only those who ask for the callback should wait for it.
     if name == "RecordSensitivity":
         from fechner.training.callback import RecordSensitivity
 

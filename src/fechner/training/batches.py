@@ -1,8 +1,8 @@
-"""Batches of images for training and validation, in an order that hangs on the seed and on nothing else.
+"""Batches of images for training and validation, in an order that depends on the seed and on nothing else.
 
-Small images are decoded once, refined and kept in memory; large ones are decoded when they are needed, by worker
-processes. What is random about an image is drawn from the seed and its number in the training, so that it does not
-depend on how many processes there are, or on where a training was interrupted.
+Small images are decoded once, refined and kept in memory; large ones are decoded by worker processes when they are
+needed. Everything random about an image is drawn from the seed and from its number in the training. So it depends
+neither on how many processes there are nor on where a training was interrupted: resuming must give the same weights.
 """
 
 from __future__ import annotations
@@ -29,15 +29,19 @@ from fechner.statistics.workers import context
 from fechner.training.labelled_images import EncodedImage, Labelled, Split
 from fechner.training.view import FINER, refine
 
-# Up to this size in pixels images are kept in memory, and moved instead of cropped and resized.
+# Images of up to this size in pixels are kept in memory, and are shifted instead of cropped and resized.
 LARGEST_HELD = 64
-_AT_ONCE = 512
-# What the shorter side is resized to before the middle is taken, as torchvision does in evaluation.
+_CHUNK = 512  # images that are refined together
+# The shorter side is resized to this multiple of the size before the centre is cut out, as in torchvision's evaluation.
 _BEFORE_CROP = 256 / 224
 
 
 class Batch(NamedTuple):
-    """Images (B, 3, s, s) of 8 bits, refined or not; labels (B,); three random numbers each (B, 3); what was skipped."""
+    """Images (B, 3, s, s) of 8 bits with labels (B,) and three random numbers for each (B, 3).
+
+    Images are refined already if they come from memory. `skipped` gives the names of those that could not be decoded,
+    and the reasons.
+    """
 
     images: Tensor
     labels: Tensor
@@ -46,37 +50,37 @@ class Batch(NamedTuple):
 
 
 class Held(Dataset[Batch]):
-    """Refined images in memory. `skipped` says which could not be decoded, and why."""
+    """Refined images in memory. `skipped` gives those that could not be decoded, and why."""
 
     def __init__(self, split: Split, size: int, seed: int, name: str, progress: bool) -> None:
         self.seed = seed
-        needed = len(split.labels) * 3 * (FINER * size) ** 2
-        if needed > 0.7 * psutil.virtual_memory().available:
+        size_in_bytes = len(split.labels) * 3 * (FINER * size) ** 2
+        if size_in_bytes > 0.7 * psutil.virtual_memory().available:
             raise FechnerError(
-                f"{len(split.labels)} images of {size} pixels need {needed / 2**30:.1f} GiB of memory, more than is free; "
+                f"{len(split.labels)} images of {size} pixels need {size_in_bytes / 2**30:.1f} GiB of memory, more than is free; "
                 f"choose a smaller size, or one above {LARGEST_HELD}, for which images are read when needed"
             )
         self.skipped: dict[str, str] = {}
         self.images = torch.empty(len(split.labels), 3, FINER * size, FINER * size, dtype=torch.uint8)
-        kept = []
+        readable = []
         with bar(progress, f"reading {name}", len(split.labels), "images") as progressing, ThreadPoolExecutor() as pool:
-            for start in range(0, len(split.labels), _AT_ONCE):
-                pictures = split.pictures[start : start + _AT_ONCE]
-                tried = list(pool.map(lambda p: decoded(p, size), pictures))
-                for i, (picture, found) in enumerate(zip(pictures, tried, strict=True)):
-                    if isinstance(found, str):
-                        self.skipped[picture.name] = found
+            for start in range(0, len(split.labels), _CHUNK):
+                pictures = split.pictures[start : start + _CHUNK]
+                images = []
+                for i, image in enumerate(pool.map(lambda p: decoded(p, size), pictures)):
+                    if isinstance(image, str):
+                        self.skipped[pictures[i].name] = image
                     else:
-                        kept.append(start + i)
+                        images.append(image)
+                        readable.append(start + i)
                 check_skipped(self.skipped, len(split.labels))
-                images = [d for d in tried if not isinstance(d, str)]
                 if images:
                     fine = refine(torch.stack(images).float() / 255)
-                    self.images[len(kept) - len(images) : len(kept)] = (fine * 255).round()
+                    self.images[len(readable) - len(images) : len(readable)] = (fine * 255).round()
                 progressing.update(len(pictures))
-        self.images = self.images[: len(kept)]
-        self.labels = torch.from_numpy(split.labels[kept])
-        self.weights = None if split.weights is None else split.weights[kept] / split.weights[kept].sum()
+        self.images = self.images[: len(readable)]
+        self.labels = torch.from_numpy(split.labels[readable])
+        self.weights = None if split.weights is None else split.weights[readable] / split.weights[readable].sum()
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -87,9 +91,9 @@ class Held(Dataset[Batch]):
 
 
 class Streamed(Dataset[Batch]):
-    """Images decoded when asked for: random parts of them for training, their middle for validation.
+    """Images that are decoded when a batch is asked for: a random part of each for training, its centre for validation.
 
-    One that cannot be decoded leaves its batch smaller.
+    An image that cannot be decoded makes its batch smaller.
     """
 
     def __init__(self, split: Split, size: int, seed: int, crop: bool) -> None:
@@ -103,11 +107,11 @@ class Streamed(Dataset[Batch]):
         images, used, skipped = [], [], {}
         for number in numbers:
             picture = self.split.pictures[number % len(self)]
-            found = decoded(picture, self.size, (self.seed, number) if self.crop else None)
-            if isinstance(found, str):
-                skipped[picture.name] = found
+            image = decoded(picture, self.size, (self.seed, number) if self.crop else None)
+            if isinstance(image, str):
+                skipped[picture.name] = image
             else:
-                images.append(found)
+                images.append(image)
                 used.append(number)
         if not images:
             raise FechnerError(f"no image of a whole batch can be decoded, among them {min(skipped)}")
@@ -116,7 +120,10 @@ class Streamed(Dataset[Batch]):
 
 
 def decoded(picture: EncodedImage, size: int, random: tuple[int, int] | None = None) -> Tensor | str:
-    """The picture (3, size, size), its middle or a random part of it; or why it cannot be decoded."""
+    """A picture (3, size, size) of 8 bits, or the reason why it cannot be decoded.
+
+    It is the centre of the picture, or with `random` (seed and number) the random part that these decide.
+    """
     try:
         image = torch.from_numpy(np.array(picture.pixels())).permute(2, 0, 1)
     except FechnerError as e:
@@ -125,7 +132,7 @@ def decoded(picture: EncodedImage, size: int, random: tuple[int, int] | None = N
         return image
     if random is not None:
         with seeded(int(np.random.default_rng(random).integers(2**63))):
-            # Of aspect ratio 1, as published: a stretched crop has other orientations.
+            # The aspect ratio is 1, as published: stretching a crop would change its orientations.
             part = RandomResizedCrop(size, ratio=(1, 1), antialias=True).make_params([image])
         return resized_crop(
             image, part["top"], part["left"], part["height"], part["width"], [size, size], antialias=True
@@ -135,16 +142,17 @@ def decoded(picture: EncodedImage, size: int, random: tuple[int, int] | None = N
 
 
 def _draws(seed: int, numbers: Sequence[int]) -> Tensor:
-    """Three uniform random numbers for each, the same wherever they are drawn."""
-    drawn = [np.random.Generator(np.random.Philox(key=[seed, n])).random(3, dtype=np.float32) for n in numbers]
-    return torch.from_numpy(np.stack(drawn))
+    """Three uniform random numbers for each image, which every process would draw alike."""
+    draws = [np.random.Generator(np.random.Philox(key=[seed, n])).random(3, dtype=np.float32) for n in numbers]
+    return torch.from_numpy(np.stack(draws))
 
 
 class Shuffled(Sampler[int]):
-    """Numbers of one process' share of n images, in an order that seed and epoch decide; modulo n they are indices.
+    """The numbers of the images that one process sees in an epoch, in an order that seed and epoch decide.
 
-    They are epoch × n + index. With `weights` images are drawn with replacement, with these probabilities, and numbers
-    are (epoch × n + position) × n + index: an image that is drawn twice is moved and mirrored in two ways.
+    Modulo n, the count of images, a number is the index of an image. It is epoch × n + index, so that augmentation
+    differs between epochs. With `weights`, images are drawn with replacement with these probabilities, and numbers are
+    (epoch × n + position) × n + index, so that an image that is drawn twice is shifted and mirrored in two ways.
     """
 
     def __init__(self, count: int, seed: int, share: tuple[int, int], weights: npt.NDArray[np.float64] | None) -> None:
@@ -152,11 +160,11 @@ class Shuffled(Sampler[int]):
         self.epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
-        """Lightning calls it before each epoch."""
+        """Choose the order of this epoch; Lightning calls it before each epoch."""
         self.epoch = epoch
 
     def __len__(self) -> int:
-        # Equal for all processes: they must take the same number of steps.
+        # All processes must take the same number of steps, so a remainder is left out.
         return self.count // self.share[1]
 
     def __iter__(self) -> Iterator[int]:
@@ -165,13 +173,13 @@ class Shuffled(Sampler[int]):
         if self.weights is None:
             numbers = self.epoch * self.count + rng.permutation(self.count)
         else:
-            drawn = rng.choice(self.count, self.count, p=self.weights)
-            numbers = (self.epoch * self.count + np.arange(self.count)) * self.count + drawn
+            indices = rng.choice(self.count, self.count, p=self.weights)
+            numbers = (self.epoch * self.count + np.arange(self.count)) * self.count + indices
         return iter(numbers[rank::world][: len(self)].tolist())
 
 
 class Images(lightning.LightningDataModule):
-    """The batches of a training; `batch` counts images of all processes together."""
+    """The data of a training, as Lightning takes it; `batch` counts the images of all processes together."""
 
     def __init__(
         self,
@@ -190,7 +198,7 @@ class Images(lightning.LightningDataModule):
         self.parts: dict[str, Held | Streamed] = {}
 
     def setup(self, stage: str) -> None:
-        """Reads small images into memory, those for training only if there is training; Lightning calls it."""
+        """Read small images into memory, those for training only if there is training; Lightning calls it."""
         splits = {"training images": self.labelled.train} if stage == "fit" else {}
         for name, split in (splits | {"validation images": self.labelled.validation}).items():
             if self.held:
@@ -206,23 +214,24 @@ class Images(lightning.LightningDataModule):
         }
 
     def train_dataloader(self) -> DataLoader[Batch]:
-        """Every image once an epoch, or as often as its weight says."""
+        """Every image once in an epoch, or as often as its weight says."""
         part, share = self.parts["training images"], self._share
         return self._loader(part, Shuffled(len(part), self.seed, share, part.weights), share[1])
 
     def val_dataloader(self) -> DataLoader[Batch]:
-        """Every image once, shared out among the processes."""
+        """Every image once, or as its weight says, shared out among the processes."""
         part, (rank, world) = self.parts["validation images"], self._share
         count = len(part)
         if part.weights is None:
-            shown: Sequence[int] = range(rank, count, world)
+            indices: Sequence[int] = range(rank, count, world)
         else:
-            drawn = np.random.default_rng(self.seed).choice(count, count, p=part.weights)
-            shown = drawn[rank::world].tolist()
-        return self._loader(part, shown, world)
+            draws = np.random.default_rng(self.seed).choice(count, count, p=part.weights)
+            indices = draws[rank::world].tolist()
+        return self._loader(part, indices, world)
 
     @property
     def _share(self) -> tuple[int, int]:
+        """The rank of this process and the number of processes."""
         assert self.trainer is not None
         return self.trainer.global_rank, self.trainer.world_size
 
@@ -240,5 +249,5 @@ class Images(lightning.LightningDataModule):
 
 
 def _whole(batch: Batch) -> Batch:
-    """Batches are fetched whole."""
+    """A batch as the dataset gives it, which fetches whole batches: there is nothing to collate."""
     return batch

@@ -1,4 +1,8 @@
-"""A Lightning callback that measures sensitivity while a network trains, into one growing file."""
+"""A Lightning callback that records the sensitivity of a network while it trains, in one growing file.
+
+It works in anyone's Trainer, so it may assume nothing about the module, the data or the optimiser, and must leave no
+trace: a training with it gives the same weights as one without (tests/training/test_callback.py).
+"""
 
 from __future__ import annotations
 
@@ -32,19 +36,20 @@ class RecordSensitivity(lightning.Callback):
     >>> record.path.name
     'curves.nc'
 
-    Pass it to `Trainer(callbacks=[record])`. It measures before the first step, and then every `every` steps, or
-    `per_epoch` times an epoch (the last time at its end), and never twice at one step; steps are those of optimisers, as
-    in `trainer.global_step`. `network` is the attribute of the LightningModule that holds the network, or "" for the
-    module itself. Stimuli are in [0, 1]: if images are normalised before they come to the network, give the same `mean`
-    and `std`, a number or one number per channel, as to `fechner.networks.Network`. Further arguments are those of
-    `sensitivity`.
+    Pass it to `Trainer(callbacks=[record])`. It measures before the first step. After that it measures every `every`
+    steps, or `per_epoch` times in each epoch (the last time at its end), and never twice at one step. Steps are those
+    of optimisers, as in `trainer.global_step`. `network` is the attribute of the LightningModule that holds the
+    network, or "" for the module itself. Stimuli are in [0, 1]. If images are normalised before they come to the
+    network, give the same `mean` and `std`, a number or one number per channel, as to `fechner.networks.Network`.
+    Further arguments are those of `sensitivity`.
 
-    The file holds one Dataset with a dimension `step`, whole after each recording, and its coordinate `epoch`: epochs
-    trained, NaN within epochs of unknown length. A training that goes on from a checkpoint continues the file from there.
-    Under DDP the processes share the stimuli, and the first one writes.
+    The file holds one Dataset with a dimension `step` and can be read after each recording. Its coordinate `epoch` is
+    the number of epochs trained, and NaN within epochs of unknown length. A training that is resumed from a checkpoint
+    continues the file from there. Under DDP the processes share the stimuli, and the first one writes.
 
-    Raises `FechnerError` for a file that cannot be written, and at the start of training for `per_epoch` with data of
-    unknown length, for `mean` or `std` beside a `Network`, which has its own, and for whatever `sensitivity` finds wrong.
+    Raises `FechnerError` for a file that cannot be written. At the start of training it raises one for `per_epoch` with
+    data of unknown length, for `mean` or `std` given with a `Network`, which has its own, and for whatever
+    `sensitivity` finds wrong.
     """
 
     @checked
@@ -75,7 +80,7 @@ class RecordSensitivity(lightning.Callback):
         self.recorded: list[xr.Dataset] = []
 
     def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        """Goes on from the file of an interrupted training, or measures what is there before the first step."""
+        """Continue the file of an interrupted training, or measure the network before its first step."""
         batches = trainer.num_training_batches
         if self.per_epoch is not None and math.isinf(batches):
             raise FechnerError(
@@ -83,18 +88,19 @@ class RecordSensitivity(lightning.Callback):
             )
         self.recorded = []
         if trainer.global_step and self.path.exists():
+            # What was recorded after the checkpoint is measured again.
             before = recordings(self.path)
             self.recorded = [
                 before.isel(step=[i]) for i in range(before.sizes["step"]) if before.step[i] <= trainer.global_step
             ]
         if not self.recorded or self._last() < trainer.global_step:
-            # All batches of an epoch that is over are still counted here, beside the epoch itself.
+            # At the end of an epoch Lightning counts the epoch already and still counts its batches: hence the modulo.
             self._record(trainer, pl_module, _epochs(trainer, (trainer.fit_loop.epoch_loop.batch_idx + 1) % batches))
 
     def on_train_batch_end(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Measures when it is time and there was a step since the last time."""
+        """Measure when a recording is due, unless there was no step since the last one."""
         if self.every is not None:
             due = trainer.global_step // self.every > self._last() // self.every
         else:
@@ -105,9 +111,11 @@ class RecordSensitivity(lightning.Callback):
             self._record(trainer, pl_module, _epochs(trainer, batch_idx + 1))
 
     def _last(self) -> int:
+        """The step of the last recording."""
         return int(self.recorded[-1].step[0])
 
-    def _measured(self, pl_module: lightning.LightningModule) -> nn.Module:
+    def _module(self, pl_module: lightning.LightningModule) -> nn.Module:
+        """The module to measure, by its name within the one that is trained."""
         try:
             module = pl_module.get_submodule(self.network)
         except AttributeError:
@@ -123,16 +131,17 @@ class RecordSensitivity(lightning.Callback):
         return module
 
     def _record(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, epochs: float) -> None:
-        module = self._measured(pl_module)
+        """Measure the network in evaluation mode, put its modes back, and write the file anew."""
+        module = self._module(pl_module)
         modes = {m: m.training for m in module.modules()}
         module.eval()
         shared = trainer.world_size > 1
         if shared:
-            _alike(module)
+            _broadcast_buffers(module)
         try:
             network = module if isinstance(module, Network) else Network(module)
             if self.normalisation:
-                # Half precision would round them.
+                # Mean and std stay exact: half precision would round them.
                 exact = in_dtype(network, self.settings.get("dtype", torch.float32)).model
                 network = Network(exact, **self.normalisation, name=network.name)
             measured = sensitivity(network, self.stimulus, progress=False, shared=shared, **self.settings)
@@ -146,38 +155,38 @@ class RecordSensitivity(lightning.Callback):
             for m, training in modes.items():
                 m.training = training
         step = {"step": ("step", [trainer.global_step], {"units": "1", "long_name": "training step"})}
-        own = measured.expand_dims(step=1).assign_coords(step).assign_coords(epoch=("step", [epochs]))
-        # What leaves the range of 32-bit numbers is infinite: such a network diverges.
+        recording = measured.expand_dims(step=1).assign_coords(step).assign_coords(epoch=("step", [epochs]))
+        # A value beyond the range of 32-bit numbers becomes infinite: such a network diverges.
         with np.errstate(over="ignore"):
-            self.recorded.append(own.astype(dict.fromkeys(own.data_vars, "float32")))
+            self.recorded.append(recording.astype(dict.fromkeys(recording.data_vars, "float32")))
         if trainer.is_global_zero:
             whole = xr.concat(self.recorded, "step", combine_attrs="override", join="exact")
             results.save(whole.assign_attrs(self.recorded[-1].attrs), self.path)
 
 
 def _settings() -> list[str]:
-    """The arguments of `sensitivity` that a recording does not give by itself."""
+    """The arguments of `sensitivity` that users of a recording may give."""
     return [
         n for n in inspect.signature(sensitivity).parameters if n not in ("network", "stimulus", "progress", "shared")
     ]
 
 
 def recordings(path: Path) -> xr.Dataset:
-    """What was recorded into a file so far; `FechnerError` if it holds anything else."""
-    found = results.read(path)
-    if "step" not in found.dims or "step" not in found.coords or "fisher_information" not in found:
-        raise FechnerError(f"'{path}' holds no recordings to go on from; move it away, and train anew")
-    return found
+    """The recordings in a file; `FechnerError` if it holds anything else."""
+    dataset = results.read(path)
+    if "step" not in dataset.dims or "step" not in dataset.coords or "fisher_information" not in dataset:
+        raise FechnerError(f"'{path}' holds no recordings that can be continued; move it away, and train anew")
+    return dataset
 
 
 def _epochs(trainer: lightning.Trainer, batches: float) -> float:
-    """Epochs trained after so many batches of the current one."""
-    whole = trainer.num_training_batches
-    return math.nan if batches and math.isinf(whole) else trainer.current_epoch + batches / whole
+    """Epochs trained, as a fraction, after a number of batches of the current epoch."""
+    per_epoch = trainer.num_training_batches
+    return math.nan if batches and math.isinf(per_epoch) else trainer.current_epoch + batches / per_epoch
 
 
-def _alike(module: nn.Module) -> None:
-    """Running statistics of the first process in all of them, which DDP sees to before the next step anyway."""
+def _broadcast_buffers(module: nn.Module) -> None:
+    """Give all processes the running statistics of the first one, as DDP does before the next step anyway."""
     with torch.no_grad():
         for buffer in module.buffers():
             dist.broadcast(buffer, 0)

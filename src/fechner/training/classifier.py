@@ -1,4 +1,9 @@
-"""A network that learns to classify images under a condition, as Lightning trains it."""
+"""The LightningModule that trains a network to classify images under a condition.
+
+Everything random in a step must come from the seed, the step and the batch's own draws, so that a resumed training
+gives the same weights (tests/training/test_train.py). The name `network` is part of the checkpoints: `fechner.load`
+reads it.
+"""
 
 from __future__ import annotations
 
@@ -20,14 +25,14 @@ from fechner.training.recipe import Recipe
 from fechner.training.saving import check_fits
 from fechner.training.view import refine
 
-# Small images move by up to this share of their size, in either direction.
+# Small images are shifted by up to this share of their size, in either direction.
 _SHIFT = 1 / 8
 
 
 class Classifier(lightning.LightningModule):
-    """Trains `network` on what `Images` gives, seen under `condition`, and logs loss and accuracy.
+    """Trains `network` on the batches of `Images` under a condition, and logs loss and accuracy.
 
-    Checkpoints hold the network's weights, so that `fechner.load(name, FILE)` reads them.
+    Its checkpoints hold the network's weights, and `fechner.load(name, FILE)` reads them.
     """
 
     def __init__(self, network: Network, condition: Condition, recipe: Recipe, size: int, seed: int = 0) -> None:
@@ -38,18 +43,18 @@ class Classifier(lightning.LightningModule):
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits (B, classes) of images in [0, 1]."""
-        # On a CPU fused attention goes back several times slower in bfloat16 than its parts.
+        # On a CPU, the backward pass of fused attention in bfloat16 is several times slower than that of its parts.
         with sdpa_kernel(SDPBackend.MATH) if images.device.type == "cpu" else nullcontext():
             logits = self.network(images.to(self.network.mean.dtype))
-        # Networks with auxiliary classifiers return those too.
+        # Networks with auxiliary classifiers return a tuple, whose first entry is the main one.
         return logits[0] if isinstance(logits, tuple) else logits
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
-        """Dropout hangs on the step alone, so that a resumed training draws what an uninterrupted one would."""
+        """Make dropout depend on the step alone, so that a resumed training draws what an uninterrupted one would."""
         torch.manual_seed(hash((self.seed, self.global_step, self.global_rank)) % 2**63)
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> tuple[Tensor, Tensor]:
-        """The images as they are seen, made on the device."""
+        """The images as the network sees them, computed on the device, and their labels."""
         self.skipped |= batch.skipped
         return self.seen(batch, augment=bool(self.trainer.training)), batch.labels
 
@@ -60,13 +65,14 @@ class Classifier(lightning.LightningModule):
         fine = refine(images) if images.shape[-1] == self.size else images
         shift = flip = None
         if augment:
-            most = self.size * _SHIFT if images.shape[-1] != self.size else 0
-            shift = (2 * batch.draws[:, :2] - 1) * most
+            # Large images, which come at their final size, are cropped at random instead.
+            largest = self.size * _SHIFT if images.shape[-1] != self.size else 0
+            shift = (2 * batch.draws[:, :2] - 1) * largest
             flip = batch.draws[:, 2] < 0.5 if self.recipe.mirror else None
         return self.condition(fine, shift, flip).contiguous(memory_format=torch.channels_last)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """See that the weights fit before they are taken."""
+        """Check that the weights fit before they are loaded."""
         check_fits(checkpoint, self.state_dict(), self.trainer.ckpt_path)
 
     def training_step(self, batch: tuple[Tensor, Tensor], index: int) -> Tensor:
@@ -86,12 +92,12 @@ class Classifier(lightning.LightningModule):
         """Accuracy and loss of a batch, averaged over all images."""
         images, labels = batch
         logits = self(images)
-        right = (logits.argmax(1) == labels).float().mean()
+        accuracy = (logits.argmax(1) == labels).float().mean()
         count = len(labels)
         self.log("validation_loss", F.cross_entropy(logits, labels), batch_size=count, sync_dist=True)
-        self.log("validation_accuracy", right, batch_size=count, sync_dist=True, prog_bar=True)
+        self.log("validation_accuracy", accuracy, batch_size=count, sync_dist=True, prog_bar=True)
 
     def configure_optimizers(self) -> Any:
-        """As the recipe says."""
+        """The optimizer and the schedule of the recipe."""
         steps = math.ceil(float(self.trainer.estimated_stepping_batches) / self.recipe.epochs)
         return self.recipe.optimizers(self.network, steps)

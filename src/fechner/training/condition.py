@@ -1,4 +1,8 @@
-"""What is done to the statistics of images before a network learns from them: the same in training and validation."""
+"""How the statistics of images are manipulated before a network learns from them, in training and validation alike.
+
+Conditions may differ only in the statistics that they manipulate: all of them, the upright one too, are interpolated
+once and seen through the same round aperture (`view`). A new field whose default changes nothing is a new manipulation.
+"""
 
 from __future__ import annotations
 
@@ -49,7 +53,8 @@ class Condition:
         for f in fields(self):
             if f.name in ("band", "keep") and getattr(self, f.name) != f.default and not self.remove:
                 raise FechnerError(
-                    f"{f.name} is that of contrast that is removed: give the orientations in remove, or leave {f.name} out"
+                    f"{f.name} has an effect only on orientations that are removed: "
+                    f"give them in remove, or leave {f.name} out"
                 )
 
     def __str__(self) -> str:
@@ -58,7 +63,7 @@ class Condition:
         return ", ".join(texts) or "upright"
 
     def __call__(self, fine: Tensor, shift: Tensor | None = None, flip: Tensor | None = None) -> Tensor:
-        """Images (B, 3, S, S) from fine ones (B, 3, 2S, 2S) in [0, 1]; `shift` and `flip` as for `look`."""
+        """Images (B, 3, S, S) from refined ones (B, 3, 2S, 2S) in [0, 1]; `shift` and `flip` are those of `look`."""
         images = look(fine, self.rotation, shift, flip)
         if self.hue % 360:
             images = adjust_hue(images, (self.hue / 360 + 0.5) % 1 - 0.5)
@@ -71,21 +76,25 @@ class Condition:
 
 
 def attenuate(images: Tensor, orientations: tuple[float, ...], width: float, keep: float) -> Tensor:
-    """Images whose contrast at bar orientations within `width` degrees of these is multiplied by `keep`.
+    """Images whose contrast is multiplied by `keep` at bar orientations within `width` degrees of `orientations`.
 
-    The edge of the band is a raised cosine, half-way at `width`, a quarter of `width` to either side. Mean luminance
-    stays. Images are mirrored at their borders, so that these make no orientation of their own.
+    >>> images = torch.rand(1, 3, 32, 32)
+    >>> attenuate(images, (0.0, 90.0), 20.0, keep=0.5).shape
+    torch.Size([1, 3, 32, 32])
+
+    The edge of the band is a raised cosine that is half-way at `width` and extends by a quarter of `width` to either
+    side. Mean luminance stays the same. Images are mirrored at their borders, so that these add no orientations.
     """
     size = images.shape[-1]
     padded = F.pad(images, (size // 2,) * 4, mode="reflect")
     n = padded.shape[-1]
     rows, columns = np.meshgrid(np.fft.fftfreq(n), np.fft.fftfreq(n), indexing="ij")
-    # Bars lie across the direction in which luminance changes; rows run down.
+    # A bar is perpendicular to the direction in which luminance changes; rows run down.
     bars = np.rad2deg(np.arctan2(-rows, columns)) + 90
-    apart = np.min([circular.distance(bars, o, 180.0) for o in orientations], axis=0)
-    outside = np.clip((apart - 0.75 * width) / (0.5 * width), 0, 1)
+    distances = np.min([circular.distance(bars, o, 180.0) for o in orientations], axis=0)
+    outside = np.clip((distances - 0.75 * width) / (0.5 * width), 0, 1)
     gain = keep + (1 - keep) * (0.5 - 0.5 * np.cos(np.pi * outside))
-    gain[0, 0] = 1
+    gain[0, 0] = 1  # mean luminance
     mask = torch.as_tensor(gain, dtype=images.dtype, device=images.device)
     filtered = torch.fft.ifft2(torch.fft.fft2(padded) * mask).real
     inner = slice(size // 2, size // 2 + size)

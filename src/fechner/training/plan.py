@@ -1,4 +1,8 @@
-"""What decides the result of a training, and whether a folder holds one that can be gone on with."""
+"""Everything that decides the result of a training, and whether a folder holds a training that can be resumed.
+
+An option that changes the weights or the recordings must become a field of `Plan`: otherwise `resume` would accept a
+training with another value of it.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +21,7 @@ CHECKPOINT, SETTINGS = "last.ckpt", "settings.json"
 
 @dataclass(frozen=True)
 class Plan:
-    """What decides the result of a training: kept in settings.json, compared by `resume`, and recorded with the result."""
+    """Everything that decides the result of a training: it is saved, compared by `resume`, and recorded."""
 
     network: str
     weights: str
@@ -35,23 +39,28 @@ class Plan:
     precision: str
 
     def attributes(self) -> dict[str, str | int]:
-        """In text and numbers."""
+        """The fields as text and numbers, which JSON and NetCDF can hold."""
         recipe, classes = json.dumps(asdict(self.recipe)), ", ".join(self.classes)
         return vars(self) | {"condition": str(self.condition), "recipe": recipe, "classes": classes}
 
 
 def prepare(out: Path, plan: Plan, resume: bool, say: Callable[[str], None], first: bool) -> None:
-    """Write down what is trained, or see that it is what was trained before."""
+    """Save the plan in a new folder, or check that it is the one that was trained in this folder before.
+
+    Raises `FechnerError` if the folder cannot be written, holds a training that is not to be resumed, or another one.
+    `first` is whether this is the process that writes.
+    """
     outputs.writable(out / SETTINGS)
-    for halfway in out.glob("hpc_ckpt_*.ckpt"):
-        # Going on from what SLURM's signal saved within an epoch would begin that epoch's images again.
-        halfway.unlink(missing_ok=True)
+    for partial in out.glob("hpc_ckpt_*.ckpt"):
+        # Lightning saves these within an epoch when SLURM sends its signal. Resuming from one would start the images of
+        # that epoch again.
+        partial.unlink(missing_ok=True)
     if (out / CHECKPOINT).exists():
         if not resume:
             raise FechnerError(f"'{out}' holds a training already; resume it, or choose another folder")
         before = results.read_json(out / SETTINGS, dict, "choose another folder")
         for name, value in plan.attributes().items():
-            # What older versions did not write down cannot be compared.
+            # Fields that older versions did not save cannot be compared.
             if before.get(name, value) != value:
                 raise FechnerError(
                     f"cannot resume '{out}': its {name} is {before[name]}, not {value}; give the same, or another folder"

@@ -1,4 +1,8 @@
-"""What a training records: the stimulus and the settings of `sensitivity`, by name."""
+"""Which stimulus a training records sensitivity to, and with which settings, by name.
+
+`train(record=...)` takes the names. What the recordings of two trainings have in common is fixed here, so that their
+curves can be compared; a change makes new recordings differ from those in trainings/.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +10,15 @@ from typing import Any
 
 from fechner.stimuli import Gabor, HuePatch, Stimulus
 
-# A photograph of 224 pixels is 2.24 degrees wide, as in the published figures; so is an image of any other size.
+# Images of any size count as 2.24 degrees wide, as a photograph of 224 pixels is in the published figures.
 DEGREES = 2.24
-# Cycles/degree that are averaged over, the highest at last.
+# The frequencies in cycles/degree over which recordings average. The last must be the highest: `train` checks it.
 FREQUENCIES = [1.0, 1.5, 2.0, 3.0, 4.0]
 
 
 def probes(size: int) -> dict[str, tuple[Stimulus, dict[str, Any]]]:
-    """What is recorded by name, stimulus and settings of `sensitivity`, for images of this size."""
-    chroma = [0.5, 0.7, 0.9]
+    """The stimulus and the settings of `sensitivity` for images of this size, by the name of what is recorded."""
+    levels = [0.5, 0.7, 0.9]
     return {
         "orientation": (
             Gabor(size=size, pixels_per_degree=size / DEGREES),
@@ -26,6 +30,6 @@ def probes(size: int) -> dict[str, tuple[Stimulus, dict[str, Any]]]:
         ),
         "hue": (
             HuePatch(size=size),
-            {"along": "hue", "values": 36, "average": {"saturation": chroma, "value": chroma}},
+            {"along": "hue", "values": 36, "average": {"saturation": levels, "value": levels}},
         ),
     }

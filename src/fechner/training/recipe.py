@@ -1,8 +1,11 @@
-"""How a network is trained: length, learning rate and its schedule, and what regularises."""
+"""How a network is trained: its length, the learning rate and its schedule, and the regularisation.
+
+A change of a recipe below changes every training that uses it, and `resume` then refuses the earlier ones.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Annotated, Any, Literal
 
 import torch
@@ -33,7 +36,7 @@ class Recipe:
         mirror: mirror training images left to right at random, before anything else is done to them.
     """
 
-    # A bound that no training comes near, so that a slip is not taken for one.
+    # No training comes near the upper bound, which catches a slip of the pen.
     epochs: Annotated[int, Whole(1, 10**6)]
     batch: Count
     learning_rate: AboveZero
@@ -50,22 +53,22 @@ class Recipe:
             raise FechnerError("label_smoothing must be less than 1, at which labels say nothing, got 1.0")
 
     def optimizers(self, network: nn.Module, steps_an_epoch: int) -> dict[str, Any]:
-        """Optimizer and schedule, as Lightning takes them. Biases and normalisation are not decayed by AdamW."""
-        trained = [p for p in network.parameters() if p.requires_grad]
+        """Optimizer and schedule, as Lightning takes them. AdamW does not decay biases and normalisation."""
+        parameters = [p for p in network.parameters() if p.requires_grad]
         if self.optimizer == "adamw":
             groups = [
-                {"params": [p for p in trained if p.dim() > 1], "weight_decay": self.weight_decay},
-                {"params": [p for p in trained if p.dim() <= 1], "weight_decay": 0.0},
+                {"params": [p for p in parameters if p.dim() > 1], "weight_decay": self.weight_decay},
+                {"params": [p for p in parameters if p.dim() <= 1], "weight_decay": 0.0},
             ]
             rule: torch.optim.Optimizer = torch.optim.AdamW(groups, lr=self.learning_rate)
         else:
-            rule = torch.optim.SGD(trained, self.learning_rate, momentum=0.9, weight_decay=self.weight_decay)
+            rule = torch.optim.SGD(parameters, self.learning_rate, momentum=0.9, weight_decay=self.weight_decay)
         if self.schedule == "steps":
             step = self.epochs_a_step * steps_an_epoch
             schedule: torch.optim.lr_scheduler.LRScheduler = torch.optim.lr_scheduler.StepLR(rule, step)
         else:
             steps = self.epochs * steps_an_epoch
-            # A rise of a single step, a fifth of five, is a division by zero in PyTorch.
+            # With five steps, a fifth is a single step, for which PyTorch would divide by zero.
             rise = 0.4 if steps == 5 else 0.2
             schedule = torch.optim.lr_scheduler.OneCycleLR(
                 rule, self.learning_rate, steps, pct_start=rise, cycle_momentum=False
@@ -73,7 +76,7 @@ class Recipe:
         return {"optimizer": rule, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
 
-# Published by Benjamin et al. (2022) for ImageNet.
+# IMAGENET is the one that Benjamin et al. (2022) published; the other two are for images of up to 64 pixels.
 IMAGENET = Recipe(90, 256, 0.1, 1e-4, "steps")
 SMALL = Recipe(12, 128, 0.2, 5e-4, label_smoothing=0.1)
 ATTENTION = Recipe(20, 128, 1e-3, 0.05, optimizer="adamw", label_smoothing=0.1)
@@ -81,25 +84,29 @@ ATTENTION = Recipe(20, 128, 1e-3, 0.05, optimizer="adamw", label_smoothing=0.1)
 
 @checked
 def recipe_for(network: nn.Module, size: Count, **changed: Any) -> Recipe:
-    """The published recipe for large images, a fast one for small images, AdamW for small images and attention.
+    """The recipe for a network and a size of images in pixels, with some settings changed.
 
     >>> recipe_for(nn.Linear(2, 2), 224).epochs
     90
 
+    It is the published recipe for images of more than 64 pixels. For smaller ones it is AdamW if the network has
+    attention, and otherwise a fast schedule of 12 epochs. Settings that are None stay as they are.
+
     Raises `FechnerError` for a setting that recipes do not have or a value that makes no sense.
     """
     if size > 64:
-        chosen = IMAGENET
+        recipe = IMAGENET
     elif any(isinstance(m, nn.MultiheadAttention) for m in network.modules()):
-        chosen = ATTENTION
+        recipe = ATTENTION
     else:
-        chosen = SMALL
-    settings = {f.name: getattr(chosen, f.name) for f in fields(chosen)}
+        recipe = SMALL
     changed = {k: v for k, v in changed.items() if v is not None}
     for name in changed:
-        if name not in settings:
-            raise choices("setting of a recipe", str(name), settings)
-    made = Recipe(**settings | changed)
-    if "epochs_a_step" in changed and made.schedule != "steps":
-        raise FechnerError(f"epochs_a_step does nothing with schedule {made.schedule}: leave it out, or choose 'steps'")
-    return made
+        if name not in (known := [f.name for f in fields(Recipe)]):
+            raise choices("setting of a recipe", str(name), known)
+    recipe = replace(recipe, **changed)
+    if "epochs_a_step" in changed and recipe.schedule != "steps":
+        raise FechnerError(
+            f"epochs_a_step does nothing with schedule {recipe.schedule}: leave it out, or choose 'steps'"
+        )
+    return recipe

@@ -1,4 +1,10 @@
-"""One run of Lightning's Trainer: data, callbacks, logs and checkpoints, and the Dataset that comes out."""
+"""Runs Lightning's Trainer once, with its data, callbacks, logs and checkpoints, and returns the Dataset of the result.
+
+`setup.train` has checked the arguments; nothing else calls this module, because importing Lightning takes seconds.
+Nothing is written before the trainer is built, because building it may still refuse a setting. Under several processes
+all of them run this code, and only the first one writes and prints. tests/training/test_running.py covers failures from
+outside.
+"""
 
 from __future__ import annotations
 
@@ -37,31 +43,31 @@ from fechner.training.resampling import resample as resample_pictures
 from fechner.training.saving import WholeCheckpoints
 
 FILE = "training.nc"
-_MEASURED = ("validation_accuracy", "validation_loss", "loss")
+_METRICS = ("validation_accuracy", "validation_loss", "loss")
 
 
 class _History(lightning.Callback):
-    """Loss and accuracy at the end of each epoch, said by `say`; kept in checkpoints."""
+    """Reports loss and accuracy at the end of each epoch by `say`, and keeps them in checkpoints."""
 
-    def __init__(self, say: Callable[[str], None]) -> None:
-        self.say = say
-        self.kept: list[dict[str, float]] = []
+    def __init__(self) -> None:
+        self.say: Callable[[str], None] = print
+        self.epochs: list[dict[str, float]] = []
 
     def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        """Keep what was logged, once it is known that enough images could be used."""
+        """Keep what was logged, after a check that enough images could be used."""
         images = trainer.datamodule.labelled  # type: ignore[attr-defined]
         check_skipped(_skipped(trainer, pl_module), len(images.train.labels) + len(images.validation.labels))
-        self.kept.append({n: float(trainer.callback_metrics[n]) for n in _MEASURED})
-        told = ", ".join(f"{n.replace('_', ' ')} {v:.3f}" for n, v in self.kept[-1].items())
-        self.say(f"epoch {len(self.kept)} of {trainer.max_epochs}: {told}")
+        self.epochs.append({n: float(trainer.callback_metrics[n]) for n in _METRICS})
+        metrics = ", ".join(f"{n.replace('_', ' ')} {v:.3f}" for n, v in self.epochs[-1].items())
+        self.say(f"epoch {len(self.epochs)} of {trainer.max_epochs}: {metrics}")
 
     def state_dict(self) -> dict[str, Any]:
-        """For the checkpoint."""
-        return {"kept": self.kept}
+        """The history, under the key that it has in earlier checkpoints."""
+        return {"kept": self.epochs}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """From the checkpoint."""
-        self.kept = list(state_dict["kept"])
+        """Restore it from the checkpoint."""
+        self.epochs = list(state_dict["kept"])
 
 
 def run(
@@ -79,10 +85,10 @@ def run(
     say: Callable[[str], None],
     show: Callable[[], None],
 ) -> xr.Dataset:
-    """Train, or evaluate, with everything checked; see `train`."""
-    with _quiet(), _stopped(out), ExitStack() as stack:
+    """Train or evaluate after everything has been checked; the arguments and the result are those of `train`."""
+    with _quiet(), _failures(out), ExitStack() as stack:
         runner, history = _trainer(plan, out, trainer, evaluate, progress)
-        history.say = say = say if runner.is_global_zero else _nothing
+        history.say = say = say if runner.is_global_zero else lambda text: None
         if not evaluate and runner.is_global_zero:
             stack.enter_context(outputs.held(out))
         if not str(runner.precision).startswith(plan.precision):
@@ -104,27 +110,28 @@ def run(
         classifier = Classifier(network, plan.condition, plan.recipe, plan.size, plan.seed)
         try:
             if evaluate:
-                found = runner.validate(classifier, data, verbose=False)[0]
-                history.kept = [{"loss": np.nan} | {n: float(found[n]) for n in _MEASURED if n != "loss"}]
+                metrics = runner.validate(classifier, data, verbose=False)[0]
+                history.epochs = [{n: float(metrics.get(n, np.nan)) for n in _METRICS}]
             else:
                 last = out / CHECKPOINT
                 if runner.num_nodes > 1:
-                    say(_waits(runner))
+                    say(_waiting(runner))
                 runner.fit(classifier, data, ckpt_path=str(last) if last.exists() else None, weights_only=True)
         except SystemExit:
-            # What Lightning makes of Ctrl-C, which it ignores from then on.
+            # Lightning turns Ctrl-C into SystemExit, and ignores it from then on.
             signal.signal(signal.SIGINT, signal.default_int_handler)
             raise KeyboardInterrupt from None
         skipped = _skipped(runner, classifier)
         if evaluate:
             check_skipped(skipped, len(images.validation.labels))
-        epoch = ("epoch_end", np.arange(len(history.kept)) + 1, {"units": "1", "long_name": "epochs trained"})
-        measured = {n: ("epoch_end", [k[n] for k in history.kept], {"units": "1"}) for n in _MEASURED}
-        dataset = xr.Dataset(measured, {"epoch_end": epoch}).merge(resampled)
+        epoch = ("epoch_end", np.arange(len(history.epochs)) + 1, {"units": "1", "long_name": "epochs trained"})
+        metrics_by_epoch = {n: ("epoch_end", [e[n] for e in history.epochs], {"units": "1"}) for n in _METRICS}
+        dataset = xr.Dataset(metrics_by_epoch, {"epoch_end": epoch}).merge(resampled)
         if plan.record != "none" and not evaluate:
             recorded = recordings(out / FILE)
-            own = recorded[[str(v) for v in recorded.data_vars if "step" in recorded[v].dims]]
-            dataset = own.merge(dataset).assign_attrs(recorded.attrs)
+            # A file that is complete already, from a resumed training, holds the losses too.
+            curves = recorded[[str(v) for v in recorded.data_vars if "step" in recorded[v].dims]]
+            dataset = curves.merge(dataset).assign_attrs(recorded.attrs)
         attributes = plan.attributes() | {
             "training_images": len(images.train.labels),
             "validation_images": len(images.validation.labels),
@@ -139,25 +146,25 @@ def run(
 
 
 def _trainer(
-    plan: Plan, out: Path, asked: Mapping[str, Any], evaluate: bool, progress: bool
+    plan: Plan, out: Path, options: Mapping[str, Any], evaluate: bool, progress: bool
 ) -> tuple[lightning.Trainer, _History]:
-    """Lightning's Trainer on the processors asked for, or `FechnerError` where there are none; nothing is written yet.
+    """Lightning's Trainer with the processors that `options` name; it writes nothing yet.
 
-    Which process is the first one is Lightning's to say, and the trainer knows it: who starts processes sets different
-    variables, some of them for a single process too.
+    The trainer knows which process is the first one. The environment does not say it reliably: each launcher sets other
+    variables, some of them for a single process too. Raises `FechnerError` if there are no such processors.
     """
-    history = _History(_nothing)
-    # A bar that is written to a file is a page for every epoch.
-    shown = progress and sys.stderr.isatty()
-    callbacks: list[lightning.Callback] = [history, *([TQDMProgressBar()] if shown else [])]
+    history = _History()
+    # In a file, a progress bar would fill a page for every epoch.
+    with_bar = progress and sys.stderr.isatty()
+    callbacks: list[lightning.Callback] = [history, *([TQDMProgressBar()] if with_bar else [])]
     if not evaluate:
         callbacks.append(
             ModelCheckpoint(out, "last", enable_version_counter=False, save_on_train_epoch_end=True, verbose=False)
         )
         if plan.record != "none":
-            stimulus, measured = probes(plan.size)[plan.record]
+            stimulus, settings = probes(plan.size)[plan.record]
             callbacks.append(
-                RecordSensitivity(out / FILE, stimulus, per_epoch=plan.per_epoch, layers=plan.layers, **measured)
+                RecordSensitivity(out / FILE, stimulus, per_epoch=plan.per_epoch, layers=plan.layers, **settings)
             )
     csv = CSVLogger(out, "logs")
     try:
@@ -166,29 +173,31 @@ def _trainer(
             callbacks=callbacks,
             logger=False if evaluate else [csv, TensorBoardLogger(out, "logs", csv.version)],
             plugins=[WholeCheckpoints()],
-            # What Lightning saves on SLURM's signal goes there too.
+            # Lightning writes the checkpoint for SLURM's signal there.
             default_root_dir=out,
             use_distributed_sampler=False,
             num_sanity_val_steps=0,
             enable_model_summary=False,
-            enable_progress_bar=shown,
+            enable_progress_bar=with_bar,
             enable_checkpointing=not evaluate,
-            **asked,
+            **options,
         )
         if trainer.world_size > 1:
             cluster = trainer.strategy.cluster_environment  # type: ignore[attr-defined]
+            # Read now what Lightning would read later, so that a mistake is reported before anything is written.
             cluster.validate_settings(trainer.num_devices, trainer.num_nodes)
             int(cluster.main_port)
     except (TypeError, ValueError, KeyError, RuntimeError, MisconfigurationException) as e:
-        told = ", ".join(f"{name.replace('num_', '')} {value}" for name, value in asked.items())
+        listed = ", ".join(f"{name.replace('num_', '')} {value}" for name, value in options.items())
         reason = f"the environment variable {e.args[0]} is not set" if isinstance(e, KeyError) else first_line(e)
-        raise FechnerError(f"cannot train with {told}: {reason}") from None
+        raise FechnerError(f"cannot train with {listed}: {reason}") from None
     if trainer.world_size == 1 < processes.told()[1]:
         raise FechnerError(
             "RANK and WORLD_SIZE say that there are several processes, which training takes from torchrun alone; "
             "start it with torchrun, or unset both"
         )
-    # From SLURM_PROCID or LOCAL_RANK, which single processes have too, Lightning would keep its logs to itself.
+    # Lightning takes the rank of its logs from SLURM_PROCID or LOCAL_RANK. Single processes may have these too, and
+    # would then write no logs.
     rank_zero_only.rank = trainer.global_rank  # type: ignore[attr-defined]
     if plan.recipe.batch % trainer.world_size:
         raise FechnerError(
@@ -197,8 +206,8 @@ def _trainer(
     return trainer, history
 
 
-def _waits(trainer: lightning.Trainer) -> str:
-    """What the machines of a training wait for before it starts."""
+def _waiting(trainer: lightning.Trainer) -> str:
+    """The message that says what the machines of a training wait for before it starts."""
     cluster = trainer.strategy.cluster_environment  # type: ignore[attr-defined]
     how = (
         ""
@@ -212,49 +221,48 @@ def _waits(trainer: lightning.Trainer) -> str:
 
 
 def _skipped(trainer: lightning.Trainer, classifier: lightning.LightningModule) -> dict[str, str]:
-    """Images that any process could not decode so far, and why; all must call."""
-    mine = trainer.datamodule.skipped | classifier.skipped  # type: ignore[attr-defined]
-    shares = processes.gather(mine) if trainer.world_size > 1 else [mine]
+    """Images that any process could not decode so far, and why. All processes must call it."""
+    own = trainer.datamodule.skipped | classifier.skipped  # type: ignore[attr-defined]
+    shares = processes.gather(own) if trainer.world_size > 1 else [own]
     return {name: why for share in shares for name, why in share.items()}
 
 
 def _resampled(
     images: Labelled,
-    wanted: Mapping[str, xr.Dataset | str],
+    resample: Mapping[str, xr.Dataset | str],
     evaluate: bool,
     progress: bool,
     say: Callable[[str], None],
 ) -> tuple[Labelled, xr.Dataset]:
-    """Images with the weights that give them a density, and what became of it; as they are if none is wanted."""
-    if not wanted:
+    """Images with the weights that give a feature its desired density, and variables that describe the result.
+
+    Without `resample` the images stay unchanged, and there are no variables.
+    """
+    if not resample:
         return images, xr.Dataset()
-    ((feature, density),) = wanted.items()
-    splits = [images.validation] if evaluate else [images.train, images.validation]
-    made = [resample_pictures(split.pictures, feature, density, progress) for split in splits]
-    *train, validation = (replace(s, weights=m.probabilities) for s, m in zip(splits, made, strict=True))
-    images = replace(images, train=train[0] if train else images.train, validation=validation)
-    first = made[0]
-    off = np.abs(first.made - first.wanted).max() / first.wanted.max()
+    ((feature, density),) = resample.items()
+    parts = ["validation"] if evaluate else ["train", "validation"]
+    resampled = {p: resample_pictures(getattr(images, p).pictures, feature, density, progress) for p in parts}
+    weighted = {p: replace(getattr(images, p), weights=r.probabilities) for p, r in resampled.items()}
+    images = replace(images, **weighted)
+    first = resampled[parts[0]]
+    off = np.abs(first.achieved - first.desired).max() / first.desired.max()
     say(
         f"{feature} resampled: the {'validation' if evaluate else 'training'} images are worth {first.effective:.0f} of "
-        f"{len(first.probabilities)} shown alike, and miss the density by at most {off:.0%} of its peak"
+        f"{len(first.probabilities)} drawn equally often, and miss the density by at most {off:.0%} of its peak"
     )
     dims = f"{feature}_bin"
-    shown = {
-        "density_wanted": (dims, first.wanted),
-        "density_made": (dims, first.made),
+    variables = {
+        "density_wanted": (dims, first.desired),
+        "density_made": (dims, first.achieved),
         "effective_images": ((), first.effective),
     }
-    return images, xr.Dataset(shown)
-
-
-def _nothing(text: str) -> None:
-    """What all processes but the first say."""
+    return images, xr.Dataset(variables)
 
 
 @contextmanager
-def _stopped(out: Path) -> Iterator[None]:
-    """What stops a training from outside, in one line: a full disk, or processes that do not come or end."""
+def _failures(out: Path) -> Iterator[None]:
+    """Report in one line what stops a training from outside: a full disk, or processes that do not come or that end."""
     try:
         yield
     except (OSError, dist.DistError) as e:
@@ -266,7 +274,7 @@ def _stopped(out: Path) -> Iterator[None]:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without Lightning's advice, which is for those who write their own Trainer."""
+    """Suppress Lightning's advice, which is for people who write their own Trainer."""
     loggers = [logging.getLogger(n) for n in ("lightning.pytorch", "lightning.fabric")]
     levels = [logger.level for logger in loggers]
     try:

@@ -1,4 +1,9 @@
-"""Checkpoints that are whole or not there: a full disk or a kill leaves the last good one readable."""
+"""Writes checkpoints as a whole or not at all, and reads them with checks.
+
+If the disk is full or the process is killed, the last good checkpoint must stay readable
+(tests/training/test_saving.py). A damaged one must be reported before training continues from it, by its name and with
+the remedy.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +18,8 @@ from lightning.pytorch.plugins.io import TorchCheckpointIO
 from fechner import outputs
 from fechner.errors import FechnerError, first_line, printable
 
-# What Lightning goes on from.
-_HELD = {
+# The entries that Lightning needs to resume a training.
+_ENTRIES = {
     "state_dict": dict,
     "callbacks": dict,
     "loops": dict,
@@ -26,43 +31,44 @@ _HELD = {
 
 
 class WholeCheckpoints(TorchCheckpointIO):
-    """Writes beside the old file and replaces it once everything is on the disk."""
+    """Writes to a new file, which replaces the old one once everything is on the disk."""
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None) -> None:
-        """Raises `FechnerError` if it cannot be written; what was there stays."""
+        """Raises `FechnerError` if the checkpoint cannot be written; the old one stays."""
         with outputs.whole(Path(path)) as part, part.open("wb") as file:
             try:
                 torch.save(checkpoint, file)
             except RuntimeError as e:
-                # Closing the archive fails too, and hides why writing it did.
+                # After a failed write, closing the archive fails too: its error would hide the reason.
                 raise e.__context__ if isinstance(e.__context__, OSError) else e from None
 
     def load_checkpoint(
         self, path: Any, map_location: Any | None = lambda storage, loc: storage, weights_only: bool | None = None
     ) -> dict[str, Any]:
-        """Raises `FechnerError` if it is damaged, which its checksums tell, or holds no training."""
+        """Raises `FechnerError` if a checksum of the file is wrong, or if it holds no training."""
         try:
             with zipfile.ZipFile(path) as archive:
                 damaged = archive.testzip()
             if damaged is not None:
                 raise ValueError(f"the checksum of {damaged} is wrong")
-            found = super().load_checkpoint(path, map_location, weights_only)
-            if not isinstance(found, dict) or not all(isinstance(found.get(k), t) for k, t in _HELD.items()):
-                raise ValueError(f"a training holds {', '.join(_HELD)}")
+            checkpoint = super().load_checkpoint(path, map_location, weights_only)
+            entries = checkpoint if isinstance(checkpoint, dict) else {}
+            if not all(isinstance(entries.get(k), t) for k, t in _ENTRIES.items()):
+                raise ValueError(f"a training holds {', '.join(_ENTRIES)}")
         except Exception as e:
             raise _damaged(path, e) from None
-        return found
+        return checkpoint
 
 
 def check_fits(checkpoint: Mapping[str, Any], expected: Mapping[str, torch.Tensor], path: Any) -> None:
     """Raise `FechnerError` if a checkpoint holds other weights than those of the network in training."""
-    held = checkpoint["state_dict"]
+    weights = checkpoint["state_dict"]
     for name, tensor in expected.items():
-        if not isinstance(held.get(name), torch.Tensor) or held[name].shape != tensor.shape:
+        if not isinstance(weights.get(name), torch.Tensor) or weights[name].shape != tensor.shape:
             raise _damaged(path, ValueError(f"its weights '{name}' are not those of this network"))
 
 
 def _damaged(path: Any, error: Exception) -> FechnerError:
     return FechnerError(
-        f"cannot go on from '{path}': it is damaged ({printable(first_line(error))}); delete it, and training starts anew"
+        f"cannot resume from '{path}': it is damaged ({printable(first_line(error))}); delete it, and training starts anew"
     )
