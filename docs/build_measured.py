@@ -50,36 +50,39 @@ def row(statement: str, value: float, low: float, high: float, verdict: str = ""
     return f"| {statement.replace('|', chr(92) + '|')} | {measured} | {interval} | {verdict} |"
 
 
-def made(dataset: xr.Dataset) -> str:
+def made(tree: xr.DataTree) -> str:
     """One line that says what was measured and how."""
-    parts = [f"Profile `{dataset.attrs['profile']}`"]
-    if dataset.attrs.get("photographs"):
-        parts.append(f"{dataset.attrs['photographs']} photographs")
-    parts += [f"{dataset.sizes[name]} {words}" for name, words in SIZES.items() if name in dataset.sizes]
-    return ", ".join(parts) + f"; fechner {dataset.attrs['fechner_version']}, PyTorch {dataset.attrs['torch_version']}."
+    parts = [f"Profile `{tree.attrs['profile']}`"]
+    if tree.attrs.get("photographs"):
+        parts.append(f"{tree.attrs['photographs']} photographs")
+    # A density has values of its own.
+    measured = [node.sizes for path, node in tree.to_dict().items() if not path.endswith("/density")]
+    counts = {name: [sizes[name] for sizes in measured if name in sizes] for name in SIZES}
+    parts += [f"{counts[name][0]} {words}" for name, words in SIZES.items() if counts[name]]
+    return ", ".join(parts) + f"; fechner {tree.attrs['fechner_version']}, PyTorch {tree.attrs['torch_version']}."
 
 
 def densities(dataset: xr.Dataset) -> list[str]:
     """Rows for the most and the least frequent value in the photographs, relative to a uniform density."""
-    along, dim = dataset.attrs["along"], dataset.density.dims[0]
-    period, rows = dataset[dim].attrs["period"], []
+    along = dataset.attrs["along"]
+    period, rows = dataset[along].attrs["period"], []
     for which, at in (("most", dataset.density.values.argmax()), ("least", dataset.density.values.argmin())):
-        one = dataset.isel({dim: int(at)})
+        one = dataset.isel({along: int(at)})
         value, low, high = (period * float(one[f"density{end}"]) for end in ("", "_low", "_high"))
         rows.append(
-            row(f"density of the {which} frequent {along}, {float(one[dim]):.0f}°, × uniform", value, low, high)
+            row(f"density of the {which} frequent {along}, {float(one[along]):.0f}°, × uniform", value, low, high)
         )
     return rows
 
 
 def table(folder: Path) -> str:
     """What one figure measured: a row for each claim, after those of the density of its photographs."""
-    dataset = results.read(folder / "data.nc")
-    rows = densities(dataset) if folder.name in WITH_DENSITY else []
+    tree = results.read(folder / "data.nc")
+    rows = densities(tree["density"].to_dataset()) if folder.name in WITH_DENSITY else []
     for one in claim.read(folder / "claims.json"):
         rows.append(row(one.statement, one.measured, *one.interval, "holds" if one.holds else "does not hold"))
     heading = ["| | measured | 95 % interval | claim |", "|---|---|---|---|"]
-    return "\n".join([made(dataset), "", *heading, *rows])
+    return "\n".join([made(tree), "", *heading, *rows])
 
 
 def with_tables(page: str, out: Path) -> str:

@@ -60,7 +60,7 @@ def check(dataset: Any) -> None:
 
 def _check_nodes(tree: xr.DataTree) -> None:
     """Raise `FechnerError` if the root of a figure has no provenance, or a node does not hold what its kind holds."""
-    check_provenance(tree.attrs)
+    check_provenance(tree.attrs, tree=True)
     if tree.attrs["kind"] != "figure":
         raise FechnerError(
             f"holds several Datasets, and a result of kind '{tree.attrs['kind']}' is one: choose a node, as in "

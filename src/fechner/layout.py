@@ -58,10 +58,12 @@ RANGES: dict[str, tuple[float, float]] = {
 }
 
 
-def check_provenance(attributes: dict[Any, Any]) -> None:
+def check_provenance(attributes: dict[Any, Any], tree: bool = False) -> None:
     """Raise `FechnerError` unless these are the attributes of a result, in the layout of this version.
 
     >>> check_provenance({"kind": "density", "layout": LAYOUT})
+
+    They are those of a Dataset, or of the root of a `tree`; the data of a figure were a Dataset in an older layout.
     """
     if "kind" not in attributes and "fechner_version" not in attributes:
         raise FechnerError(
@@ -71,7 +73,7 @@ def check_provenance(attributes: dict[Any, Any]) -> None:
     kind, layout = str(attributes.get("kind", "")), attributes.get("layout", 0)
     if not isinstance(layout, int | np.integer):
         raise FechnerError(f"is damaged: its attribute layout must be a whole number, got {printable(repr(layout))}")
-    if layout == LAYOUT and kind in KINDS:
+    if layout == LAYOUT and kind in KINDS and (tree or kind != "figure"):
         return
     writer = f"was written by fechner {printable(str(attributes.get('fechner_version', '?')))}"
     if layout > LAYOUT or kind not in ("", *KINDS):

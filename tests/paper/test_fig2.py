@@ -64,10 +64,13 @@ def synthetic(ratios: dict[str, float], networks: tuple[str, ...] = ("efficientn
                             | {k: ("layer", [v] * 10) for k, v in labels.items()},
                         )
                     )
-    data = xr.concat(measured, "layer", data_vars="all")
-    data["stimulus_image"] = xr.DataArray(np.full((4, 4), 0.5), dims=("y", "x"))
-    data["stimulus_derivative"] = xr.DataArray(np.eye(4), dims=("y", "x"))
-    return densities.with_density(data.assign_attrs(along="orientation", figure="fig2"), density())
+    return xr.concat(measured, "layer", data_vars="all").assign_attrs(along="orientation")
+
+
+def as_figure(curves: xr.Dataset) -> xr.DataTree:
+    """The data of the figure that has these curves."""
+    stimulus = xr.Dataset({"image": (("y", "x"), np.full((4, 4), 0.5)), "derivative": (("y", "x"), np.eye(4))})
+    return densities.with_density("fig2", density(), curves=curves, stimulus=stimulus)
 
 
 def density() -> xr.Dataset:
@@ -88,7 +91,7 @@ def density() -> xr.Dataset:
 def test_claims_recover_a_known_effect_and_its_absence() -> None:
     found = {
         c.id.removeprefix("fig2-efficientnet_lite0-"): c
-        for c in fig2_claims.claims(synthetic({"pretrained": 1.5, "init": 1.0, "shuffled": 1.0}))
+        for c in fig2_claims.claims(as_figure(synthetic({"pretrained": 1.5, "init": 1.0, "shuffled": 1.0})))
     }
     assert found["late-pretrained"].holds
     assert found["late-pretrained"].measured == pytest.approx(1.5 ** (5 / 6), rel=0.01)
@@ -104,12 +107,12 @@ def test_claims_recover_a_known_effect_and_its_absence() -> None:
     dipping["fisher_information_samples"] = dipping.fisher_information_samples.where(
         ~at, dipping.fisher_information_samples / 4
     )
-    (dip,) = (c for c in fig2_claims.claims(dipping) if c.id.endswith("-mirror"))
+    (dip,) = (c for c in fig2_claims.claims(as_figure(dipping)) if c.id.endswith("-mirror"))
     assert dip.holds
     assert dip.measured == pytest.approx(-1, abs=0.05)
     none = {
         c.id.removeprefix("fig2-efficientnet_lite0-"): c
-        for c in fig2_claims.claims(synthetic({"pretrained": 0.7, "init": 1.4, "shuffled": 1.0}))
+        for c in fig2_claims.claims(as_figure(synthetic({"pretrained": 0.7, "init": 1.4, "shuffled": 1.0})))
     }
     assert not none["late-pretrained"].holds
     assert not none["late-init"].holds
@@ -126,8 +129,8 @@ def test_claims_recover_a_known_effect_and_its_absence() -> None:
 def test_pooling_controls_are_judged_where_measured() -> None:
     data = synthetic({"init": 1.3}, ("alexnet",))
     weaker = synthetic({"init": 1.1}, ("alexnet_no_overlap",))
-    both = xr.concat([data, weaker], "layer", data_vars="minimal").assign_attrs(data.attrs)
-    (claim,) = fig2_claims.claims(both)
+    both = xr.concat([data, weaker], "layer", data_vars="minimal")
+    (claim,) = fig2_claims.claims(as_figure(both))
     assert claim.id == "fig2-alexnet_no_overlap"
     assert claim.holds
 
@@ -135,7 +138,10 @@ def test_pooling_controls_are_judged_where_measured() -> None:
 @pytest.mark.parametrize("networks", [("efficientnet_lite0",), ("efficientnet_lite0", "resnet18", "alexnet", "vgg11")])
 def test_figures_draw_from_the_dataset(networks: tuple[str, ...], tmp_path: Path) -> None:
     data = synthetic({"pretrained": 1.5, "init": 1.0, "shuffled": 0.9}, networks)
-    for name, figure in (("main", fig2_draw.draw_main(data)), ("supplement", fig2_draw.draw_supplement(data))):
+    for name, figure in (
+        ("main", fig2_draw.draw_main(as_figure(data))),
+        ("supplement", fig2_draw.draw_supplement(data)),
+    ):
         for path in style.write(figure, tmp_path / name):
             assert path.stat().st_size > 10_000
 
@@ -149,13 +155,13 @@ def test_a_layer_without_sensitivity_is_left_out() -> None:
         ("relative_sensitivity", np.nan),
     ):
         data[name] = data[name].where(~dead, value)
-    found = {c.id: c for c in fig2_claims.claims(data)}
+    found = {c.id: c for c in fig2_claims.claims(as_figure(data))}
     assert found["fig2-efficientnet_lite0-late-init"].holds
-    fig2_draw.draw(data)
+    fig2_draw.draw(as_figure(data))
 
 
 def test_missing_weights_are_marked(tmp_path: Path) -> None:
-    figure = fig2_draw.draw_main(synthetic({"init": 1.0, "shuffled": 0.9}, ("resnet18",)))
+    figure = fig2_draw.draw_main(as_figure(synthetic({"init": 1.0, "shuffled": 0.9}, ("resnet18",))))
     texts = [t.get_text() for f in figure.subfigs for a in f.axes for t in a.texts]
     assert "weights\nnot available" in texts
 
@@ -188,7 +194,7 @@ def test_reproduce_resumes_and_redraws(tmp_path: Path, monkeypatch: pytest.Monke
     claims = json.loads((tmp_path / "fig2" / "claims.json").read_text())
     assert (tmp_path / "index.html").read_text().count('class="fails"') == sum(not c["holds"] for c in claims)
     assert {"id", "figure", "statement", "criterion", "measured", "interval", "holds"} == set(claims[0])
-    assert data.sizes["orientation"] == 8
+    assert data["curves"].sizes["orientation"] == 8
     # Other settings are not mistaken for finished parts.
     path, part = tmp_path / "fig2" / "parts" / next(iter(kept)), fig2.plan(TINY)[0]
     settings = run.Run("quick", tmp_path / "fig2", resume=True, say=said.append)
@@ -208,7 +214,7 @@ def test_networks_without_weights_are_left_out_and_named(tmp_path: Path, monkeyp
     monkeypatch.setattr(curves, "load", load)
     monkeypatch.setitem(fig2.PROFILES, "quick", fig2.Profile(("resnet18",), values=4, phases=2, seeds=2))
     said: list[str] = []
-    data = fig2.compute(run.Run("quick", tmp_path / "fig2", say=said.append))
+    data = fig2.compute(run.Run("quick", tmp_path / "fig2", say=said.append))["curves"]
     assert json.loads(data.attrs["unavailable"]) == {"resnet18": "no internet"}
     assert set(data.weights.values) == {"init"}
     assert sum("left out" in s for s in said) == 1
@@ -281,7 +287,7 @@ def test_contact_sheets(name: str, tmp_path: Path) -> None:
 
 def test_reference_panel_shows_the_cited_numbers() -> None:
     axes = style.new_figure(3, 2).subplots()
-    fig2_draw.draw_reference(synthetic({"pretrained": 1.5}), axes)
+    fig2_draw.draw_reference(density(), axes)
     assert human.read("orientation-discrimination").low.values.tolist() == [0.3, 0.6]
     assert {t.get_text() for t in axes.get_legend().get_texts()} >= {"analytic prior (assumed)"}  # type: ignore[union-attr]
 

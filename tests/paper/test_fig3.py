@@ -24,7 +24,8 @@ def test_reproduce_with_a_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyP
     )
     file = tmp_path / "rotated.pt"
     torch.save(fechner.load("efficientnet_lite0", "init", 7).model.state_dict(), file)
-    data = reproduce(["fig3"], "quick", tmp_path / "out", checkpoints=[str(file)], say=lambda _: None)
+    tree = reproduce(["fig3"], "quick", tmp_path / "out", checkpoints=[str(file)], say=lambda _: None)
+    data = tree["curves"].to_dataset()
     folder = tmp_path / "out" / "fig3"
     assert dict.fromkeys(data.weights.values.tolist()) == dict.fromkeys(["pretrained", "init", "shuffled", str(file)])
     assert data.sizes["hue"] == 8

@@ -28,8 +28,9 @@ DAMAGED = [
 
 @pytest.mark.parametrize("text", DAMAGED)
 def test_a_damaged_claims_file_is_named(text: str, tmp_path: Path) -> None:
-    results.save(xr.Dataset(attrs=results.provenance("figure") | {"figure": "fig2"}), tmp_path / "data.nc")
-    (tmp_path / "fig2.png").touch()
+    root = xr.Dataset(attrs=results.provenance("figure") | {"figure": "fig1"})
+    results.save(xr.DataTree.from_dict({"/": root, "prediction": xr.Dataset()}), tmp_path / "data.nc")
+    (tmp_path / "fig1.png").touch()
     (tmp_path / "claims.json").write_text(text)
     with pytest.raises(FechnerError, match=r"claims.json' is damaged .*delete it"):
         report([tmp_path], tmp_path / "page.html")

@@ -23,31 +23,27 @@ FIGURES = {
     "trained": trained.FIGURE,
 }
 
-Result = xr.Dataset | xr.DataTree
+
+def drawn(tree: xr.DataTree) -> dict[str, Figure]:
+    """The figures of a figure's data, by file name; `FechnerError` if it lacks what they show."""
+    with style.style(), contents.complete(tree):
+        return figure_of(tree).draw(style.literally(tree))
 
 
-def drawn(dataset: Result) -> dict[str, Figure]:
-    """The figures of a figure's Dataset, by file name; `FechnerError` if it lacks what they show."""
-    figure = figure_of(dataset)
-    with style.style(), contents.complete(dataset):
-        return figure.draw(style.literally(dataset))
-
-
-def first_figure(dataset: Result) -> Figure:
+def first_figure(tree: xr.DataTree) -> Figure:
     """The figure itself, without its supplements; `fechner.draw` has seen to its text."""
-    return next(iter(figure_of(dataset).draw(dataset).values()))
+    return next(iter(figure_of(tree).draw(tree).values()))
 
 
-def judged(dataset: Result) -> list[Claim]:
-    """The claims of a figure's Dataset; `FechnerError` if it lacks what they are judged by."""
-    figure = figure_of(dataset)
-    with contents.complete(dataset):
-        return figure.claims(dataset)
+def judged(tree: xr.DataTree) -> list[Claim]:
+    """The claims of a figure's data; `FechnerError` if it lacks what they are judged by."""
+    with contents.complete(tree):
+        return figure_of(tree).claims(tree)
 
 
-def figure_of(dataset: Result) -> PaperFigure:
-    """How a figure's Dataset is drawn and judged; `FechnerError` for one that is of no figure."""
-    name = str(dataset.attrs.get("figure", ""))
+def figure_of(tree: xr.DataTree) -> PaperFigure:
+    """How a figure's data are drawn and judged; `FechnerError` for those of no figure."""
+    name = str(tree.attrs.get("figure", ""))
     if name not in FIGURES:
         raise choices("figure", printable(name), FIGURES)
     return FIGURES[name]
@@ -55,9 +51,9 @@ def figure_of(dataset: Result) -> PaperFigure:
 
 def redraw(folder: Path) -> list[Claim]:
     """Draw a figure and judge its claims anew from its saved data.nc, in seconds."""
-    dataset = results.read(folder / "data.nc")
-    for name, figure in drawn(dataset).items():
+    tree = results.read(folder / "data.nc")
+    for name, figure in drawn(tree).items():
         style.write(figure, folder / name)
-    claims = judged(dataset)
+    claims = judged(tree)
     write(claims, folder / "claims.json")
     return claims

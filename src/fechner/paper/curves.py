@@ -126,14 +126,13 @@ def measure(parts: Sequence[Part], sweep: Sweep, run: Run) -> xr.Dataset:
             run.done(i / len(parts))
     dataset = xr.concat([_labelled(c, p) for p, c in measured], "layer", data_vars="all", combine_attrs="drop")
     attributes = {
-        "along": sweep.along,
-        "method": "exact",
-        "noise_model": measured[0][1].attrs["noise_model"],
+        # All parts have these in common, but for the stimulus: the first part has the one that the figure is about.
+        **{name: measured[0][1].attrs[name] for name in ("along", "stimulus", "method", "noise_model")},
         "weights_sha256": json.dumps({p.file.removesuffix(".nc"): c.attrs["weights_sha256"] for p, c in measured}),
         "unavailable": json.dumps(unavailable),
         "unusable": json.dumps(unusable),
     }
-    return dataset.assign_attrs(results.provenance("figure") | attributes)
+    return dataset.assign_attrs(results.provenance("sensitivity") | attributes)
 
 
 def select(dataset: xr.Dataset, **labels: str | int) -> xr.Dataset:

@@ -14,7 +14,7 @@ from fechner import circular, human, results
 from fechner.comparison import contrast
 from fechner.paper.claim import Claim, Estimate, above, judge
 from fechner.paper.figure import PaperFigure
-from fechner.paper.photographs import density, density_of, with_density
+from fechner.paper.photographs import density, with_density
 from fechner.paper.run import Run
 from fechner.plot import density as density_figure
 from fechner.plot.curves import circular_ticks
@@ -25,39 +25,40 @@ EXPONENTS = {2.0: "infomax, q = 2", 1.0: "q = 1", 0.5: "discrimax, q = 1/2"}
 COLOURS = ("#0072B2", "#56B4E9", "#E69F00")
 
 
-def compute(run: Run) -> xr.Dataset:
+def compute(run: Run) -> xr.DataTree:
     """The density of orientation in the photographs, and for each exponent q relative √J and relative threshold."""
     prior = density("orientation", run)
     grid = circular.grid(60, 180.0)
     p = circular.rebin(prior.density.values, grid, 180.0)
     roots = np.stack([p ** (q / 2) / (p ** (q / 2)).mean() for q in EXPONENTS])
-    dataset = xr.Dataset(
+    thresholds = 1 / roots / (1 / roots).mean(-1, keepdims=True)
+    prediction = xr.Dataset(
         {
-            "predicted_root": (("q", "orientation"), roots, {"long_name": "√J / mean √J"}),
-            "predicted_threshold": (("q", "orientation"), 1 / roots / (1 / roots).mean(-1, keepdims=True), {"long_name": "threshold / mean"}),
+            "relative_sensitivity": (("q", "orientation"), roots, {"long_name": "√J / mean √J"}),
+            "relative_threshold": (("q", "orientation"), thresholds, {"long_name": "threshold / mean"}),
         },
         {"q": list(EXPONENTS), "orientation": ("orientation", grid, prior.orientation.attrs)},
-        results.provenance("figure") | {"figure": "fig1", "along": "orientation", "noise_model": results.UNIT_GAUSSIAN},
-    )  # fmt: skip
-    return with_density(dataset, prior)
+        {"noise_model": results.UNIT_GAUSSIAN},
+    )
+    return with_density("fig1", prior, prediction=prediction)
 
 
-def draw(dataset: xr.Dataset) -> dict[str, Figure]:
+def draw(tree: xr.DataTree) -> dict[str, Figure]:
     """(a) prior, (b) predicted √J, (c) predicted thresholds, for three exponents."""
     figure = new_figure(7.2, 2.3)
     a, b, c = figure.subplots(1, 3)
-    prior = density_of(dataset)
+    prediction, prior = tree["prediction"].to_dataset(), tree["density"].to_dataset()
     density_figure.draw(prior, a)
     angle = np.linspace(0, 180, 361)
     a.plot(angle, 180 * human.analytic_orientation_prior(angle), color="0.3", ls="--", lw=0.9, label="analytic prior")
-    a.set(title=f"how often: {dataset.attrs['photographs']} photographs", ylim=(0, 1.2 * a.get_ylim()[1]))
+    a.set(title=f"how often: {prior.attrs['photographs']} photographs", ylim=(0, 1.2 * a.get_ylim()[1]))
     a.legend(loc="upper center", handlelength=1.5)
     for axes, name, title in (
-        (b, "predicted_root", "predicted sensitivity √J, J ∝ p$^q$"),
-        (c, "predicted_threshold", "predicted threshold ∝ 1/√J"),
+        (b, "relative_sensitivity", "predicted sensitivity √J, J ∝ p$^q$"),
+        (c, "relative_threshold", "predicted threshold ∝ 1/√J"),
     ):
         for colour, (q, label) in zip(COLOURS, EXPONENTS.items(), strict=True):
-            x, y = circular.around(dataset.orientation.values, dataset[name].sel(q=q).values, 180.0)
+            x, y = circular.around(prediction.orientation.values, prediction[name].sel(q=q).values, 180.0)
             axes.plot(x, y, color=colour, label=label)
         reference(axes, y=1)
         circular_ticks(axes, 180.0)
@@ -65,16 +66,16 @@ def draw(dataset: xr.Dataset) -> dict[str, Figure]:
             xlabel="orientation (degree)",
             ylabel="relative to mean",
             title=title,
-            ylim=(0, 1.1 * float(dataset[name].max())),
+            ylim=(0, 1.1 * float(prediction[name].max())),
         )
     c.legend(loc="lower center", handlelength=1.5)
     letters((a, b, c))
     return {"fig1": figure}
 
 
-def claims(dataset: xr.Dataset) -> list[Claim]:
+def claims(tree: xr.DataTree) -> list[Claim]:
     """That cardinal orientations are the frequent ones, on which everything else rests."""
-    prior = density_of(dataset)
+    prior = tree["density"].to_dataset()
     grid = prior.orientation.values
 
     def ratio(p: np.ndarray) -> np.ndarray:

@@ -2,33 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
-from typing import Any
 
+import xarray as xr
 from matplotlib.figure import Figure
 
+from fechner.page.chart import Chart
 from fechner.paper.claim import Claim
 from fechner.paper.run import Run
 
 
 @dataclass(frozen=True)
 class PaperFigure:
-    """How a figure of the paper is made: measured in one of several profiles, drawn and judged.
+    """How a figure of the paper is made: measured in one of several profiles, drawn and judged, and explored on the page.
 
     `caption` says what is drawn, then what it shows. `draw` gives figures by file name, the first of which is named like
-    the figure. `share` is the time that it takes, relative to the others; `why_not` says, by pattern of claim ids, why they
-    may not hold; `densities` are the features whose density in the photographs it needs.
+    the figure; `charts` gives what the page lets a reader explore. `share` is the time that it takes, relative to the
+    others; `why_not` says, by pattern of claim ids, why they may not hold; `densities` are the features whose density in the
+    photographs it needs.
     """
 
     title: str
     caption: str
     share: float
     profiles: Collection[str]
-    compute: Callable[[Run], Any]
-    draw: Callable[[Any], dict[str, Figure]]
-    claims: Callable[[Any], list[Claim]]
+    compute: Callable[[Run], xr.DataTree]
+    draw: Callable[[xr.DataTree], dict[str, Figure]]
+    claims: Callable[[xr.DataTree], list[Claim]]
+    charts: Callable[[xr.DataTree], Sequence[Chart]] = lambda tree: ()
     why_not: Mapping[str, str] = field(default_factory=dict)
     densities: tuple[str, ...] = ()
 

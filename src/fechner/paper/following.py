@@ -10,19 +10,18 @@ from fechner import results
 from fechner.comparison import compare
 from fechner.paper.claim import Claim, Estimate, above, judge
 from fechner.paper.curves import RANDOM, by_seed, layers_only, select, third
-from fechner.paper.photographs import density_of
 from fechner.plot.style import LABELS
 
 Array = npt.NDArray[np.float64]
 FOLLOWING = "correlation of √J with the density, mean over the last third of the layers"
 
 
-def claims(dataset: xr.Dataset, network: str, figure: str, stimulus: str, feature: str) -> list[Claim]:
-    """What can be said of one network from the parts that the dataset holds."""
-    pretrained = select(dataset, network=network, weights="pretrained", stimulus=stimulus)
+def claims(curves: xr.Dataset, prior: xr.Dataset, network: str, figure: str, stimulus: str) -> list[Claim]:
+    """What can be said of one network from those of its parts that were measured."""
+    pretrained = select(curves, network=network, weights="pretrained", stimulus=stimulus)
     if not pretrained.sizes["layer"]:
         return []
-    prior = density_of(dataset)
+    feature = results.along(prior)
     compared = compare(pretrained, prior).isel(reference=0)
     pixels = compared.isel(layer=results.pixels(compared))
     late, late_replicates = _mean(compared, "late")
@@ -56,7 +55,7 @@ def claims(dataset: xr.Dataset, network: str, figure: str, stimulus: str, featur
         over_photographs(late - float(pixels.correlation[0]), late_replicates - pixels.correlation_samples.values[0]),
     )
     for state in RANDOM:
-        seeds = by_seed(select(dataset, network=network, weights=state, stimulus=stimulus))
+        seeds = by_seed(select(curves, network=network, weights=state, stimulus=stimulus))
         if len(seeds) > 1:
             random = [_mean(compare(one, prior, bootstraps=0).isel(reference=0), "late")[0] for one in seeds]
             add(

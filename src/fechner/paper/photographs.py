@@ -13,9 +13,8 @@ from fechner.outputs import expanded
 from fechner.paper.run import Run, cached
 from fechner.statistics import make, photographs, source_name
 
-# Appended to the density's dimensions, which have other values than those of the curves.
-OF_DENSITY = "_of_density"
-_VARIABLES = ["density", "density_low", "density_high", "density_samples"]
+# What the root of a figure's data repeats of its nodes, for the page.
+_OF_NODES = ("method", "noise_model", "stimulus")
 
 
 def source(run: Run) -> dict[str, str]:
@@ -41,19 +40,10 @@ def density(feature: str, run: Run, again: bool = False) -> xr.Dataset:
     return cached(path, quiet, wanted, measured, __name__)
 
 
-def with_density(dataset: xr.Dataset, prior: xr.Dataset) -> xr.Dataset:
-    """A figure's data together with a density, whose coordinate is renamed because it has other values."""
-    along = results.along(prior)
-    renamed = prior[_VARIABLES].rename({name: name + OF_DENSITY for name in (along, "bootstrap")})
-    return dataset.merge(renamed, combine_attrs="override").assign_attrs(
-        dataset.attrs | {"images": prior.attrs["images"], "photographs": prior.attrs["photographs"]}
-    )
-
-
-def density_of(dataset: xr.Dataset) -> xr.Dataset:
-    """The density in a figure's data, as `image_statistics` gave it."""
-    along = results.along(dataset)
-    density = dataset[_VARIABLES]
-    others = [name for name in density.coords if not str(name).endswith(OF_DENSITY)]
-    renamed = density.drop_vars(others).rename({name + OF_DENSITY: name for name in (along, "bootstrap")})
-    return renamed.assign_attrs(along=along, photographs=dataset.attrs["photographs"])
+def with_density(figure: str, prior: xr.Dataset, **nodes: xr.Dataset) -> xr.DataTree:
+    """The data of a figure: nodes of its own, the density, and a root that names the figure and the photographs."""
+    attributes = {"figure": figure, "along": results.along(prior)}
+    attributes |= {name: prior.attrs[name] for name in ("images", "photographs")}
+    attributes |= {name: node.attrs[name] for node in nodes.values() for name in _OF_NODES if name in node.attrs}
+    root = xr.Dataset(attrs=results.provenance("figure") | attributes)
+    return xr.DataTree.from_dict({"/": root, **nodes, "density": prior})

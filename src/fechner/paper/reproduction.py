@@ -139,9 +139,9 @@ def _make(name: str, run: Run, done: Callable[[float], None]) -> None:
     """Measure, draw and judge one figure."""
     folder, began = run.folder / name, time.monotonic()
     own = replace(run, folder=folder, say=lambda text: run.say(f"{name}: {text}"), done=done)
-    dataset = FIGURES[name].compute(own)
-    dataset.attrs |= {"profile": run.profile, "seconds": round(time.monotonic() - began, 1)}
-    results.save(dataset, folder / "data.nc")
+    tree = FIGURES[name].compute(own)
+    tree.attrs |= {"profile": run.profile, "seconds": round(time.monotonic() - began, 1)}
+    results.save(tree, folder / "data.nc")
     claims = redraw(folder)
     own.say(f"{sum(c.holds for c in claims)} of {len(claims)} claims hold; see {folder / name}.png")
     done(1)

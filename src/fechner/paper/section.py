@@ -1,41 +1,35 @@
-"""What the page shows of a figure of the paper: its pictures, its claims, and what can be explored of it."""
+"""What the page shows of a figure of the paper: its pictures, its claims, and what can be explored of it.
+
+The last is the field `charts` of a `PaperFigure`; each figure states its own.
+"""
 
 from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import xarray as xr
 
-from fechner import contents, results
-from fechner.page.chart import Chart, chart, reference
-from fechner.page.explore import charts, over_seeds, recorded
+from fechner import contents
 from fechner.page.section import Picture, Section, as_png
 from fechner.paper import claim as claims_file
 from fechner.paper.catalogue import drawn, figure_of, judged
-from fechner.paper.fig5 import compute as fig5
-from fechner.paper.fig6 import compute as fig6
-from fechner.paper.photographs import OF_DENSITY, density_of
-from fechner.paper.trained.files import setup_of
-from fechner.paper.trained.pairs import density, trainings
-
-# So many of the components of Figure 5 are on the page, evenly spread on its logarithmic axis.
-COMPONENTS = 150
 
 
-def section(path: Path, dataset: Any, densities: Sequence[xr.Dataset]) -> Section:
-    """The section of a figure: as it was drawn and judged where it lies, or drawn and judged anew."""
-    recipe, figure = figure_of(dataset), str(dataset.attrs["figure"])
-    with contents.complete(dataset):
-        explored = tuple(_charts(dataset, densities))
+def section(path: Path, tree: xr.DataTree, densities: Sequence[xr.Dataset]) -> Section:
+    """The section of a figure: as it was drawn and judged where it lies, or drawn and judged anew.
+
+    A figure has the densities that it needs in its data; those among the other results do not count.
+    """
+    recipe, figure = figure_of(tree), str(tree.attrs["figure"])
+    with contents.complete(tree):
+        explored = tuple(recipe.charts(tree))
     folder, links = path.parent, [path]
     names = (figure, *sorted(p.stem for p in folder.glob("*.png") if p.stem != figure))
     if path.name != "data.nc" or not (folder / "claims.json").is_file() or not (folder / f"{figure}.png").is_file():
-        pictures = {name: as_png(f) for name, f in drawn(dataset).items()}
-        claims = judged(dataset)
+        pictures = {name: as_png(f) for name, f in drawn(tree).items()}
+        claims = judged(tree)
     else:
         pictures = {n: base64.b64encode((folder / f"{n}.png").read_bytes()).decode() for n in names}
         claims = claims_file.read(folder / "claims.json")
@@ -49,66 +43,3 @@ def section(path: Path, dataset: Any, densities: Sequence[xr.Dataset]) -> Sectio
         tuple(links),
         tuple((c, "" if c.holds else recipe.reason(c)) for c in claims),
     )
-
-
-def _charts(dataset: Any, densities: Sequence[xr.Dataset]) -> list[Chart]:
-    """What can be explored of a figure."""
-    figure, along = str(dataset.attrs["figure"]), results.along(dataset)
-    if figure == "fig5":
-        return [_components(dataset)]
-    if figure == "fig6":
-        return [_conditions(dataset["conditions"].to_dataset())]
-    if figure == "trained":
-        return _trainings(dataset.children[along])
-    return charts(dataset, [density_of(dataset)] if along + OF_DENSITY in dataset.dims else densities)
-
-
-def _trainings(part: xr.DataTree) -> list[Chart]:
-    """Networks trained on manipulated images: every layer at the end of every epoch, of those that were recorded."""
-    layers = []
-    for training in trainings(part):
-        if "fisher_information_recorded" in training:
-            information = training.fisher_information_recorded.reset_coords(drop=True)
-            labels = {
-                "network": setup_of(training).label,
-                "condition": training.condition.item(),
-                "seed": training.seed.item(),
-            }
-            size = information.sizes["layer"]
-            layers.append(information.assign_coords({n: ("layer", [label] * size) for n, label in labels.items()}))
-    if not layers:
-        return []
-    together = xr.concat(layers, "layer", join="outer").to_dataset(name="fisher_information_recorded")
-    prior = density(part)
-    references = [] if prior is None else [reference("density in the upright images", prior.density)]
-    return [recorded(together.assign_attrs(along=part.name), references)]
-
-
-def _conditions(dataset: xr.Dataset) -> Chart:
-    """Figure 6: every condition and layer, at every step."""
-    panels = {"b": "(b) uniform inputs", "c": "(c) no noise", "d": "(d) equal total information"}
-    parts = [str(condition).partition("-") for condition in dataset.condition.values]
-    names = [panels[panel] + (f", {fig6.LABELS[channel]}" if channel else "") for panel, _, channel in parts]
-    layers = dataset.isel(layer=~results.pixels(dataset)).assign_coords(condition=names)
-    frequent = xr.DataArray(fig6.DENSITY(dataset.orientation.values), {"orientation": dataset.orientation})
-    frequencies = reference("density shown in (c) and (d)", frequent)
-    information = layers.fisher_information.transpose(..., "orientation")
-    return over_seeds("Step through learning", information, ("condition", "layer"), [frequencies])
-
-
-def _components(tree: xr.DataTree) -> Chart:
-    """Figure 5: which components each network has learned, at every step."""
-    total = tree["components"].sizes["component"]
-    components = np.unique(np.geomspace(1, total, COMPONENTS).round().astype(int))
-    networks = fig5.learning(tree)
-    # Networks differ in their steps, which are therefore numbered.
-    learned = [
-        one.proportion.assign_coords(place=("step", np.arange(one.sizes["step"]))).swap_dims(step="place")
-        for one in networks.values()
-    ]
-    labels = xr.DataArray([fig5.LABELS[name] for name in networks], dims="network", name="network")
-    together = xr.concat(learned, labels, join="outer").transpose("network", "place", "component")
-    together = together.isel(component=components - 1).assign_coords(
-        component=("component", components, {"units": "in the order of variance"})
-    )
-    return chart("Step through learning", together, ("network",), step="step", label="proportion learned")

@@ -1,4 +1,7 @@
-"""What Figures 2 and 3 share: curves of every network in every state of its weights, and a measure of layers against depth."""
+"""What Figures 2 and 3 share: curves of every network in every state of its weights, and a measure of layers against depth.
+
+What can be explored of these figures is the same: the node `curves` of their data, over the node `density`.
+"""
 
 from __future__ import annotations
 
@@ -12,12 +15,19 @@ from matplotlib.axes import Axes
 from matplotlib.figure import SubFigure
 from matplotlib.lines import Line2D
 
+from fechner.page import explore
+from fechner.page.chart import Chart
 from fechner.paper.curves import by_seed, select
 from fechner.plot import curves
 from fechner.plot.panel import reference
 from fechner.plot.style import LABELS, STATES, letter
 
 _BEHIND: Any = {"facecolor": "white", "alpha": 0.8, "lw": 0, "pad": 1}
+
+
+def charts(tree: xr.DataTree) -> list[Chart]:
+    """What can be explored: every layer of every network, state and seed, over the density."""
+    return explore.charts(tree["curves"].to_dataset(), [tree["density"].to_dataset()])
 
 
 def draw_rows(

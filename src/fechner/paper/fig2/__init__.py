@@ -2,6 +2,7 @@
 
 from fechner.paper.fig2 import claims, compute, draw
 from fechner.paper.figure import PaperFigure
+from fechner.paper.states import charts
 
 FIGURE = PaperFigure(
     title="Figure 2: sensitivity to orientation",
@@ -15,6 +16,7 @@ FIGURE = PaperFigure(
     compute=compute.compute,
     draw=draw.draw,
     claims=claims.claims,
+    charts=charts,
     why_not={
         "*-early-pretrained": "Not tested: a few broad filters change fastest half-way between the orientations that "
         "they prefer, so that obliques can win in early layers.",

@@ -54,16 +54,17 @@ def ratios(dataset: xr.Dataset, measure: Callable[[Array, Array], Array] = ratio
     return measure(samples.mean(0), orientation), again
 
 
-def claims(dataset: xr.Dataset) -> list[Claim]:
-    """All claims that the networks in the dataset allow, each with a 95 % interval."""
+def claims(tree: xr.DataTree) -> list[Claim]:
+    """All claims that the networks that were measured allow, each with a 95 % interval."""
+    curves, prior = tree["curves"].to_dataset(), tree["density"].to_dataset()
     judged: list[Claim] = []
-    for network in (n for n in networks(dataset) if n in MAIN):
+    for network in (n for n in networks(curves) if n in MAIN):
         judged += [
             judge(f"fig2-{network}-{id_}", f"{network}: {statement}", quantity, estimate, bound)
-            for id_, statement, quantity, estimate, bound in _of_network(dataset, network)
+            for id_, statement, quantity, estimate, bound in _of_network(curves, network)
         ]
-        judged += following.claims(dataset, network, "fig2", "gabor", "orientation")
-    return judged + [judge(*claim) for claim in _pooling(dataset)]
+        judged += following.claims(curves, prior, network, "fig2", "gabor")
+    return judged + [judge(*claim) for claim in _pooling(curves)]
 
 
 def _of_network(dataset: xr.Dataset, network: str) -> Iterator[tuple[str, str, str, Estimate, Bound]]:

@@ -7,7 +7,6 @@ stands behind the curves.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 
 import torch
@@ -16,7 +15,7 @@ import xarray as xr
 from fechner.paper.curves import CONTROLS, MAIN, Part, Sweep, measure, states
 from fechner.paper.photographs import density, with_density
 from fechner.paper.run import Run
-from fechner.stimuli import settings, stimulus
+from fechner.stimuli import stimulus
 
 
 @dataclass(frozen=True)
@@ -51,15 +50,14 @@ def plan(profile: Profile) -> list[Part]:
     return parts
 
 
-def compute(run: Run) -> xr.Dataset:
+def compute(run: Run) -> xr.DataTree:
     """Measure every part and the density of orientation in the photographs."""
     profile = PROFILES[run.profile]
     prior = density("orientation", run)
-    dataset = measure(plan(profile), Sweep("orientation", profile.values, {"phase": profile.phases}), run)
     gabor = stimulus("gabor")
+    curves = measure(plan(profile), Sweep("orientation", profile.values, {"phase": profile.phases}), run)
     angle = torch.tensor([30.0], dtype=torch.float64)
     image, slope, *_ = torch.func.jvp(lambda o: gabor(orientation=o), (angle,), (torch.ones_like(angle),))
-    dataset["stimulus_image"] = xr.DataArray(image[0, 0].numpy(), dims=("y", "x"))
-    dataset["stimulus_derivative"] = xr.DataArray(slope[0, 0].numpy(), dims=("y", "x"), attrs={"units": "1/degree"})
-    dataset = with_density(dataset, prior)
-    return dataset.assign_attrs(figure="fig2", stimulus=json.dumps(settings(gabor)))
+    pixels = xr.Dataset({"image": (("y", "x"), image[0, 0].numpy()), "derivative": (("y", "x"), slope[0, 0].numpy())})
+    pixels.derivative.attrs["units"] = "1/degree"
+    return with_density("fig2", prior, curves=curves, stimulus=pixels)

@@ -1,49 +1,50 @@
-"""Drawing Figure 2 and its supplement from the saved Dataset alone."""
+"""Drawing Figure 2 and its supplement from the saved DataTree alone."""
 
 from __future__ import annotations
+
+from functools import partial
 
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from fechner import human
+from fechner import human, results
 from fechner.paper.curves import CONTROLS, MAIN, by_seed, layers_only, networks, select
 from fechner.paper.fig2.claims import ratio
-from fechner.paper.photographs import density_of
 from fechner.paper.states import draw_along_depth, draw_rows, draw_state, same_height
 from fechner.plot import curves, density
 from fechner.plot.panel import letters, reference
 from fechner.plot.style import LABELS, STATES, new_figure
 
 
-def draw(dataset: xr.Dataset) -> dict[str, Figure]:
+def draw(tree: xr.DataTree) -> dict[str, Figure]:
     """The main figure and its supplement, by file name."""
-    return {"fig2": draw_main(dataset), "fig2_supplement": draw_supplement(dataset)}
+    return {"fig2": draw_main(tree), "fig2_supplement": draw_supplement(tree["curves"].to_dataset())}
 
 
-def draw_main(dataset: xr.Dataset) -> Figure:
+def draw_main(tree: xr.DataTree) -> Figure:
     """The main figure: (a) human reference and prior, (b) the method, (c) curves, (d) ratio against depth."""
-    main = [n for n in networks(dataset) if n in MAIN]
+    measured, prior = tree["curves"].to_dataset(), tree["density"].to_dataset()
+    main = [n for n in networks(measured) if n in MAIN]
     figure = new_figure(7.2, 2.5 + 2.0 * len(main))
     top, bottom = figure.subfigures(2, 1, height_ratios=[1, len(main)], squeeze=False)[:, 0]
     a, b1, b2, b3 = top.subplots(1, 4, width_ratios=[1.5, 0.8, 0.8, 1.25])
-    draw_reference(dataset, a)
-    draw_method(dataset, b1, b2)
-    draw_example(dataset, b3)
-    prior, gabors = density_of(dataset), select(dataset, stimulus="gabor")
-    rows = draw_rows(bottom, gabors, main, lambda axes: density.area(prior, axes), draw_ratio)
+    draw_reference(prior, a)
+    draw_method(tree["stimulus"].to_dataset(), b1, b2)
+    draw_example(measured, b3)
+    rows = draw_rows(bottom, select(measured, stimulus="gabor"), main, partial(density.area, prior), draw_ratio)
     letters((a, b1), "ab")
     letters((rows[0][3],), "d")
     bottom.supxlabel(sources(), fontsize=6, color="0.3", x=0.01, ha="left")
     return figure
 
 
-def draw_supplement(dataset: xr.Dataset) -> Figure:
+def draw_supplement(measured: xr.Dataset) -> Figure:
     """What cutting the Gabor's envelope does, for each network; and the control networks where they were measured."""
-    gabors, cut = (select(dataset, stimulus=name) for name in ("gabor", "gabor-published"))
-    main = [n for n in networks(dataset) if n in MAIN and n in cut.network.values]
-    controls = [n for n in networks(dataset) if n in CONTROLS]
+    gabors, cut = (select(measured, stimulus=name) for name in ("gabor", "gabor-published"))
+    main = [n for n in networks(measured) if n in MAIN and n in cut.network.values]
+    controls = [n for n in networks(measured) if n in CONTROLS]
     rows = max(len(main) + -(-len(controls) // 3), 1)
     figure = new_figure(7.2, 2.1 * rows + 0.3)
     grid = figure.subplots(rows, 3, squeeze=False)
@@ -72,11 +73,11 @@ def draw_supplement(dataset: xr.Dataset) -> Figure:
     return figure
 
 
-def draw_reference(dataset: xr.Dataset, axes: Axes) -> None:
+def draw_reference(prior: xr.Dataset, axes: Axes) -> None:
     """Human thresholds that a text gives as numbers, the density in photographs, and the analytic prior."""
     orientation = np.linspace(0, 180, 361)
-    density.area(density_of(dataset), axes)
-    prior = axes.plot(orientation, 180 * human.analytic_orientation_prior(orientation), color="0.2")[0]
+    density.area(prior, axes)
+    analytic = axes.plot(orientation, 180 * human.analytic_orientation_prior(orientation), color="0.2")[0]
     axes.set(
         xlim=(0, 180),
         ylim=(0, 4),
@@ -90,9 +91,9 @@ def draw_reference(dataset: xr.Dataset, axes: Axes) -> None:
     band = right.axhspan(float(data.low[0]), float(data.high[0]), color="#56B4E9", alpha=0.4, lw=0)
     dots = right.plot([0, 90, 180], [float(data.low[1])] * 3, "o", color="#D55E00", ms=4, clip_on=False)[0]
     right.set(ylim=(0, 1.6), ylabel="human threshold (degree)")
-    labels = [f"{dataset.attrs['photographs']} photographs", "analytic prior (assumed)"]
+    labels = [f"{prior.attrs['photographs']} photographs", "analytic prior (assumed)"]
     labels += ["gratings, 0.3–0.5° ¹", "principal meridians, ≈ 0.6° ²"]
-    axes.legend([axes.collections[1], prior, band, dots], labels, loc="upper center", handlelength=1, borderpad=0)
+    axes.legend([axes.collections[1], analytic, band, dots], labels, loc="upper center", handlelength=1, borderpad=0)
 
 
 def sources() -> str:
@@ -101,13 +102,12 @@ def sources() -> str:
     return "\n".join(f"{mark} {paper}, abstract" for mark, paper in zip("¹²", papers, strict=True))
 
 
-def draw_method(dataset: xr.Dataset, left: Axes, right: Axes) -> None:
+def draw_method(stimulus: xr.Dataset, left: Axes, right: Axes) -> None:
     """The stimulus and its derivative with respect to orientation: what is pushed through the network."""
-    left.imshow(dataset.stimulus_image, cmap="gray", vmin=0, vmax=1)
+    left.imshow(stimulus.image, cmap="gray", vmin=0, vmax=1)
     left.set_title("stimulus x(θ)")
-    slope = dataset.stimulus_derivative
-    most = float(np.abs(slope).max())
-    right.imshow(slope, cmap="RdBu_r", vmin=-most, vmax=most)
+    most = float(np.abs(stimulus.derivative).max())
+    right.imshow(stimulus.derivative, cmap="RdBu_r", vmin=-most, vmax=most)
     right.set_title("∂x/∂θ")
     for axes in (left, right):
         axes.set(xticks=[], yticks=[])
@@ -116,15 +116,15 @@ def draw_method(dataset: xr.Dataset, left: Axes, right: Axes) -> None:
     right.set_xlabel("\nresponse r, derivative ∂r/∂θ\nJ(θ) = ‖∂r/∂θ‖² per layer", loc="right")
 
 
-def draw_example(dataset: xr.Dataset, axes: Axes) -> None:
+def draw_example(measured: xr.Dataset, axes: Axes) -> None:
     """√J of one late layer against the pixels: the method's output."""
-    network = networks(dataset)[0]
-    part = select(dataset, network=network, stimulus="gabor")
+    part = select(measured, network=networks(measured)[0], stimulus="gabor")
     part = select(part, weights=part.weights.values[0], seed=part.seed.values[0])
     names = part.layer.values.tolist()
-    late = "blocks.15" if "blocks.15" in names else names[-2]
-    for name, label, colour, dash in (("input", "pixels", "0.5", "--"), (late, late, STATES["pretrained"], "-")):
-        one = part.isel(layer=names.index(name))
+    late = names.index("blocks.15") if "blocks.15" in names else -2
+    (pixels,) = np.flatnonzero(results.pixels(part))
+    for place, label, colour, dash in ((pixels, "pixels", "0.5", "--"), (late, names[late], STATES["pretrained"], "-")):
+        one = part.isel(layer=place)
         axes.plot(one.orientation, one.relative_sensitivity, color=colour, ls=dash, label=label)
     axes.set(xticks=curves.ticks(180), xlabel="orientation (degree)", ylabel="√J / mean √J")
     axes.set_ylim(bottom=0)

@@ -2,6 +2,7 @@
 
 from fechner.paper.fig3 import claims, compute, draw
 from fechner.paper.figure import PaperFigure
+from fechner.paper.states import charts
 
 FIGURE = PaperFigure(
     title="Figure 3: sensitivity to hue",
@@ -15,6 +16,7 @@ FIGURE = PaperFigure(
     compute=compute.compute,
     draw=draw.draw,
     claims=claims.claims,
+    charts=charts,
     why_not={
         "*-init": "Three seeds make wide intervals, and the density of few photographs is uncertain.",
         "*-shuffled": "Three seeds make wide intervals, and the density of few photographs is uncertain.",

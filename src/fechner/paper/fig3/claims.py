@@ -9,6 +9,7 @@ from fechner.paper.claim import Claim
 from fechner.paper.curves import networks
 
 
-def claims(dataset: xr.Dataset) -> list[Claim]:
+def claims(tree: xr.DataTree) -> list[Claim]:
     """Whether late layers follow the frequency of hues, and better than what they are compared with."""
-    return [c for n in networks(dataset) for c in following.claims(dataset, n, "fig3", "hue-hsv", "hue")]
+    curves, prior = tree["curves"].to_dataset(), tree["density"].to_dataset()
+    return [c for n in networks(curves) for c in following.claims(curves, prior, n, "fig3", "hue-hsv")]

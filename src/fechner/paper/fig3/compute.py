@@ -6,7 +6,6 @@ S ≥ 0.1 and V ≥ 0.5. Checkpoints, such as one trained on images whose hue is
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +15,7 @@ import xarray as xr
 from fechner.paper.curves import MAIN, Part, Sweep, measure, states
 from fechner.paper.photographs import density, with_density
 from fechner.paper.run import Run
-from fechner.stimuli import settings, stimulus
+from fechner.stimuli import stimulus
 
 ROTATION = 90.0
 
@@ -44,15 +43,14 @@ def plan(profile: Profile, checkpoints: tuple[tuple[str, str], ...]) -> list[Par
     ]
 
 
-def compute(run: Run) -> xr.Dataset:
+def compute(run: Run) -> xr.DataTree:
     """Measure every part and the density of hue in the photographs."""
     profile = PROFILES[run.profile]
     prior = density("hue", run)
     colours = np.linspace(0.5, 0.9, profile.colours).tolist()
     sweep = Sweep("hue", profile.values, {"saturation": colours, "value": colours})
-    dataset = measure(plan(profile, run.checkpoints), sweep, run)
-    patch = stimulus("hue-hsv", size=2)
+    curves = measure(plan(profile, run.checkpoints), sweep, run)
     hues = torch.arange(0, 360, 2.0)
-    dataset["stimulus_image"] = (("stimulus_hue", "channel"), patch(hue=hues)[:, :, 0, 0].numpy())
-    dataset = with_density(dataset.assign_coords(stimulus_hue=hues.numpy()), prior)
-    return dataset.assign_attrs(figure="fig3", stimulus=json.dumps(settings(stimulus("hue-hsv"))))
+    image = stimulus("hue-hsv", size=2)(hue=hues)[:, :, 0, 0].numpy()
+    patches = xr.Dataset({"image": (("hue", "channel"), image)}, {"hue": ("hue", hues.numpy(), curves.hue.attrs)})
+    return with_density("fig3", prior, curves=curves, stimulus=patches)

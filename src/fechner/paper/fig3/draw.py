@@ -1,8 +1,9 @@
-"""Drawing Figure 3 from the saved Dataset alone."""
+"""Drawing Figure 3 from the saved DataTree alone."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,6 @@ from matplotlib.figure import Figure
 from fechner import circular, compare, human
 from fechner.paper.curves import RANDOM, by_seed, layers_only, networks, select, third
 from fechner.paper.fig3.compute import ROTATION
-from fechner.paper.photographs import density_of
 from fechner.paper.states import draw_along_depth, draw_rows
 from fechner.plot import curves, density
 from fechner.plot.panel import letters, reference
@@ -22,28 +22,29 @@ from fechner.plot.style import HUMAN, LABELS, PRIOR, STATES, new_figure
 CHECKPOINTS = ("#0072B2", "#D55E00", "#CC79A7", "#56B4E9")
 
 
-def draw(dataset: xr.Dataset) -> dict[str, Figure]:
+def draw(tree: xr.DataTree) -> dict[str, Figure]:
     """(a) stimuli, (b) human proxy and photographs, (c) layers by state and correlation, (d) checkpoints if there are any."""
-    measured, prior = networks(dataset), density.coarse(density_of(dataset), 72)
-    files = [w for w in dict.fromkeys(dataset.weights.values.tolist()) if w not in ("pretrained", *RANDOM)]
-    heights = [2.05, 2.0 * len(measured), *([2.05] if files else [])]
+    measured, prior = tree["curves"].to_dataset(), tree["density"].to_dataset()
+    rows, backdrop = networks(measured), density.coarse(prior, 72)
+    files = [w for w in dict.fromkeys(measured.weights.values.tolist()) if w not in ("pretrained", *RANDOM)]
+    heights = [2.05, 2.0 * len(rows), *([2.05] if files else [])]
     figure = new_figure(7.2, sum(heights))
     top, middle, *bottom = figure.subfigures(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0]
     a, b = top.subplots(1, 2, width_ratios=[0.4, 1])
-    draw_stimuli(dataset, a)
-    draw_reference(dataset, b)
-    draw_rows(middle, dataset, measured, lambda axes: density.backdrop(prior, axes), draw_correlation)
+    draw_stimuli(tree["stimulus"].to_dataset(), a)
+    draw_reference(prior, b)
+    draw_rows(middle, measured, rows, partial(density.backdrop, backdrop), partial(draw_correlation, prior))
     letters((a, b))
     for part in bottom:
         d = part.subplots()
-        draw_checkpoints(dataset, files, d)
+        draw_checkpoints(measured, backdrop, files, d)
         letters((d,), "d")
     return {"fig3": figure}
 
 
-def draw_stimuli(dataset: xr.Dataset, axes: Axes) -> None:
+def draw_stimuli(stimulus: xr.Dataset, axes: Axes) -> None:
     """The hues of the patches around a circle, at the default saturation and value."""
-    colours = dataset.stimulus_image.values
+    colours = stimulus.image.values
     y, x = np.mgrid[1:-1:200j, -1:1:200j]
     angle, radius = np.rad2deg(np.arctan2(y, x)) % 360, np.hypot(x, y)
     index = (angle / 360 * len(colours)).astype(int) % len(colours)
@@ -56,11 +57,11 @@ def draw_stimuli(dataset: xr.Dataset, axes: Axes) -> None:
     axes.set_axis_off()
 
 
-def draw_reference(dataset: xr.Dataset, axes: Axes) -> None:
+def draw_reference(prior: xr.Dataset, axes: Axes) -> None:
     """Hue frequency in photographs, and CIELAB distance per degree of hue as a proxy of human sensitivity."""
-    density.draw(density_of(dataset), axes)
+    density.draw(prior, axes)
     axes.set_ylabel("density (× uniform)", color=PRIOR)
-    axes.set_title(f"{dataset.attrs['photographs']} photographs, and human proxy")
+    axes.set_title(f"{prior.attrs['photographs']} photographs, and human proxy")
     right = axes.twinx()
     right.spines["right"].set_visible(True)
     hue = np.arange(0, 360.5, 0.5)
@@ -69,9 +70,8 @@ def draw_reference(dataset: xr.Dataset, axes: Axes) -> None:
     right.set_ylabel("CIELAB ΔE per degree", color=HUMAN)
 
 
-def draw_checkpoints(dataset: xr.Dataset, files: Sequence[str], axes: Axes) -> None:
+def draw_checkpoints(measured: xr.Dataset, prior: xr.Dataset, files: Sequence[str], axes: Axes) -> None:
     """Late layers of checkpoints and of the pretrained network over the density of hue, upright and rotated."""
-    prior = density.coarse(density_of(dataset), 72)
     density.area(prior, axes)
     rotated = np.interp(
         (prior.hue - ROTATION) % 360, *circular.around(prior.hue.values, prior.density.values * 360, 360.0)
@@ -79,7 +79,7 @@ def draw_checkpoints(dataset: xr.Dataset, files: Sequence[str], axes: Axes) -> N
     x, y = circular.around(prior.hue.values, rotated, 360.0)
     axes.plot(x, y, color=PRIOR, ls=":", lw=0.8, label=f"density, rotated by {ROTATION:g}°")
     for name, colour in zip(["pretrained", *files], CHECKPOINTS, strict=False):
-        part = select(dataset, weights=name)
+        part = select(measured, weights=name)
         if part.sizes["layer"]:
             part = select(part, network=str(part.network.values[0]))
             late = third(layers_only(part), "late").relative_sensitivity.mean("layer")
@@ -96,9 +96,8 @@ def _stem(file: str) -> str:
     return f" {stem}" if stem.startswith("_") else stem
 
 
-def draw_correlation(part: xr.Dataset, axes: Axes) -> None:
+def draw_correlation(prior: xr.Dataset, part: xr.Dataset, axes: Axes) -> None:
     """Correlation of every layer's √J with the density against depth; mean and range over seeds, or the interval."""
-    prior = density_of(part)
     for state, colour in STATES.items():
         seeds = by_seed(select(part, weights=state))
         bootstraps = 500 if len(seeds) == 1 else 0

@@ -1,6 +1,6 @@
 """Figure 5: linear networks."""
 
-from fechner.paper.fig5 import claims, compute, draw
+from fechner.paper.fig5 import claims, compute, draw, explore
 from fechner.paper.figure import PaperFigure
 
 FIGURE = PaperFigure(
@@ -15,6 +15,7 @@ FIGURE = PaperFigure(
     compute=compute.compute,
     draw=draw.draw,
     claims=claims.claims,
+    charts=explore.charts,
     why_not={
         "fig5-acuity": "The published plot shows the square of acuity.",
         "fig5-order-*": "The quick profile stops the deeper networks before the components of least variance are learned.",

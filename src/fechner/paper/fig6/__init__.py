@@ -1,6 +1,6 @@
 """Figure 6: learning under supervision."""
 
-from fechner.paper.fig6 import claims, compute, draw
+from fechner.paper.fig6 import claims, compute, draw, explore
 from fechner.paper.figure import PaperFigure
 
 FIGURE = PaperFigure(
@@ -15,6 +15,7 @@ FIGURE = PaperFigure(
     compute=compute.compute,
     draw=draw.draw,
     claims=claims.claims,
+    charts=explore.charts,
     why_not={
         "fig6-d-erasure": "Theory predicts no preference here: labels that are dropped leave a gradient in proportion to "
         "density × signal, which balanced erasure makes equal everywhere.",

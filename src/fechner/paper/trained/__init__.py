@@ -1,7 +1,7 @@
 """Networks trained on manipulated images."""
 
 from fechner.paper.figure import PaperFigure
-from fechner.paper.trained import claims, compute, draw
+from fechner.paper.trained import claims, compute, draw, explore
 
 FIGURE = PaperFigure(
     title="Networks trained on manipulated images",
@@ -16,6 +16,7 @@ FIGURE = PaperFigure(
     compute=compute.compute,
     draw=draw.draw,
     claims=claims.claims,
+    charts=explore.charts,
     why_not={
         "*-cardinal": "At exactly 0° and 90°, the axes about which images are mirrored, late layers lose sensitivity "
         "(claims -mirror); beside them see the claims -beside.",
