@@ -41,12 +41,12 @@ gabor = fechner.Gabor(size=118, pixels_per_degree=50, spatial_frequency=2)
 tuple(network(gabor(orientation=torch.tensor([0.0, 45.0]))).shape)
 
 # %% [markdown]
-# Fisher information J(θ) = ‖∂r/∂θ‖² of every layer's response r, at 24 orientations (0° is horizontal) and averaged over 8 phases.
+# Fisher information J(θ) = ‖∂r/∂θ‖² of every layer's response r, at 24 orientations (0° is horizontal) and averaged over 8 random phases.
 # `layers="all"` takes every module, in the order of execution; globs such as `layers="conv*"` choose.
 
 # %%
 curves = fechner.sensitivity(
-    network, gabor, along="orientation", values=24, average={"phase": 8}, layers="all", progress=False
+    network, gabor, along="orientation", values=24, average={"phase": fechner.Draws(8)}, layers="all", progress=False
 )
 curves.layer.values.tolist()
 
@@ -57,7 +57,7 @@ curves.layer.values.tolist()
 fechner.draw(curves)
 
 # %% [markdown]
-# Numbers are chosen by name. The standard error is that over phases.
+# Numbers are chosen by name. The standard error is that over the random phases.
 
 # %%
 for layer in ("conv", "relu", "pool", "readout"):

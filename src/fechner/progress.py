@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
-
-from tqdm import tqdm
 
 from fechner.errors import printable
 
@@ -18,10 +17,9 @@ def bar(show: bool, description: str, total: float, unit: str) -> Any:
     ...     progressing.update(1)
     """
     in_notebook = "ipykernel" in sys.modules
-    kind: Any = tqdm
-    if in_notebook and find_spec("ipywidgets") is not None:
-        from tqdm.notebook import tqdm as kind
-    return kind(
+    widgets = in_notebook and find_spec("ipywidgets") is not None
+    bars: Any = import_module("tqdm.notebook" if widgets else "tqdm")
+    return bars.tqdm(
         desc=printable(description),
         total=total,
         unit=f" {unit}",

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 sync_api = pytest.importorskip("playwright.sync_api")
 axe = pytest.importorskip("axe_playwright_python.sync_playwright")
 
-from fechner import Gabor, image_statistics, load, results, sensitivity  # noqa: E402
+from fechner import Draws, Gabor, image_statistics, load, results, sensitivity  # noqa: E402
 from fechner.page import report  # noqa: E402
 from fechner.paper import reproduce  # noqa: E402
 
@@ -26,7 +26,7 @@ def page_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Curves with a density, and a figure with claims."""
     folder = tmp_path_factory.mktemp("report")
     network = load("resnet18_small", "init")
-    curves = sensitivity(network, Gabor(size=32), values=12, average={"phase": 4}, progress=False)
+    curves = sensitivity(network, Gabor(size=32), values=12, average={"phase": Draws(4)}, progress=False)
     results.save(curves, folder / "curves.nc")
     prior = image_statistics(feature="orientation", values=36, bootstraps=20, progress=False)
     results.save(prior, folder / "prior.nc")

@@ -130,7 +130,7 @@ def _training(dataset: xr.Dataset) -> Figure:
 def _labels(dataset: xr.Dataset) -> Figure:
     """Sensitivity of every layer but the pixels along learning, averaged over seeds."""
     along = results.along(dataset)
-    layers = [str(name) for name in dataset.layer.values if name != "input"]
+    layers = [str(name) for name in dataset.layer.values[~results.pixels(dataset)]]
     figure = new_figure(7.2, 2.4)
     panels = figure.subplots(1, len(layers), sharey=True, squeeze=False)[0]
     for axes, layer in zip(panels, layers, strict=True):
