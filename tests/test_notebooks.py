@@ -81,7 +81,14 @@ def execute(notebook: nbformat.NotebookNode, seconds: int) -> list[nbformat.Note
     return [o for cell in notebook.cells if cell.cell_type == "code" for o in cell.outputs]
 
 
-@each
+# Two stand for all in the default run: one that draws a figure of the paper, and one of a user's own.
+QUICK = ("fig1", "your_stimulus")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [pytest.param(path, marks=() if path.stem in QUICK else pytest.mark.slow, id=path.stem) for path in NOTEBOOKS],
+)
 def test_runs_without_warnings(path: Path) -> None:
     """All but the cell that takes minutes."""
     notebook = from_source(path)

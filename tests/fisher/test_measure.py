@@ -57,6 +57,7 @@ def test_every_layer_against_the_float64_oracle(small: Network, along: str) -> N
     assert np.allclose(curves.fisher_information, curves.fisher_information_samples.mean("phase"))
 
 
+@pytest.mark.slow
 def test_float32_against_float64_on_a_pretrained_network() -> None:
     network = load("efficientnet_lite0")
     runs = [

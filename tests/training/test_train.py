@@ -230,6 +230,7 @@ def test_a_training_is_recorded_and_its_checkpoint_can_be_measured(tiles: Path, 
     assert not (mine / "other").exists()
 
 
+@pytest.mark.slow
 def test_a_training_that_is_killed_and_resumed_gives_the_same_weights(tiles: Path, mine: Path) -> None:
     run(tiles, mine / "whole")
     script = (
