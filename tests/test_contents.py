@@ -122,7 +122,7 @@ def test_whole_results_pass() -> None:
         ({"layout": "one"}, "attribute layout must be a whole number, got 'one'"),
         ({"layout": 1.5}, "attribute layout must be a whole number"),
         ({"layout": np.ones(2)}, "attribute layout must be a whole number"),
-        ({"kind": "figure", "figure": "fig2"}, "in an older layout, which this version cannot read; make it again"),
+        ({"kind": "figure", "figure": "fig2"}, "a figure is a DataTree: use the whole tree, or make it again"),
         ({"along": "hue"}, "no values along 'hue'"),
         ({"along": 7}, "no values along '7'"),
         ({"kind": "components"}, "holds 'variance', and this one does not"),

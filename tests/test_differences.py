@@ -15,7 +15,7 @@ from scipy import stats
 from torch import nn
 
 import fechner
-from fechner import FechnerError, circular, results
+from fechner import FechnerError, circular, contents, results
 from fechner.differences import difference
 from fechner.page.explore import charts
 from fechner.stimuli import CentreSurround, Family, Parameter
@@ -155,3 +155,28 @@ def test_bad_input() -> None:
     for one, other, message in cases:
         with pytest.raises(FechnerError, match=message):
             difference(one, other)  # type: ignore[arg-type]
+
+
+def test_draws_are_the_sample_and_values_of_a_grid_within_them_are_none() -> None:
+    rng = np.random.default_rng(0)
+    information = 1 + rng.random((2, 12, 6))
+    orientation = ("orientation", 15.0 * np.arange(12), {"units": "degree", "period": 180.0})
+
+    def curves(samples: np.ndarray, *dims: str, **drawn: object) -> xr.Dataset:
+        return xr.Dataset(
+            {
+                "fisher_information": (("layer", "orientation"), information.mean(-1)),
+                "fisher_information_samples": (("layer", "orientation", *dims), samples),
+            },
+            {"layer": ["input", "late"], "orientation": orientation, **drawn},
+            results.provenance("sensitivity") | {"along": "orientation"},
+        )
+
+    drawn = {"phase": ("draw", rng.random(6))}
+    plain = curves(information, "draw", **drawn)
+    # The same draws, each at ten values of a grid that change nothing.
+    repeated = curves(np.repeat(information[..., None], 10, -1), "draw", "contrast", **drawn)
+    assert np.allclose(contents.samples(repeated), contents.samples(plain))
+    other = curves(information, "draw", phase=("draw", rng.random(6)))
+    with pytest.raises(FechnerError, match="averaged over different nuisance values"):
+        fechner.difference(plain, other)

@@ -47,13 +47,16 @@ __all__ = [
 __version__ = version("fechner")
 # What draws takes long to import: only those who ask for it wait.
 _LATER = {"draw": "fechner.plot", "report": "fechner.page"}
+_PACKAGES = ("learning", "page", "paper", "plot")
 
 
 def __getattr__(name: str) -> Any:
     if name in _LATER:
         return getattr(import_module(_LATER[name]), name)
+    if name in _PACKAGES:
+        return import_module(f"fechner.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return [*__all__, *globals()]
+    return sorted({*__all__, *_PACKAGES, *globals()})

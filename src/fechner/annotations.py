@@ -200,7 +200,9 @@ def _fit_parts(value: Any, origin: Any, args: tuple[Any, ...]) -> Any:
             raise MisfitError
         return {fit(k, args[0]): fit(v, args[1]) for k, v in value.items()}
     elif issubclass(origin, Sequence):
-        listed = isinstance(value, Sequence) or (hasattr(value, "__array__") and np.ndim(value) == 1)
+        # A Dataset has __array__ too, which raises.
+        one_dimensional = getattr(value, "ndim", None) == 1 and hasattr(value, "__array__")
+        listed = isinstance(value, Sequence) or one_dimensional
         # Python counts a text as a sequence of texts, which nobody means.
         if not listed or isinstance(value, str | bytes):
             raise MisfitError

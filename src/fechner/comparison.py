@@ -252,8 +252,7 @@ def _curves(curves: xr.Dataset, along: str, bootstraps: int, rng: np.random.Gene
     information = curves.fisher_information.transpose("layer", along).values
     if "fisher_information_samples" not in curves:
         return information, np.broadcast_to(information, (bootstraps, *information.shape))
-    samples = curves.fisher_information_samples.transpose("layer", along, ...).values
-    samples = samples.reshape(*information.shape, -1)
+    samples = contents.samples(curves)
     n = samples.shape[-1]
     shares = rng.multinomial(n, np.full(n, 1 / n), bootstraps) / n
     with np.errstate(invalid="ignore"):

@@ -199,6 +199,21 @@ def along(dataset: xr.Dataset | xr.DataTree) -> str:
     return text(dataset, "along")
 
 
+def samples(dataset: xr.Dataset) -> npt.NDArray[np.float64]:
+    """J (layer, value, sample) by what was sampled: draws of nuisance values, else the grid's; the last is 1 without either.
+
+    Within a draw the values of a grid are averaged: they are no further sample.
+    """
+    order = ("layer", along(dataset))
+    if "fisher_information_samples" not in dataset:
+        return dataset.fisher_information.transpose(*order).values.astype(float)[..., None]
+    each = dataset.fisher_information_samples
+    if "draw" in each.dims:
+        each = each.mean([d for d in each.dims if d not in (*order, "draw")])
+    values = each.transpose(*order, ...).values.astype(float)
+    return values.reshape(*values.shape[:2], -1)
+
+
 def noise_model(dataset: xr.Dataset | xr.DataTree) -> str:
     """The noise model of the Fisher information in a result; an empty text where it has none."""
     return text(dataset, "noise_model")
@@ -210,7 +225,7 @@ def pixels(dataset: xr.Dataset) -> npt.NDArray[np.bool_]:
     The coordinate `pixels` marks them. Files written before there was one call this layer "input".
     """
     if "pixels" in dataset.coords and dataset["pixels"].dims == ("layer",):
-        return dataset["pixels"].values.astype(bool)
+        return np.asarray(dataset["pixels"].values == 1)
     return np.asarray(dataset["layer"].values == "input")
 
 

@@ -80,7 +80,7 @@ def difference(
     check_memory(8.0 * replicates * layers, f"{bootstraps} bootstraps of {layers} layers", "take fewer")
     check_time(1e-4 * replicates, f"{bootstraps} bootstraps", "take fewer")
     left_out = {layer: reason for curves in (*treated, *controls) for layer, reason in contents.unknown(curves).items()}
-    samples = [np.stack([_samples(c, along) for c in curves]) for curves in (treated, controls)]
+    samples = [np.stack([contents.samples(c) for c in curves]) for curves in (treated, controls)]
     relative = [relative_to_mean(np.sqrt(s.mean(-1))) for s in samples]
     by_seed = relative[0] - relative[1]
     mean, half = by_seed.mean(0), t_half_width(by_seed)
@@ -145,14 +145,6 @@ def _wrapped(shift: Array, period: float) -> Array:
     return (shift + period / 2) % period - period / 2
 
 
-def _samples(curves: xr.Dataset, along: str) -> Array:
-    """J (layer, value, nuisance value), the last of length 1 where a result has the averages alone."""
-    if "fisher_information_samples" not in curves:
-        return curves.fisher_information.transpose("layer", along).values.astype(float)[..., None]
-    samples = curves.fisher_information_samples.transpose("layer", along, ...).values.astype(float)
-    return samples.reshape(*samples.shape[:2], -1)
-
-
 def _check(manipulated: Sequence[xr.Dataset], upright: Sequence[xr.Dataset]) -> tuple[str, float]:
     """The parameter of all curves and its period; `FechnerError` if the curves cannot be compared, which says why."""
     if not manipulated or len(manipulated) != len(upright):
@@ -197,6 +189,18 @@ def _check(manipulated: Sequence[xr.Dataset], upright: Sequence[xr.Dataset]) -> 
                 )
         if curves.layer.values.tolist() != first.layer.values.tolist():
             raise FechnerError("the curves are not of the same layers: measure them alike")
-        if _samples(curves, along).shape != _samples(first, along).shape:
-            raise FechnerError("the curves were averaged over different nuisance values: measure them alike")
+        if _nuisances(curves, along) != _nuisances(first, along):
+            raise FechnerError(
+                "the curves were averaged over different nuisance values: measure them alike, and draw with the same seed"
+            )
     return along, period
+
+
+def _nuisances(curves: xr.Dataset, along: str) -> dict[str, list[float] | int]:
+    """The nuisance values that curves were averaged over, by dimension and name."""
+    if "fisher_information_samples" not in curves:
+        return {}
+    samples = curves.fisher_information_samples
+    sizes: dict[str, list[float] | int] = {str(d): n for d, n in samples.sizes.items() if d not in ("layer", along)}
+    values = {str(n): c.values.tolist() for n, c in samples.coords.items() if c.dims and c.dims[0] in sizes}
+    return sizes | values

@@ -37,13 +37,6 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
-def check_seed(seed: int) -> int:
-    """The seed, or `FechnerError` if random generators cannot take it."""
-    if not 0 <= seed < 2**63:
-        raise FechnerError(f"seed must be a whole number from 0 to {2**63 - 1}, got {seed}")
-    return seed
-
-
 def choices(kind: str, name: str, available: Iterable[str], more: str = "") -> FechnerError:
     """The error about an unknown name, which lists the names that resemble it.
 

@@ -1,7 +1,7 @@
 """95 % intervals of a mean over a few independent repetitions, such as seeds.
 
 What is sampled decides the interval: over several seeds it is Student's t, which is right for few of them; over one seed
-there are only its nuisance values, and `told` says so in words. The claims of the paper and `fechner.difference` rest on it.
+there are only its nuisance values, and `interval_in_words` says so in words. The claims of the paper and `fechner.difference` rest on it.
 """
 
 from __future__ import annotations

@@ -79,4 +79,6 @@ def check_provenance(attributes: dict[Any, Any], tree: bool = False) -> None:
     if layout > LAYOUT or kind not in ("", *KINDS):
         raise FechnerError(f"{writer}, which is newer than this one; upgrade fechner to read it")
     command = f": {printable(str(attributes['command']))}" if attributes.get("command") else ""
+    if layout == LAYOUT and kind == "figure":
+        raise FechnerError(f"is a Dataset, and a figure is a DataTree: use the whole tree, or make it again{command}")
     raise FechnerError(f"{writer} in an older layout, which this version cannot read; make it again{command}")

@@ -23,7 +23,7 @@ def bar(show: bool, description: str, total: float, unit: str) -> Any:
         desc=printable(description),
         total=total,
         unit=f" {unit}",
-        disable=not (show and (in_notebook or sys.stderr.isatty())),
+        disable=not (show and (in_notebook or (sys.stderr is not None and sys.stderr.isatty()))),
         leave=False,
         # Parts of a whole take minutes: an estimate from the last few seconds would be none.
         smoothing=0,

@@ -284,3 +284,16 @@ def test_a_network_of_buffers_is_measured_in_the_dtype_asked_for_and_known_by_it
     )
     assert double.fisher_information.values == pytest.approx(single.fisher_information.values, rel=1e-4)
     assert single.attrs["weights_sha256"] == double.attrs["weights_sha256"]
+
+
+class Faint(Gabor):
+    """A stimulus that renders in a way of its own."""
+
+    def __call__(self, **overrides: object) -> torch.Tensor:
+        return 0.5 + 0.5 * (super().__call__(**overrides) - 0.5)
+
+
+def test_a_stimulus_that_is_called_in_its_own_way_is_measured_so() -> None:
+    network = nn.Sequential(nn.Conv2d(3, 4, 5)).eval()
+    whole, faint = (sensitivity(network, s, values=3, average={}, **QUIET) for s in (Gabor(size=32), Faint(size=32)))
+    assert np.allclose(faint.fisher_information, whole.fisher_information / 4, rtol=1e-5)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import pytest
 import torch
 from step import Step
@@ -121,3 +123,23 @@ def test_a_branch_that_ignores_the_stimulus_has_zero_sensitivity() -> None:
     found = measure(Branch().eval())
     assert (found.fisher_information.sel(layer="constant") == 0).all()
     assert (found.fisher_information.sel(layer="output") > 0).all()
+
+
+def not_for_batches(orientation: torch.Tensor) -> torch.Tensor:
+    """A stimulus that was written for one value."""
+    return torch.full((1, 3, 16, 16), float(orientation))
+
+
+def unchanging(orientation: torch.Tensor) -> torch.Tensor:
+    return (0 * orientation + 0.5).view(-1, 1, 1, 1).expand(-1, 3, 16, 16)
+
+
+@pytest.mark.parametrize("method", ["exact", "central", "forward"])
+def test_stimuli_that_raise_or_never_change_are_named(method: Literal["exact", "central", "forward"]) -> None:
+    network = nn.Sequential(nn.Conv2d(3, 2, 3)).eval()
+    for stimulus, message in (
+        (not_for_batches, "the stimulus raised .*it is called with a tensor .B,. for each parameter"),
+        (unchanging, "the stimulus does not change with orientation"),
+    ):
+        with pytest.raises(FechnerError, match=message):
+            sensitivity(network, stimulus, values=4, average={}, method=method, progress=False)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
 import torch
 from scipy import stats
 
 from fechner import FechnerError, Gabor
-from fechner.stimuli import Design, Draws
+from fechner.stimuli import Contrast, Design, Draws, Length, Stimulus
 
 GABOR = Gabor(size=16)
 LIKE = torch.empty(0, dtype=torch.float64)
@@ -25,7 +28,7 @@ def test_what_is_measured_comes_back_where_its_stimulus_was() -> None:
     mesh = np.meshgrid(design.values, design.grids["phase"], design.grids["contrast"], indexing="ij")
     assert np.allclose(arranged[0], mesh[0] + 100 * mesh[1] + 1e5 * mesh[2])
     assert np.allclose(arranged[1], -arranged[0])
-    runs = design.runs(LIKE)
+    runs = design.runs(LIKE, design.values)
     assert all(torch.equal(torch.cat([run[n] for run in runs]), presented[n]) for n in presented)
 
 
@@ -64,6 +67,8 @@ def test_draws_are_uniform_and_drawn_together() -> None:
         ("contrast", [0.5, 1.5], {}, r"contrast must lie in \[0, 1\]"),
         ("orientation", 3, {"spatial_frequency": [9.0, 51.0]}, "above the Nyquist limit"),
         ("orientation", "many", {}, "values of orientation must be a number of values or a list of numbers"),
+        ("orientation", 3, ["phase"], "average must be a mapping"),
+        ("phase", 3, {"draw": 2}, "unknown parameter of the stimulus 'draw'"),
     ],
 )
 def test_all_of_it_is_checked(along: str, values: object, average: dict[str, object], message: str) -> None:
@@ -75,3 +80,38 @@ def test_all_of_it_is_checked(along: str, values: object, average: dict[str, obj
 def test_draws_are_counted(count: object) -> None:
     with pytest.raises(FechnerError, match="count must be a whole number of at least 1"):
         Draws(count)
+
+
+@dataclass(frozen=True)
+class Annulus(Stimulus):
+    """Two radii, of which the inner one must be less; with a parameter whose name results use themselves."""
+
+    inner: Length = 0.02
+    outer: Length = 0.2
+    depth: Contrast = 0.5
+
+    def check(self, values: Mapping[str, np.ndarray]) -> None:
+        super().check(values)
+        if (values["inner"] >= values["outer"]).any():
+            raise FechnerError("inner must be less than outer")
+
+    def luminance(self) -> torch.Tensor:
+        x, y = self.grid()
+        r = torch.hypot(x, y)
+        return 0.5 + 0.4 * self.depth * (
+            torch.sigmoid((r - self.inner) / 0.02) - torch.sigmoid((r - self.outer) / 0.02)
+        )
+
+
+def test_rules_see_every_combination_that_is_presented() -> None:
+    stimulus = Annulus(size=16)
+    assert Design(stimulus, "inner", [0.02, 0.04], {"outer": [0.05, 0.1, 0.15]}).shape == (3,)
+    # Side by side each inner radius is less than its outer one; the third is not less than the first outer one.
+    with pytest.raises(FechnerError, match="inner must be less than outer"):
+        Design(stimulus, "inner", [0.02, 0.06, 0.09], {"outer": [0.05, 0.1, 0.15]})
+
+
+def test_names_that_results_use_are_refused_before_anything_is_measured() -> None:
+    for along, average in (("depth", {}), ("inner", {"depth": [0.2, 0.5]})):
+        with pytest.raises(FechnerError, match="results use the name 'depth' themselves; give this parameter"):
+            Design(Annulus(size=16), along, [0.03, 0.04], average)

@@ -72,6 +72,18 @@ def check_settings(given: Mapping[str, Any]) -> Mapping[str, Any]:
     return {}
 
 
+def check_learn(given: Mapping[str, Any]) -> None:
+    """Refuse what the command cannot give, or what does nothing."""
+    engine = given.get("engine", "flow")
+    if engine == "minibatch":
+        raise FechnerError(
+            "--engine minibatch draws from patches, which only Python can give (Stage.data); choose flow or descent"
+        )
+    refuse(given, "batch", "without engine minibatch, which is of Python alone")
+    if engine != "flow":
+        refuse(given, "tolerance", f"with engine {engine}: it is that of flow")
+
+
 def check_train(given: Mapping[str, Any]) -> None:
     """Raise `FechnerError` for options of what is not removed, not recorded or not trained."""
     if "remove" not in given:
@@ -132,7 +144,12 @@ VERBS = (
     Verb(fechner.compare, records=comparison.records),
     Verb(fechner.difference, out="difference.nc", after="upright"),
     Verb(statistics.principal_components, "components", out="components.nc"),
-    Verb(learning.learn, made={"network": learning.LinearNetwork, "stages": makers.natural}, out="learned.nc"),
+    Verb(
+        learning.learn,
+        made={"network": learning.LinearNetwork, "stages": makers.natural},
+        out="learned.nc",
+        check=check_learn,
+    ),
     Verb(learning.learn_labels, made=LEARNER, out="labels.nc"),
     Verb(fechner.train, made=TRAINING, check=check_train, adds=preview, says=trained),
     Verb(fechner.list_networks, "networks", check=check_networks),

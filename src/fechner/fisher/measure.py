@@ -2,7 +2,7 @@
 
 `sensitivity` resolves the design, lets the probe check the network, runs the sweep, and makes a Dataset of J. All that can
 be refused is refused before the sweep, which is the expensive part. The layout of the Dataset is in docs/results.md; who
-changes it raises `LAYOUT` in `contents`. Tests: tests/fisher/test_measure.py.
+changes it raises `LAYOUT` in `layout`. Tests: tests/fisher/test_measure.py.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ def sensitivity(
     Command line:
         fechner sensitivity efficientnet_lite0 --out curves.nc --figure curves.png
         fechner sensitivity resnet18 --weights init --layers 'layer?' --along spatial_frequency --values 1,2,4,8,16
-        fechner sensitivity resnet18 --stimulus package.module:Rings --along radius --values 0.2:0.8:7 --average phase=20
+        fechner sensitivity resnet18 --stimulus package.module:Rings --along radius --values 0.2:0.8:7
         torchrun --nproc-per-node 8 -m fechner sensitivity vgg16_bn --layers all --out curves.nc
     """
     check_dtype(dtype)

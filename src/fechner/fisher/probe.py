@@ -19,7 +19,7 @@ from functools import cached_property
 import torch
 from torch import Tensor, nn
 
-from fechner.errors import FechnerError
+from fechner.errors import FechnerError, first_line
 from fechner.fisher.derivative import Exact, Method
 from fechner.fisher.derivative_check import Derivatives, accuse, differentiable, listed_values
 from fechner.fisher.passes import responses, returned, traced
@@ -134,11 +134,14 @@ class Probe:
         """A new verdict; the order of the checks is that of the reasons, so that a cause is named before its effects."""
         network, exact = self.network, isinstance(self.method, Exact)
         _check_mode(network)
+        images = self._rendered()
         if exact:
             images, slope = differentiable(self.design.stimulus, self.values, self.design.along)
-        else:
-            with torch.no_grad():
-                images = render(self.design.stimulus, self.values)
+        elif torch.equal(images[0], images[1]):
+            raise FechnerError(
+                f"the stimulus does not change with {self.design.along}: it is the same at "
+                + " and ".join(f"{float(v):g}" for v in self.values[self.design.along])
+            )
         if not images.isfinite().all():
             raise FechnerError(f"the stimulus contains NaN or Inf at {listed_values(self.values)}")
         self._check_stimulus(images)
@@ -173,6 +176,19 @@ class Probe:
             check, derivative_notes = derivatives.checked(images, slope, repetition)
             notes += derivative_notes
         return Verdict(listed, chosen, images[0].clone(), check, (*left_out, *notes))
+
+    def _rendered(self) -> Tensor:
+        """The two stimuli; `FechnerError` for whatever a stimulus of one's own raises."""
+        try:
+            with torch.no_grad():
+                return render(self.design.stimulus, self.values)
+        except FechnerError:
+            raise
+        except Exception as e:
+            raise FechnerError(
+                f"the stimulus raised {type(e).__name__} ({first_line(e)}): it is called with a tensor (B,) for each parameter "
+                "and must return images (B, C, H, W)"
+            ) from e
 
     def _check_stimulus(self, images: Tensor) -> None:
         """Raise `FechnerError` if the stimulus is random, or depends on the other values of a batch."""

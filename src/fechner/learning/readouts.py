@@ -13,7 +13,7 @@ import numpy.typing as npt
 import torch
 import xarray as xr
 
-from fechner.arguments import array, checked
+from fechner.arguments import Seed, array, checked
 from fechner.errors import FechnerError
 from fechner.stimuli import Design, Family
 from fechner.stimuli.design import Nuisance, Values
@@ -84,6 +84,7 @@ def fisher_information_of_maps(
     along: str,
     values: Values,
     average: Mapping[str, Nuisance],
+    seed: Seed = 0,
 ) -> xr.DataArray:
     """The Fisher information J = ‖Ŵ ∂x/∂θ‖² of the end-to-end map at every recorded step, under unit Gaussian noise.
 
@@ -103,7 +104,7 @@ def fisher_information_of_maps(
     maps = torch.as_tensor(_maps(learned).values)
     if "components" not in pca or "pixel" not in pca.dims:
         raise FechnerError("pca must be a result of principal_components: it has no components")
-    design = Design(stimulus, along, values, average)
+    design = Design(stimulus, along, values, average, seed)
     fixed = design.tensors(torch.empty(0, dtype=torch.float64))
     at = fixed.pop(along)
     _, slopes, *_ = torch.func.jvp(lambda v: stimulus(**{along: v}, **fixed), (at,), (torch.ones_like(at),))

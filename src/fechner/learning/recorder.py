@@ -74,9 +74,10 @@ class Recorder:
                 self._images, self._tangents = (t.clone() for t in forward_ad.unpack_dual(images))
         with torch.no_grad():
             shape = tuple(network(self._images[:2]).shape)
-        if shape != (2, task.outputs):
+        two = len(self._images[:2])
+        if shape != (two, task.outputs):
             raise FechnerError(
-                f"{network.name} must return (B, {task.outputs}) for B images, and for 2 returned {shape}"
+                f"{network.name} must return (B, {task.outputs}) for B images, and for {two} returned {shape}"
             )
         self._labels = task.labels(presented[task.along])
         self._count = len(design.values)

@@ -20,6 +20,7 @@ from fechner.stimuli.noise import OrientedNoise
 from fechner.stimuli.parameter import Contrast, Frequency, Hue, Length, Orientation, Parameter, Phase, Positive
 
 __all__ = [
+    "STIMULI",
     "CentreSurround",
     "Contrast",
     "Design",
@@ -43,6 +44,7 @@ __all__ = [
     "parameters",
     "render",
     "settings",
+    "stimulus",
 ]
 
 STIMULI: dict[str, Callable[..., Stimulus]] = {

@@ -222,7 +222,9 @@ def render(stimulus: Family, values: Mapping[str, Tensor], valid: bool = False) 
     would wait for the device in every batch. Raises `FechnerError` for values out of range, and for images of another shape,
     type or range.
     """
-    images = stimulus.present(**values) if valid and isinstance(stimulus, Stimulus) else stimulus(**values)
+    # A stimulus whose class renders in a way of its own is called as anyone calls it.
+    plain = isinstance(stimulus, Stimulus) and type(stimulus).__call__ is Stimulus.__call__
+    images = stimulus.present(**values) if valid and plain else stimulus(**values)  # type: ignore[union-attr]
     size = max((len(v) for v in values.values()), default=1)
     if not isinstance(images, Tensor) or images.dim() != 4 or not images.is_floating_point():
         got = f"{images.dtype} {tuple(images.shape)}" if isinstance(images, Tensor) else type(images).__name__

@@ -28,6 +28,11 @@ from fechner.stimuli.parameter import Parameter
 Array = npt.NDArray[np.float64]
 # The dimension of random draws of nuisance parameters.
 DRAW = "draw"
+# What else has a name in results of `sensitivity` and in recordings.
+RESERVED = {
+    *(DRAW, "layer", "depth", "layer_type", "unit_count", "pixels", "step", "epoch", "seed"),
+    *("sensitivity", "threshold", "relative_sensitivity", "fisher_information", "fisher_information_samples"),
+}
 
 
 @dataclass(frozen=True)
@@ -92,11 +97,13 @@ class Design:
         known = parameters(stimulus)
         if along not in known:
             raise choices("parameter of the stimulus", along, known)
+        _check_name(along)
         if average is None:
             average = {"phase": 10} if "phase" in known and along != "phase" else {}
         for name in average:
             if name not in known:
                 raise choices("parameter of the stimulus", name, known)
+            _check_name(name)
             if name == along:
                 raise FechnerError(f"'{along}' cannot be both the parameter measured and one averaged over")
         grids = {name: spec for name, spec in average.items() if not isinstance(spec, Draws)}
@@ -146,18 +153,25 @@ class Design:
         combinations = [dict(zip(self.grids, c, strict=True)) for c in itertools.product(*self.grids.values())]
         return [draw | combination for draw in draws or [{}] for combination in combinations]
 
-    def runs(self, like: Tensor, values: npt.ArrayLike | None = None) -> list[dict[str, Tensor]]:
-        """The parameter values to present, one run for each combination of nuisances, as tensors (value,) like this one.
+    def _presented(self, values: Array) -> dict[str, Array]:
+        """The parameter values of every stimulus (stimulus,): nuisances outermost, values of the parameter innermost."""
+        nuisances = {n: np.array([combination[n] for combination in self.nuisances]) for n in self.nuisances[0]}
+        repeated = {n: np.repeat(v, len(values)) for n, v in nuisances.items()}
+        return {self.along: np.tile(values, len(self.nuisances))} | repeated
+
+    def tensors(self, like: Tensor, values: npt.ArrayLike | None = None) -> dict[str, Tensor]:
+        """The parameter values of every stimulus (stimulus,), as tensors like this one, in the order of `arranged`.
 
         `values` replace those of the design.
         """
-        along = torch.as_tensor(np.asarray(self.values if values is None else values)).to(like)
-        return [{self.along: along} | {n: torch.full_like(along, v) for n, v in c.items()} for c in self.nuisances]
+        presented = self._presented(self.values if values is None else np.asarray(values, dtype=float))
+        return {name: torch.as_tensor(v).to(like) for name, v in presented.items()}
 
-    def tensors(self, like: Tensor) -> dict[str, Tensor]:
-        """The same in one run (stimulus,): nuisances outermost, the values of the parameter innermost."""
-        runs = self.runs(like)
-        return {name: torch.cat([run[name] for run in runs]) for name in runs[0]}
+    def runs(self, like: Tensor, values: npt.ArrayLike) -> list[dict[str, Tensor]]:
+        """The same, one run for each combination of nuisances."""
+        every = self.tensors(like, values)
+        parts = {name: v.split(np.size(values)) for name, v in every.items()}
+        return [{name: part[i] for name, part in parts.items()} for i in range(len(self.nuisances))]
 
     def arranged(self, measured: Array) -> Array:
         """Measurements of all stimuli in the order of `tensors` (…, stimulus), arranged as (…, value, *nuisances)."""
@@ -175,9 +189,19 @@ class Design:
         """Raise `FechnerError` if values that are `reach` below or above those of the design are out of range."""
         for edge in (self.values - reach, self.values + reach):
             if isinstance(self.stimulus, Stimulus):
-                self.stimulus.validate(**{self.along: edge}, **self.grids, **self.drawn)
+                # Every combination that is presented: rules may tie parameters together.
+                self.stimulus.validate(**self._presented(edge))
             else:
                 self.parameter.check(self.along, edge)
+
+
+def _check_name(name: str) -> None:
+    """Raise `FechnerError` for a parameter that would have the name of something else in a result."""
+    if name in RESERVED:
+        raise FechnerError(
+            f"results use the name '{name}' themselves; give this parameter of the stimulus another name, such as "
+            f"stimulus_{name}"
+        )
 
 
 def _count(spec: Any) -> int:

@@ -111,7 +111,7 @@ def run(
         try:
             if evaluate:
                 metrics = runner.validate(classifier, data, verbose=False)[0]
-                history.epochs = [{n: float(metrics.get(n, np.nan)) for n in _METRICS}]
+                history.epochs = [{n: float(metrics.get(n, np.nan) if n == "loss" else metrics[n]) for n in _METRICS}]
             else:
                 last = out / CHECKPOINT
                 if runner.num_nodes > 1:
@@ -187,7 +187,7 @@ def _trainer(
             # Read now what Lightning would read later, so that a mistake is reported before anything is written.
             cluster.validate_settings(trainer.num_devices, trainer.num_nodes)
             int(cluster.main_port)
-    except (TypeError, ValueError, KeyError, RuntimeError, MisconfigurationException) as e:
+    except (TypeError, ValueError, KeyError, RuntimeError, ImportError, MisconfigurationException) as e:
         listed = ", ".join(f"{name.replace('num_', '')} {value}" for name, value in options.items())
         reason = f"the environment variable {e.args[0]} is not set" if isinstance(e, KeyError) else first_line(e)
         raise FechnerError(f"cannot train with {listed}: {reason}") from None
