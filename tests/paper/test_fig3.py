@@ -16,6 +16,7 @@ from fechner.paper.fig3 import compute as fig3
 TINY = fig3.Profile(("efficientnet_lite0",), values=8, colours=2, seeds=2)
 
 
+@pytest.mark.slow
 def test_reproduce_with_a_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(fig3.PROFILES, "quick", TINY)
     measured = curves.sensitivity
