@@ -94,7 +94,14 @@ def test_the_site_is_built_without_a_warning(tmp_path: Path) -> None:
 SHORT = [(page, i) for page in PAGES for i, (long, _) in enumerate(blocks(page)) if not long]
 
 
-@pytest.mark.parametrize("page", sorted({p for p, _ in SHORT}), ids=lambda p: p.stem)
+# One page stands for all in the default run.
+@pytest.mark.parametrize(
+    "page",
+    [
+        pytest.param(page, marks=() if page.stem == "report" else pytest.mark.slow, id=page.stem)
+        for page in sorted({page for page, _ in SHORT})
+    ],
+)
 def test_commands_run(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "photographs").mkdir()

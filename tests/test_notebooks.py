@@ -81,8 +81,8 @@ def execute(notebook: nbformat.NotebookNode, seconds: int) -> list[nbformat.Note
     return [o for cell in notebook.cells if cell.cell_type == "code" for o in cell.outputs]
 
 
-# Two stand for all in the default run: one that draws a figure of the paper, and one of a user's own.
-QUICK = ("fig1", "your_stimulus")
+# One stands for all in the default run.
+QUICK = ("fig1",)
 
 
 @pytest.mark.parametrize(

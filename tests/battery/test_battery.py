@@ -147,8 +147,11 @@ def as_command(given: str, expected: str, folder: Path, monkeypatch: pytest.Monk
     check(done.stderr, expected)
 
 
-# A command takes seconds to start: the last row of each; all of them where there is time.
-SOME = list({given.split()[0]: (given, expected) for given, expected in COMMANDS}.values())
+# A command takes seconds to start: the last row of those that work longest or were made last; all of them where there is time.
+REAL = ("sensitivity", "statistics", "compare", "train", "reproduce", "report", "difference", "draw", "learn", "foo")
+SOME = [
+    row for name, row in {given.split()[0]: (given, expected) for given, expected in COMMANDS}.items() if name in REAL
+]
 
 
 @pytest.mark.parametrize(("given", "expected"), SOME, ids=[given for given, _ in SOME])

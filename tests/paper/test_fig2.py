@@ -205,6 +205,7 @@ def test_reproduce_resumes_and_redraws(tmp_path: Path, monkeypatch: pytest.Monke
         assert ("again" not in result) == known
 
 
+@pytest.mark.slow
 def test_networks_without_weights_are_left_out_and_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def load(name, weights, seed):
         if weights != "init":
@@ -220,6 +221,7 @@ def test_networks_without_weights_are_left_out_and_named(tmp_path: Path, monkeyp
     assert sum("left out" in s for s in said) == 1
 
 
+@pytest.mark.slow
 def test_random_weights_that_overflow_leave_the_other_seeds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def load(name, weights, seed):
         network = fechner.load(name, weights, seed)
@@ -234,6 +236,7 @@ def test_random_weights_that_overflow_leave_the_other_seeds(tmp_path: Path, monk
     assert "returns NaN" in json.loads(data.attrs["unusable"])["efficientnet_lite0-shuffled-1-gabor.nc"]
 
 
+@pytest.mark.slow
 def test_what_changed_is_measured_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     said: list[str] = []
     settings = run.Run("quick", tmp_path / "fig2", resume=True, say=said.append)

@@ -263,6 +263,7 @@ def test_a_training_that_is_killed_and_resumed_gives_the_same_weights(tiles: Pat
     assert found.validation_accuracy.sizes == {"epoch_end": 3}
 
 
+@pytest.mark.slow
 def test_two_processes_record_the_curves_of_one(tiles: Path, mine: Path) -> None:
     (mine / "both.py").write_text(
         "import sys, torch\n"
