@@ -47,7 +47,7 @@ __all__ = [
 __version__ = version("fechner")
 # What draws takes long to import: only those who ask for it wait.
 _LATER = {"draw": "fechner.plot", "report": "fechner.page"}
-_PACKAGES = ("learning", "page", "paper", "plot")
+_PACKAGES = ("learning", "page", "plot")
 
 
 def __getattr__(name: str) -> Any:
