@@ -20,7 +20,7 @@ import xarray as xr
 from fechner import circular
 from fechner.errors import FechnerError, first_line, printable
 from fechner.layout import ALONG as ALONG
-from fechner.layout import KINDS, RANGES, check_provenance
+from fechner.layout import DRAW, KINDS, RANGES, check_provenance
 
 
 def check(dataset: Any) -> None:
@@ -208,8 +208,8 @@ def samples(dataset: xr.Dataset) -> npt.NDArray[np.float64]:
     if "fisher_information_samples" not in dataset:
         return dataset.fisher_information.transpose(*order).values.astype(float)[..., None]
     each = dataset.fisher_information_samples
-    if "draw" in each.dims:
-        each = each.mean([d for d in each.dims if d not in (*order, "draw")])
+    if DRAW in each.dims:
+        each = each.mean([d for d in each.dims if d not in (*order, DRAW)])
     values = each.transpose(*order, ...).values.astype(float)
     return values.reshape(*values.shape[:2], -1)
 

@@ -17,6 +17,8 @@ from fechner.errors import FechnerError, printable
 LAYOUT = 2
 # Stands for the parameter that a result names in its attribute `along`.
 ALONG = "along"
+# The dimension of random draws of nuisance parameters.
+DRAW = "draw"
 # The variables that a result of each kind must hold, with their dimensions. A result may have more of both.
 KINDS: dict[str, dict[str, tuple[str, ...]]] = {
     "sensitivity": {"fisher_information": ("layer", ALONG)},

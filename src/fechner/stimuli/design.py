@@ -21,13 +21,12 @@ from torch import Tensor
 
 from fechner.arguments import Count, Seed, check_fields, checked
 from fechner.errors import FechnerError, choices
+from fechner.layout import DRAW
 from fechner.limits import check_memory
 from fechner.stimuli.base import Family, Stimulus, parameters
 from fechner.stimuli.parameter import Parameter
 
 Array = npt.NDArray[np.float64]
-# The dimension of random draws of nuisance parameters.
-DRAW = "draw"
 # What else has a name in results of `sensitivity` and in recordings.
 RESERVED = {
     *(DRAW, "layer", "depth", "layer_type", "unit_count", "pixels", "step", "epoch", "seed"),
