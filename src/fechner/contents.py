@@ -199,19 +199,17 @@ def along(dataset: xr.Dataset | xr.DataTree) -> str:
     return text(dataset, "along")
 
 
-def samples(dataset: xr.Dataset) -> npt.NDArray[np.float64]:
-    """J (layer, value, sample) by what was sampled: draws of nuisance values, else the grid's; the last is 1 without either.
+def draws(dataset: xr.Dataset) -> npt.NDArray[np.float64]:
+    """J (layer, value, draw) of the random draws of nuisance values; no draws where there are none.
 
-    Within a draw the values of a grid are averaged: they are no further sample.
+    Within a draw the values of a grid are averaged: a grid is an integration rule and no sample.
     """
     order = ("layer", along(dataset))
-    if "fisher_information_samples" not in dataset:
-        return dataset.fisher_information.transpose(*order).values.astype(float)[..., None]
-    each = dataset.fisher_information_samples
-    if DRAW in each.dims:
-        each = each.mean([d for d in each.dims if d not in (*order, DRAW)])
-    values = each.transpose(*order, ...).values.astype(float)
-    return values.reshape(*values.shape[:2], -1)
+    each = dataset.get("fisher_information_samples")
+    if each is None or DRAW not in each.dims:
+        return np.zeros((*(dataset.sizes[d] for d in order), 0))
+    each = each.mean([d for d in each.dims if d not in (*order, DRAW)])
+    return np.asarray(each.transpose(*order, DRAW).values, float)
 
 
 def noise_model(dataset: xr.Dataset | xr.DataTree) -> str:

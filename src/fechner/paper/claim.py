@@ -27,7 +27,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fechner.errors import FechnerError, first_line, printable
-from fechner.interval import interval_in_words, over_seeds, t_half_width
+from fechner.interval import interval_in_words, jackknife_t, over_seeds, t_half_width
 from fechner.outputs import whole
 from fechner.results import read_json
 
@@ -109,6 +109,15 @@ class Estimate:
         Estimate(value=2.0, low=nan, high=nan, interval='')
         """
         return cls._of(value, math.nan, math.nan, "")
+
+    @classmethod
+    def jackknife(cls, value: float, without: npt.ArrayLike, groups: str, scale: str = "identity") -> Estimate:
+        """A value, and its interval from the values without each group in turn, as `interval.jackknife_t` gives it.
+
+        >>> Estimate.jackknife(3.0, [3.5, 3.25, 3.0, 2.75, 2.5], "photographs").interval
+        '95 % jackknife interval over photographs'
+        """
+        return cls._of(value, *jackknife_t(value, without, scale=scale), f"95 % jackknife interval over {groups}")
 
     @classmethod
     def of_trainings(cls, measure: Callable[..., npt.ArrayLike], *samples: Array) -> Estimate:
