@@ -37,7 +37,7 @@ def curves_of(
     return xr.Dataset(
         {
             "fisher_information": (("layer", along), mean),
-            "fisher_information_samples": (("layer", along, "phase"), samples),
+            "fisher_information_samples": (("layer", along, "draw"), samples),
             "relative_sensitivity": (("layer", along), np.sqrt(mean) / np.sqrt(mean).mean(-1, keepdims=True)),
         },
         {"layer": names, "depth": ("layer", np.linspace(0, 1, len(names)))}

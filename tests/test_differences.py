@@ -33,7 +33,7 @@ def curves(shift: float, noise: float = 0.0, seed: int = 0, along: str = "orient
     return xr.Dataset(
         {
             "fisher_information": (("layer", along), both.mean(-1)),
-            "fisher_information_samples": (("layer", along, "phase"), both),
+            "fisher_information_samples": (("layer", along, "draw"), both),
         },
         {"layer": ["input", "late"], along: (along, THETA, {"units": "degree", "period": 180.0})},
         {"along": along},
@@ -144,7 +144,7 @@ def test_bad_input() -> None:
         ([], [], "in pairs, got 0"),
         (half, half, "even grid of a whole circle"),
         (good, good.isel(layer=[1]), "not of the same layers"),
-        (good, good.isel(phase=[1]), "different nuisance values"),
+        (good, good.isel(draw=[1]), "different nuisance values"),
         (good, curves(0.0, along="hue"), "not all along orientation"),
         (good, xr.Dataset(), "no curves of"),
         (good.drop_attrs().assign_attrs(good.attrs), good, "has no attribute period"),

@@ -40,12 +40,12 @@ def over_seeds(
 
     Each of `samples` holds J (seed, …, nuisance value). `measure` is called with the J (…) of one seed from each of them,
     averaged over nuisance values. The interval of several seeds is that of Student's t. The interval of a single seed is a
-    bootstrap over nuisance values, drawn alike for all curves, which leaves out how trainings differ; it is NaN without
-    `bootstraps`.
+    bootstrap over draws of nuisance values, alike for all curves, which leaves out how trainings differ; it is NaN without
+    `bootstraps`, and where there is a single value, the mean over a grid.
     """
     seeds, values = samples[0].shape[0], samples[0].shape[-1]
     each = np.stack([np.asarray(measure(*(s[i].mean(-1) for s in samples))) for i in range(seeds)])
-    if seeds > 1 or not bootstraps:
+    if seeds > 1 or not bootstraps or values == 1:
         mean, half = each.mean(0), t_half_width(each)
         return mean, mean - half, mean + half
     shares = np.random.default_rng(seed).multinomial(values, np.full(values, 1 / values), bootstraps) / values
