@@ -214,17 +214,17 @@ def along(dataset: xr.Dataset | xr.DataTree) -> str:
     return text(dataset, "along")
 
 
-def samples(dataset: xr.Dataset) -> npt.NDArray[np.float64]:
-    """J (layer, value, draw) by draws of nuisance values; without draws the last is 1.
+def draws(dataset: xr.Dataset) -> npt.NDArray[np.float64]:
+    """J (layer, value, draw) of the random draws of nuisance values; no draws where there are none.
 
-    The values of a grid are averaged: they are an integration rule and no sample.
+    Within a draw the values of a grid are averaged: a grid is an integration rule and no sample.
     """
     order = ("layer", along(dataset))
     each = dataset.get("fisher_information_samples")
     if each is None or DRAW not in each.dims:
-        return dataset.fisher_information.transpose(*order).values.astype(float)[..., None]
+        return np.zeros((*(dataset.sizes[d] for d in order), 0))
     each = each.mean([d for d in each.dims if d not in (*order, DRAW)])
-    return each.transpose(*order, DRAW).values.astype(float)
+    return np.asarray(each.transpose(*order, DRAW).values, float)
 
 
 def noise_model(dataset: xr.Dataset | xr.DataTree) -> str:

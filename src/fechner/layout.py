@@ -54,8 +54,8 @@ RANGES: dict[str, tuple[float, float]] = {
     **dict.fromkeys(
         ("sensitivity", "relative_sensitivity", "relative_sensitivity_se", "threshold", "variance", "power"), _POSITIVE
     ),
-    **{f"density{end}": _POSITIVE for end in ("", "_low", "_high", "_samples")},
-    **{f"correlation{end}": (-1.0, 1.0) for end in ("", "_low", "_high", "_samples")},
+    **{f"density{end}": _POSITIVE for end in ("", "_low", "_high", "_jackknife")},
+    **{f"correlation{end}": (-1.0, 1.0) for end in ("", "_low", "_high", "_jackknife")},
     **dict.fromkeys(("validation_accuracy", "accuracy", "depth"), (0.0, 1.0)),
     # Truth values, or shares where such were averaged, over seeds for instance.
     **dict.fromkeys(MARKS, (0.0, 1.0)),
