@@ -191,7 +191,7 @@ def test_what_is_not_known_of_a_layer_is_said_and_the_others_are_compared() -> N
 
 def test_a_shift_that_is_not_known_is_not_zero() -> None:
     for bad in (
-        changed(curves(), "fisher_information_samples", np.nan, 40),
+        changed(curves(), "fisher_information", np.nan, 14),
         curves().where(curves().layer != "a", 0.0),
     ):
         found = fechner.difference(bad.assign_attrs(curves().attrs), curves())
