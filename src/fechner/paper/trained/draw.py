@@ -58,9 +58,12 @@ def draw_rotated(part: xr.DataTree) -> Figure:
     parts: Any = figure.subfigures(2, 1, height_ratios=[0.8 + 0.25 * len(alike), 1.9 * len(alike)])
     test = parts[0].subplots()
     when_draw.draw_ratios(part, alike, AROUND, test)
-    test.set_title(
-        "Does late sensitivity follow the orientations of the training images? One dot: one pair of trainings"
+    test.set(
+        ylim=(len(alike) - 0.4, -1.1), xlabel="√J cardinal / oblique, trained upright over trained on rotated images"
     )
+    for x, text in ((2.2, "follows the images →"), (1 / 2.2, "← does the opposite")):
+        test.text(x, -1, text, ha="center", va="top", color="0.4", fontsize=7)
+    test.set_title("Do late layers come to prefer what is frequent in the images? A dot: a pair of trainings")
     grid = parts[1].subplots(len(alike), 4, squeeze=False, width_ratios=[1, 1, 1, 1.1])
     for row, setup in zip(grid, alike, strict=True):
         draw_pair(part, setup, ROTATED, row)
@@ -125,7 +128,10 @@ def draw_shifts(part: xr.DataTree, setup: Setup, conditions: tuple[str, ...], ax
         # A legend's markers would pass for layers.
         if len(conditions) > 1:
             place = 0.02 + 0.1 * i
-            axes.text(0.98, place, f"{condition}°", ha="right", color=colour, fontsize=7, transform=axes.transAxes)
+            text = axes.text(
+                0.98, place, f"{condition}°", ha="right", color=colour, fontsize=7, transform=axes.transAxes
+            )
+            text.set_bbox({"color": "white", "alpha": 0.8, "pad": 0.3})
         reference(axes, y=expected, color=colour, ls=":", lw=1)
     axes.set(ylim=(-0.35 * period, 0.75 * period), yticks=np.arange(-0.25, 0.76, 0.25) * period)
     axes.set(xlabel="depth", ylabel="shift (degree)", title="shift that aligns\n(dotted: expected)")
