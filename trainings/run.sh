@@ -27,8 +27,6 @@ train plain3-unmirrored-upright-0 --arch plain:kernels_of_3 --no-mirror
 train plain3-unmirrored-45-0 --arch plain:kernels_of_3 --rotation 45 --no-mirror
 train plain5-upright-0 --arch plain:kernels_of_5
 train plain5-45-0 --arch plain:kernels_of_5 --rotation 45
-train plain5-upright-1 --arch plain:kernels_of_5 --seed 1
-train plain5-45-1 --arch plain:kernels_of_5 --rotation 45 --seed 1
 train plain3-64-upright-0 --arch plain:kernels_of_3 --epochs 6 --size 64
 train plain3-64-45-0 --arch plain:kernels_of_3 --epochs 6 --size 64 --rotation 45
 train plain3-short-upright-0 --arch plain:kernels_of_3 --epochs 6

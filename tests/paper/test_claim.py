@@ -58,6 +58,7 @@ def test_a_measurement_names_what_was_sampled_where_it_has_an_interval() -> None
 def test_a_ratio_is_estimated_by_its_logarithm() -> None:
     logs = Estimate.over(np.log(SEEDS), "seeds")
     ratio = logs.exp()
+    assert ratio == Estimate.over(SEEDS, "seeds", "log")
     assert [ratio.low, ratio.value, ratio.high] == pytest.approx(np.exp([logs.low, logs.value, logs.high]))
 
 

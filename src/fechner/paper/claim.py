@@ -26,7 +26,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fechner.errors import FechnerError, first_line, printable
-from fechner.interval import interval_in_words, jackknife_t, t_half_width
+from fechner.interval import SCALES, interval_in_words, jackknife_t, t_half_width
 from fechner.outputs import whole
 from fechner.results import read_json
 
@@ -80,15 +80,22 @@ class Estimate:
     interval: str
 
     @classmethod
-    def over(cls, values: npt.ArrayLike, repetitions: str) -> Estimate:
+    def over(cls, values: npt.ArrayLike, repetitions: str, scale: str = "identity") -> Estimate:
         """Mean of a few independent values, such as those of seeds, with Student's t-interval; none over a single value.
 
         >>> Estimate.over([1.0, 2.0, 3.0], "seeds").interval
         '95 % t-interval over 3 seeds'
+
+        Both are computed on one of `interval.SCALES`: "log" for ratios, "z" for correlations.
+
+        >>> Estimate.over([1.0, 4.0], "seeds", "log").value
+        2.0
         """
-        values = np.asarray(values, float)
-        mean, half = values.mean(), t_half_width(values)
-        return cls._of(mean, mean - half, mean + half, interval_in_words(len(values), repetitions))
+        to, back = SCALES[scale]
+        scaled: Array = to(np.asarray(values, float))
+        mean, half = scaled.mean(), t_half_width(scaled)
+        low, high = back(mean - half), back(mean + half)
+        return cls._of(back(mean), low, high, interval_in_words(len(scaled), repetitions))
 
     @classmethod
     def bootstrap(cls, value: float, replicates: npt.ArrayLike, resampled: str) -> Estimate:

@@ -124,7 +124,7 @@ def _turned(part: xr.DataTree, setup: Setup, condition: str, angle: float) -> It
         f"follows-{angle:g}-{along}",
         f"trained on {images}, late layers become more sensitive to what has become frequent, and less to what has become rare",
         f"trained on {images}: correlation over {along} of the change of relative sensitivity with that of density, last third",
-        Estimate.over([np.corrcoef(change, changed)[0, 1] for change in changes], PAIRS),
+        Estimate.over([np.corrcoef(change, changed)[0, 1] for change in changes], PAIRS, "z"),
         above(0),
         claimed,
     )

@@ -127,7 +127,7 @@ def draw_shifts(part: xr.DataTree, setup: Setup, conditions: tuple[str, ...], ax
         axes.errorbar(np.linspace(0, 1, len(shift)), shift + turn, error, fmt="o", ms=3, lw=0.8, color=colour)
         # A legend's markers would pass for layers.
         if len(conditions) > 1:
-            place = 0.02 + 0.1 * i
+            place = 0.06 + 0.1 * i
             text = axes.text(
                 0.98, place, f"{condition}°", ha="right", color=colour, fontsize=7, transform=axes.transAxes
             )

@@ -58,7 +58,7 @@ def by_pair(part: xr.DataTree, setup: Setup, band: Band = AROUND, which: str = "
 
 def geometric(ratios: list[float]) -> Estimate:
     """The geometric mean of what pairs of trainings give, with its interval."""
-    return Estimate.over(np.log(ratios), PAIRS).exp()
+    return Estimate.over(ratios, PAIRS, "log")
 
 
 def moved_along(part: xr.DataTree, setup: Setup, dimension: str) -> xr.DataArray:
