@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 
 from fechner.paper.catalogue import FIGURES
-from fechner.paper.claim import Bound, Estimate, Findings, above, below, judge, measured, read, within, write
+from fechner.paper.claim import LOG, Bound, Estimate, Findings, above, below, judge, measured, read, within, write
 
 SEEDS = np.array([0.9, 1.0, 1.1, 1.05])
 
@@ -58,7 +58,7 @@ def test_a_measurement_names_what_was_sampled_where_it_has_an_interval() -> None
 def test_a_ratio_is_estimated_by_its_logarithm() -> None:
     logs = Estimate.over(np.log(SEEDS), "seeds")
     ratio = logs.exp()
-    assert ratio == Estimate.over(SEEDS, "seeds", "log")
+    assert ratio == Estimate.over(SEEDS, "seeds", LOG)
     assert [ratio.low, ratio.value, ratio.high] == pytest.approx(np.exp([logs.low, logs.value, logs.high]))
 
 

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args
@@ -26,12 +27,17 @@ import numpy as np
 import numpy.typing as npt
 
 from fechner.errors import FechnerError, first_line, printable
-from fechner.interval import SCALES, interval_in_words, jackknife_t, t_half_width
+from fechner.interval import interval_in_words, jackknife_t, t_half_width
 from fechner.outputs import whole
 from fechner.results import read_json
 
 Array = npt.NDArray[np.float64]
 Verdict = Literal["holds", "does not hold", "undecided"]
+# Where the values of repetitions are averaged: the way there, and back.
+Scale = tuple[Callable[[Any], Any], Callable[[Any], Any]]
+AS_IT_IS: Scale = (np.asarray, np.asarray)
+LOG: Scale = (np.log, np.exp)
+FISHERS_Z: Scale = (np.arctanh, np.tanh)
 
 
 @dataclass(frozen=True)
@@ -80,18 +86,18 @@ class Estimate:
     interval: str
 
     @classmethod
-    def over(cls, values: npt.ArrayLike, repetitions: str, scale: str = "identity") -> Estimate:
+    def over(cls, values: npt.ArrayLike, repetitions: str, scale: Scale = AS_IT_IS) -> Estimate:
         """Mean of a few independent values, such as those of seeds, with Student's t-interval; none over a single value.
 
         >>> Estimate.over([1.0, 2.0, 3.0], "seeds").interval
         '95 % t-interval over 3 seeds'
 
-        Both are computed on one of `interval.SCALES`: "log" for ratios, "z" for correlations.
+        Both are computed on a scale: `LOG` for ratios, `FISHERS_Z` for correlations.
 
-        >>> Estimate.over([1.0, 4.0], "seeds", "log").value
+        >>> Estimate.over([1.0, 4.0], "seeds", LOG).value
         2.0
         """
-        to, back = SCALES[scale]
+        to, back = scale
         scaled: Array = to(np.asarray(values, float))
         mean, half = scaled.mean(), t_half_width(scaled)
         low, high = back(mean - half), back(mean + half)

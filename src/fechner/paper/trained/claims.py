@@ -16,7 +16,7 @@ from fechner import circular, results
 from fechner.differences import difference
 from fechner.fisher import relative_to_mean
 from fechner.interval import interval_in_words
-from fechner.paper.claim import Bound, Claim, Estimate, Measurement, above, judge, measured, within
+from fechner.paper.claim import FISHERS_Z, Bound, Claim, Estimate, Measurement, above, judge, measured, within
 from fechner.paper.trained import effect
 from fechner.paper.trained.files import Setup
 from fechner.paper.trained.pairs import HUE, PAIRS, ROTATED, TURNED, density, late, pairs, setups, trained_alike
@@ -124,7 +124,7 @@ def _turned(part: xr.DataTree, setup: Setup, condition: str, angle: float) -> It
         f"follows-{angle:g}-{along}",
         f"trained on {images}, late layers become more sensitive to what has become frequent, and less to what has become rare",
         f"trained on {images}: correlation over {along} of the change of relative sensitivity with that of density, last third",
-        Estimate.over([np.corrcoef(change, changed)[0, 1] for change in changes], PAIRS, "z"),
+        Estimate.over([np.corrcoef(change, changed)[0, 1] for change in changes], PAIRS, FISHERS_Z),
         above(0),
         claimed,
     )

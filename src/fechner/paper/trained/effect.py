@@ -15,7 +15,7 @@ import xarray as xr
 
 from fechner import circular
 from fechner.comparison import WITHIN
-from fechner.paper.claim import Estimate
+from fechner.paper.claim import LOG, Estimate
 from fechner.paper.curves import third
 from fechner.paper.trained.files import Setup
 from fechner.paper.trained.pairs import PAIRS, ROTATED, even, late, pairs
@@ -58,7 +58,7 @@ def by_pair(part: xr.DataTree, setup: Setup, band: Band = AROUND, which: str = "
 
 def geometric(ratios: list[float]) -> Estimate:
     """The geometric mean of what pairs of trainings give, with its interval."""
-    return Estimate.over(ratios, PAIRS, "log")
+    return Estimate.over(ratios, PAIRS, LOG)
 
 
 def moved_along(part: xr.DataTree, setup: Setup, dimension: str) -> xr.DataArray:
