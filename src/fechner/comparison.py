@@ -20,6 +20,7 @@ from fechner import circular, contents, results
 from fechner.arguments import checked
 from fechner.errors import FechnerError
 from fechner.interval import GROUPS, jackknife_t
+from fechner.layout import MARKS
 from fechner.references import is_whole, on_grid, references
 from fechner.statistics import shipped
 
@@ -65,8 +66,9 @@ def compare(curves: xr.Dataset, prior: xr.Dataset | None = None) -> xr.Dataset:
         - `correlation_jackknife` (group, layer): the correlation with `prior` without each group of photographs, from
           which an interval of what is computed from several layers follows (`fechner.interval.jackknife_t`).
 
-        Where the sensitivity of a layer is not known at every value, all of these are NaN, and the attribute `left_out`
-        (JSON) says why.
+        Values that are marked `uncertain` are left out. Where the sensitivity of a layer is not known at every value, where
+        the grid does not resolve its curve, or where fewer than 4 values are certain, all of these are NaN, and the
+        attribute `left_out` (JSON) says why.
 
     Raises:
         FechnerError: if the two are not a curve and a density of the same feature, in the same units and convention, or
@@ -82,8 +84,10 @@ def compare(curves: xr.Dataset, prior: xr.Dataset | None = None) -> xr.Dataset:
     along = _check(curves, prior)
     curves = curves.sortby(along)
     grid = curves[along].values
-    left_out = contents.unknown(curves)
-    unknown = np.isin(curves.layer.values, list(left_out))[:, None]
+    uncertain = contents.uncertain(curves)
+    few = {str(n): "fewer than 4 of its values are certain" for n in curves.layer.values[(~uncertain).sum(-1) < 4]}
+    left_out = few | contents.unresolved(curves) | contents.unknown(curves)
+    unknown = uncertain | np.isin(curves.layer.values, list(left_out))[:, None]
     information = np.where(unknown, np.nan, curves.fisher_information.transpose("layer", along).values)
     without_draws = [np.where(unknown, np.nan, remaining) for remaining in _without_draws(curves)]
     root = np.sqrt(information)
@@ -122,8 +126,8 @@ def compare(curves: xr.Dataset, prior: xr.Dataset | None = None) -> xr.Dataset:
     variables |= {
         "reference_curve": (("reference", along), np.stack(relative), {"long_name": "reference / its mean"}),
         "relative_sensitivity": _relative(curves, along),
-        "flat": ("layer", np.ptp(root, -1) <= FLAT * root.mean(-1)),
-    }
+        "flat": ("layer", _flat(root)),
+    } | {name: curves[name] for name in MARKS if name in curves}
     coordinates = {str(n): c for n, c in curves.coords.items() if set(c.dims) <= {"layer", along}}
     comparison = xr.Dataset(variables, coordinates | {"reference": list(compared_with)})
     comparison["ratio"].attrs["long_name"] = "√J cardinal / oblique" if along == "orientation" else "√J peak / trough"
@@ -145,8 +149,8 @@ def contrast(root: Array, along: str, grid: Array, reference: Array) -> Array:
     3.0
 
     For orientation these are the cardinal and the oblique ones, otherwise the quarters of the grid in which the reference is
-    highest and lowest. NaN where the grid has no such values, and for a layer without sensitivity, such as a classifier that
-    starts at zero.
+    highest and lowest; values that are NaN are left out. NaN where there are no such values, and for a layer without
+    sensitivity, such as a classifier that starts at zero.
     """
     if along == "orientation":
         high, low = circular.near(grid, [0, 90], 180, WITHIN), circular.near(grid, [45, 135], 180, WITHIN)
@@ -157,7 +161,7 @@ def contrast(root: Array, along: str, grid: Array, reference: Array) -> Array:
     if not high.any() or not low.any():
         return np.full(root.shape[:-1], np.nan)
     with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = root[..., high].mean(-1) / root[..., low].mean(-1)
+        ratio = _mean(root[..., high]) / _mean(root[..., low])
     return np.where(np.isfinite(ratio), ratio, np.nan)
 
 
@@ -258,12 +262,23 @@ def _without_draws(curves: xr.Dataset) -> list[Array]:
 
 
 def _correlation(root: Array, reference: Array) -> Array:
-    """Pearson's r over the last axis; 0 for a flat curve."""
-    x = root - root.mean(-1, keepdims=True)
-    y = reference - reference.mean(-1, keepdims=True)
+    """Pearson's r over the values of the last axis that are known; 0 for a flat curve."""
+    y = np.where(np.isfinite(root), reference, np.nan)
+    x, y = (v - _mean(v)[..., None] for v in (root, y))
     with np.errstate(divide="ignore", invalid="ignore"):
-        r = (x * y).sum(-1) / np.sqrt((x * x).sum(-1) * (y * y).sum(-1))
-    return np.where(np.ptp(root, -1) <= FLAT * root.mean(-1), 0.0, r)
+        r = np.nansum(x * y, -1) / np.sqrt(np.nansum(x * x, -1) * np.nansum(y * y, -1))
+    return np.where(_flat(root), 0.0, r)
+
+
+def _mean(values: Array) -> Any:
+    """The mean of the values of the last axis that are known; NaN where none is."""
+    with np.errstate(invalid="ignore"):
+        return np.nansum(values, -1) / np.isfinite(values).sum(-1)
+
+
+def _flat(root: Array) -> Any:
+    """Whether a curve varies by less than 1 % of its mean, where it is known."""
+    return np.fmax.reduce(root, -1) - np.fmin.reduce(root, -1) <= FLAT * _mean(root)
 
 
 def _over(correlation: Array, inputs: npt.NDArray[np.intp]) -> Array:
@@ -286,7 +301,7 @@ def _null(root: Array, reference: Array) -> Array:
     n = len(reference)
     shifted = np.stack([_correlation(root, np.roll(reference, k)) for k in range(n)])
     p = np.where(np.isfinite(shifted[0]), (shifted >= shifted[0] - 1e-12).mean(0), np.nan)
-    return np.where(np.ptp(root, -1) <= FLAT * root.mean(-1), 1.0, p)
+    return np.where(_flat(root), 1.0, p)
 
 
 def _input_of(curves: xr.Dataset) -> npt.NDArray[np.intp]:

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Sequence
 
 import numpy as np
@@ -15,7 +16,7 @@ import xarray as xr
 
 from fechner import circular, contents, results
 from fechner.arguments import checked
-from fechner.errors import FechnerError
+from fechner.errors import FechnerError, FechnerWarning
 from fechner.fisher import relative_to_mean
 from fechner.interval import t_half_width
 
@@ -57,6 +58,9 @@ def difference(
           they are NaN. All are NaN where one of the curves varies by less than 1 %, or is not known at every value; the
           attribute `left_out` (JSON) names the layers of unknown values.
 
+        Values and layers that are marked as `uncertain` or not `resolved` in one of the curves are part of all of these; the
+        attribute `notes` says how many they are, and a `FechnerWarning` too.
+
     Raises:
         FechnerError: if the curves differ in layers, parameter, grid or nuisance values, do not cover the circle, or if
             the same curves are given twice.
@@ -70,6 +74,9 @@ def difference(
     along, period = _check(treated, controls)
     first, pairs = treated[0], len(treated)
     left_out = {layer: reason for curves in (*treated, *controls) for layer, reason in contents.unknown(curves).items()}
+    notes = _notes((*treated, *controls), along)
+    if notes:
+        warnings.warn(notes, FechnerWarning, stacklevel=3)
     known = ~first.layer.isin(list(left_out))
     treated_curves, control_curves = (
         relative_to_mean(
@@ -105,11 +112,22 @@ def difference(
         "network": str(first.attrs.get("network", "")),
         "noise_model": results.noise_model(first),
         "pairs": pairs,
+        "notes": notes,
         "left_out": json.dumps(left_out, ensure_ascii=False),
         "interval": "95 %, Student's t over pairs of trainings",
     }
     dataset = xr.Dataset(variables, coordinates | {"state": ["manipulated", "upright"]})
     return dataset.assign_attrs(results.provenance("difference") | attributes)
+
+
+def _notes(every: Sequence[xr.Dataset], along: str) -> str:
+    """What is marked in one of the curves, and nevertheless part of their difference."""
+    layers = {layer for curves in every for layer in contents.unresolved(curves)}
+    values = int(np.any([contents.uncertain(curves) for curves in every], 0).sum())
+    return "; ".join(
+        [f"the integration error exceeds 5 % at {values} values"] * bool(values)
+        + [f"the grid of {along} does not resolve the curves of {', '.join(sorted(layers))}"] * bool(layers)
+    )
 
 
 def _shift(manipulated: Array, upright: Array, period: float) -> tuple[Array, Array]:

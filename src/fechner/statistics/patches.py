@@ -71,7 +71,8 @@ def principal_components(
     Returns:
         A Dataset with `variance` of each component (eigenvalues of the covariance, largest first; pixels in [0, 1],
         arrays in their own units, bytes divided by 255), `components` (component, pixel) and `mean` (pixel). It also
-        holds the `exponent` of variance ∝ 1/rank^exponent, fitted from the fifth component to the middle one, with a
+        holds `variance_jackknife` (group, component), the variances without each of ten groups of photographs in turn, and the
+        `exponent` of variance ∝ 1/rank^exponent, fitted from the fifth component to the middle one, with a
         95 % interval by jackknife over ten groups of photographs; NaN for fewer than five.
 
     Raises:
@@ -92,11 +93,12 @@ def principal_components(
         raise FechnerError("the patches are constant: their covariance is zero")
     exponent = power_law(variance)
     used = np.flatnonzero(moments.counts)
-    others = [moments.covariance(int(g))[1] for g in used] if len(used) > 1 else []
-    without = [power_law(eigh(each, eigvals_only=True)[::-1]) for each in others]
+    groups = used if len(used) > 1 else used[:0]
+    without = [np.maximum(eigh(moments.covariance(int(g))[1], eigvals_only=True)[::-1], 0) for g in groups]
+    exponents = [power_law(each) for each in without]
     # Fewer patches make the exponent larger: the interval is around the value that the jackknife corrects for this.
-    corrected = exponent + (len(without) - 1) * (exponent - np.mean(without)) if without else exponent
-    low, high = jackknife_t(corrected, without)
+    corrected = exponent + (len(exponents) - 1) * (exponent - np.mean(exponents)) if exponents else exponent
+    low, high = jackknife_t(corrected, exponents)
     attributes: dict[str, Any] = results.provenance("components") | {
         "images": "array" if isinstance(images, np.ndarray) else source_name(images),
         "photographs": len(sources) - len(skipped),
@@ -112,6 +114,7 @@ def principal_components(
     return xr.Dataset(
         {
             "variance": ("component", variance, {"long_name": "variance of the component"}),
+            "variance_jackknife": (("group", "component"), np.reshape(without, (len(groups), -1))),
             "components": (("component", "pixel"), components),
             "mean": ("pixel", mean),
             "exponent": ((), exponent, {"long_name": "variance falls as 1/rank^exponent"}),
