@@ -164,11 +164,9 @@ def estimates(feature: Feature, summed: Array, only_density: bool = False) -> di
         {"along": feature.name, "photographs": len(without)},
     )
     compared = compare(curves(feature.name), prior).isel(reference=0).sel(layer="late")
-    measures = ("correlation",) if feature.name == "orientation" else ("correlation", "ratio")
-    for measure in measures:
-        every[f"{measure} of √J with {name}"] = tuple(
-            compared[f"{measure}{end}"].values for end in ("", "_low", "_high")
-        )
+    every[f"correlation of √J with {name}"] = tuple(
+        compared[f"correlation{end}"].values for end in ("", "_low", "_high")
+    )
     if feature.name == "orientation":
         ratio, *ratios = (contrast(p, "orientation", grid, p) for p in (density, *without))
         every["ratio of cardinal to oblique density"] = (ratio, *jackknife_t(ratio, ratios, scale="log"))

@@ -64,9 +64,9 @@ def jackknife_t(value: npt.ArrayLike, *without: npt.ArrayLike, scale: str = "ide
     groups decide: they follow from the kurtosis of the values, and for several kinds from Satterthwaite's formula.
 
     Returns:
-        Two arrays of the shape of the value. The upper end of a density is infinite where it is not bounded. They are NaN where nothing was sampled or what was sampled does not change
-        the value, where a kind of unit has fewer than five groups, and where the value without some group is not known or
-        has no place on the scale.
+        Two arrays of the shape of the value. The upper end of a density is infinite where it is not bounded. Both are NaN
+        where nothing was sampled or what was sampled does not change the value, where a kind of unit has fewer than five
+        groups, and where the value without some group is not known or has no place on the scale.
 
     Sources: Tukey (1958); for groups, Shao & Wu (1989); the variance of a variance, Cramér (1946), 27.4.
     """
@@ -80,7 +80,7 @@ def jackknife_t(value: npt.ArrayLike, *without: npt.ArrayLike, scale: str = "ide
             if count < FEWEST:
                 total = np.full_like(middle, np.nan)
                 break
-            squares = np.square(values - values.mean(0))
+            squares = np.square(values - middle)
             variance = (count - 1) * squares.mean(0)
             excess = np.where(variance > 0, np.square(squares).mean(0) / np.square(squares.mean(0)) - 3, 0.0)
             doubtful = np.maximum(excess, 0) / count + 2 / (count - 1)

@@ -33,8 +33,8 @@ def claims(curves: xr.Dataset, prior: xr.Dataset, network: str, figure: str, sti
             judge(f"{figure}-{network}-{id_}", f"{network}: {statement}", FOLLOWING + minus, estimate, above(0))
         )
 
-    def over_photographs(value: float, without: Array, scale: str = "identity") -> Estimate:
-        return Estimate.jackknife(value, without, "photographs", scale)
+    def over_photographs(value: float, without: Array) -> Estimate:
+        return Estimate.jackknife(value, without, "photographs")
 
     add(
         "follows",
