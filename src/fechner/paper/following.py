@@ -40,7 +40,7 @@ def claims(curves: xr.Dataset, prior: xr.Dataset, network: str, figure: str, sti
         "follows",
         f"late layers are more sensitive to {feature}s that are frequent in photographs",
         "",
-        over_photographs(late, late_without, "z"),
+        over_photographs(late, late_without),
     )
     add(
         "follows-over-early",
