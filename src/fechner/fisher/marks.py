@@ -91,15 +91,15 @@ def _uncertain(curves: xr.Dataset, along: str, rules: list[str]) -> list[str]:
     share = (curves.fisher_information_error / curves.fisher_information).values
     marks = curves.uncertain.values
     names = " and ".join(rules)
-    if np.isnan(share).all():
+    if curves.fisher_information_error.isnull().all():
         return [f"the integration error is not known, because a grid of {names} has one value; take more, such as 20"]
     if not marks.any():
         return []
     layer, value = np.unravel_index(np.argmax(np.where(marks, share, 0)), share.shape)
     return [
         f"the integration error exceeds {LIMIT:.0%} of J at {marks.sum()} values of {_layers(curves, marks.any(1))}, at worst "
-        f"{share[layer, value]:.0%} in '{curves.layer.values[layer]}' at {along} {curves[along].values[value]:g}: they are marked "
-        f"uncertain; average over more values of {names}"
+        f"{share[layer, value]:.0%} in '{curves.layer.values[layer]}' at {along} {curves[along].values[value]:g}; they are marked "
+        f"as uncertain: average over more values of {names}"
     ]
 
 
@@ -107,8 +107,8 @@ def _unresolved(curves: xr.Dataset, along: str) -> list[str]:
     if "resolved" not in curves or curves.resolved.all():
         return []
     return [
-        f"the grid of {along} does not resolve the curves of {_layers(curves, ~curves.resolved.values)}: between its values they "
-        "are another; take a finer grid, or none of their shape for known"
+        f"the grid of {along} does not resolve the curves of {_layers(curves, ~curves.resolved.values)}: neighbouring values do "
+        "not predict one another; take more values, or draw no conclusion from the shape of these curves"
     ]
 
 
