@@ -93,8 +93,7 @@ def test_sensitivity_saves_and_draws(
             "seed must be a whole",
         ),
         (["sensitivity", "alexnet", "--step", "0.1"], "add --method central, got --method exact"),
-        (["statistics", "--seed", "-1"], "seed must be a whole number from 0"),
-        (["compare", "a.nc", "b.nc", "--seed", "-1"], "seed must be a whole number from 0"),
+        (["components", "--seed", "-1"], "seed must be a whole number from 0"),
         (["networks", "zzz*"], "no network matches"),
         (["statistics", "gone"], "no folder or archive of images 'gone'"),
         (["statistics", "--feature", "hues"], "unknown feature 'hues'; did you mean: hue"),
@@ -317,6 +316,7 @@ def test_statistics_and_compare(
     prior, curves = tmp_path / "prior.nc", tmp_path / "curves.nc"
     words: list[str | Path] = [
         "statistics",
+        "scikit-image",
         "--feature",
         "hue",
         "--set",
@@ -325,7 +325,7 @@ def test_statistics_and_compare(
         "value=0.4",
     ]
     assert run(monkeypatch, *words, "--out", prior, "--figure", tmp_path / "prior.png") == 0
-    assert "9 photographs from scikit-image: a first look" in capsys.readouterr().out.replace("\n", " ")
+    assert "9 photographs from scikit-image: a trial" in capsys.readouterr().out.replace("\n", " ")
     assert results.read(prior).sizes["hue"] == 72
     words = [
         "sensitivity",
@@ -356,5 +356,7 @@ def test_statistics_and_compare(
         "layer3",
         "layer4",
     }
+    assert run(monkeypatch, "compare", curves) == 0
+    assert "500 photographs of ImageNet" in capsys.readouterr().out.replace("\n", " ")
     assert run(monkeypatch, "compare", prior, curves) == 2
     assert "give the curves first" in capsys.readouterr().err

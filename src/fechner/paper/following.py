@@ -33,14 +33,14 @@ def claims(curves: xr.Dataset, prior: xr.Dataset, network: str, figure: str, sti
             judge(f"{figure}-{network}-{id_}", f"{network}: {statement}", FOLLOWING + minus, estimate, above(0))
         )
 
-    def over_photographs(value: float, without: Array, scale: str = "identity") -> Estimate:
-        return Estimate.jackknife(value, without, "photographs", scale)
+    def over_photographs(value: float, without: Array) -> Estimate:
+        return Estimate.jackknife(value, without, "photographs")
 
     add(
         "follows",
         f"late layers are more sensitive to {feature}s that are frequent in photographs",
         "",
-        over_photographs(late, late_without, "z"),
+        over_photographs(late, late_without),
     )
     add(
         "follows-over-early",
