@@ -48,14 +48,6 @@ def training(condition: str, shift: float, seed: int, network: str = "net") -> x
     )
 
 
-def density() -> xr.Dataset:
-    """Images hold cardinal orientations more often."""
-    curve = ("orientation", (1 + 0.5 * np.cos(np.deg2rad(4 * THETA))) / 180, {"units": "1/degree"})
-    grid = ("orientation", THETA, {"units": "degree", "period": 180.0})
-    bounds = dict.fromkeys(("density", "density_low", "density_high"), curve)
-    return xr.Dataset(bounds, {"orientation": grid}, results.provenance("density") | {"along": "orientation"})
-
-
 def save(folder: Path, network: str, shifts: dict[str, float], seeds: int) -> None:
     for condition, shift in shifts.items():
         for seed in range(seeds):
@@ -68,7 +60,6 @@ def test_the_causal_test_finds_what_is_there_and_fails_where_it_is_not(tmp_path:
     save(folder, "unmoved", {"upright": 0.0, "rotation 45": 0.0}, 3)
     save(folder, "opposite", {"upright": 45.0, "rotation 45": 0.0}, 3)
     save(folder, "single", {"upright": 0.0, "rotation 45": 45.0}, 1)
-    results.save(density(), folder / "density.nc")
     tree = reproduce(["trained"], out=out, trainings=folder, say=lambda text: None)
     assert {setup.label for setup in setups(tree["orientation"])} == {"resnet18_small", "unmoved", "opposite", "single"}
     findings = claim.read(out / "trained" / "claims.json")
@@ -92,7 +83,8 @@ def test_the_causal_test_finds_what_is_there_and_fails_where_it_is_not(tmp_path:
     assert measured["resnet18_small-early"].measured == pytest.approx(1, abs=0.03)
     # Four-fold symmetry apart, a curve that is turned by 22.5° is found there.
     assert measured["resnet18_small-shift-22.5-orientation"].measured == pytest.approx(22.5, abs=1.5)
-    assert measured["opposite-follows-45-orientation"].measured < -0.9
+    # The density is that of CIFAR-10, whose shape is another.
+    assert measured["opposite-follows-45-orientation"].measured < -0.8
     assert measured["single-beside"].sampled == ""
     for name in ("trained", "trained_along", "trained_when"):
         assert (out / "trained" / f"{name}.png").stat().st_size > 10_000
