@@ -36,7 +36,7 @@ rotated = [xr.load_dataset(folder / f"resnet-45-{seed}.nc") for seed in (0, 1, 2
 # The density of orientation in the 50,000 training images, upright. 0° is horizontal.
 
 # %%
-fechner.draw(xr.load_dataset(folder / "cifar10-orientation-density.nc"))
+fechner.draw(fechner.statistics.shipped("cifar10", "orientation"))
 
 # %% [markdown]
 # All six trainings learned their task about equally well.

@@ -65,7 +65,6 @@ def test_older_files_have_their_period_from_the_convention() -> None:
     for name, along, period in (
         ("plain3-45-0.nc", "orientation", 180.0),
         ("resnet-hue90-0.nc", "hue", 360.0),
-        ("cifar10-orientation-density.nc", "orientation", 180.0),
     ):
         path = Path(__file__).parents[1] / "trainings" / name
         for found in (results.read(path), xr.load_dataset(path, engine="h5netcdf")):
