@@ -54,8 +54,8 @@ def principal_components(
     """Variances and directions of the principal components of image patches, in one pass and constant memory.
 
     >>> pca = principal_components(number=2000, size=8)
-    >>> dict(pca.sizes)
-    {'component': 64, 'group': 9, 'pixel': 64}
+    >>> pca.components.dims, pca.components.shape
+    (('component', 'pixel'), (64, 64))
 
     Args:
         images: photographs as for `image_statistics`, from which `number` square patches are cut at random places; or
