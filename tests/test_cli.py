@@ -20,7 +20,8 @@ from fechner.cli.command import Verb
 from fechner.cli.signature import options
 from fechner.cli.text import reader
 from fechner.stimuli import Draws
-from fechner.stimuli.design import Nuisance, Values
+from fechner.stimuli.design import Values
+from fechner.stimuli.nuisance import Nuisance
 
 
 def run(monkeypatch: pytest.MonkeyPatch, *words: str | Path) -> int:

@@ -20,7 +20,7 @@ from fechner.fisher import sensitivity
 from fechner.networks import list_networks, load
 from fechner.results import read, save
 from fechner.statistics import image_statistics
-from fechner.stimuli import Draws, Gabor, Stimulus
+from fechner.stimuli import Draws, Gabor, Midpoints, Stimulus
 from fechner.training import train
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ __all__ = [
     "Draws",
     "FechnerError",
     "Gabor",
+    "Midpoints",
     "Stimulus",
     "compare",
     "difference",

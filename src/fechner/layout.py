@@ -48,7 +48,7 @@ KINDS: dict[str, dict[str, tuple[str, ...]]] = {
 _POSITIVE = (0.0, np.inf)
 # The limits between which variables and coordinates of these names lie, in results of any kind. Unknown values are NaN.
 RANGES: dict[str, tuple[float, float]] = {
-    **{f"fisher_information{end}": _POSITIVE for end in ("", "_se", "_samples", "_recorded")},
+    **{f"fisher_information{end}": _POSITIVE for end in ("", "_se", "_samples", "_recorded", "_error")},
     **dict.fromkeys(
         ("sensitivity", "relative_sensitivity", "relative_sensitivity_se", "threshold", "variance", "power"), _POSITIVE
     ),

@@ -172,7 +172,7 @@ def test_two_nuisance_parameters_are_averaged_separately(small: Network) -> None
 
 def test_phases_reach_the_stimulus(small: Network) -> None:
     curves = sensitivity(small, GABOR, values=3, **QUIET)
-    assert curves.sizes["phase"] == 10
+    assert curves.sizes["phase"] == 20
     assert float(curves.phase.max()) < 360
     assert (curves.fisher_information_samples.std("phase") > 0).all()
 

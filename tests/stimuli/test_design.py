@@ -36,7 +36,7 @@ def test_without_nuisances_there_is_one_run() -> None:
     design = Design(GABOR, "orientation", 3, {})
     assert design.nuisances == [{}]
     assert design.arranged(np.arange(3.0)[None]).tolist() == [[0, 1, 2]]
-    assert Design(GABOR, "orientation", 3).grids["phase"].size == 10
+    assert Design(GABOR, "orientation", 3).grids["phase"].size == 20
     assert Design(GABOR, "phase", 3).dims == ()
 
 

@@ -20,7 +20,7 @@ from fechner import results
 from fechner.arguments import check_device, described, taken
 from fechner.errors import FechnerError
 from fechner.limits import check_memory
-from fechner.stimuli import Draws
+from fechner.stimuli import Draws, Midpoints
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,11 @@ def reader(hint: Any) -> Reader | None:
         meta = f"NAME={inner.metavar}" if inner else None
         return inner and Reader(list[str], lambda name, texts: pairs(name, texts, inner), meta, form=inner.form)
     if {int, float} & set(items):
-        forms = ["180"] * (int in kinds) + ["1,2,4", "0:8:5 (five from 0 to 8)"] + ["random:20"] * (Draws in kinds)
+        forms = (
+            ["180"] * (int in kinds)
+            + ["1,2,4", "0:8:5 (five from 0 to 8)"]
+            + ["midpoints:0.5:0.9:8", "random:20"] * (Draws in kinds)
+        )
         form = f"Written as {', '.join(forms[:-1])} or {forms[-1]}."
         return Reader(str, lambda name, text: numbers(name, text, kinds, items), "VALUES", form=form)
     if items and str not in kinds:
@@ -91,12 +95,16 @@ def device(name: str) -> str:
 def numbers(name: str, text: str, kinds: Sequence[Any], items: Sequence[Any]) -> Any:
     """Numbers separated by commas, or LOW:HIGH:NUMBER for even steps with both ends; a single number where kinds allow it.
 
-    `items` says whether several numbers are whole; random:NUMBER are draws, where these are of a kind that is allowed.
+    `items` says whether several numbers are whole; midpoints:LOW:HIGH:NUMBER and random:NUMBER stand for the classes of
+    these names, where they are of a kind that is allowed.
     """
     whole = float not in items
     try:
         if Draws in kinds and text.startswith("random:"):
             return Draws(int(text.removeprefix("random:")))
+        if Midpoints in kinds and text.startswith("midpoints:"):
+            low, high, number = text.removeprefix("midpoints:").split(":")
+            return Midpoints(float(low), float(high), int(number))
         if text.count(":") == 2:
             low, high, number = text.split(":")
             check_memory(40.0 * int(number), f"{number} values", "take fewer")
@@ -109,7 +117,7 @@ def numbers(name: str, text: str, kinds: Sequence[Any], items: Sequence[Any]) ->
         raise
     except (ValueError, OverflowError):
         forms = ["a whole number"] * (int in kinds) + ["numbers separated by commas"]
-        forms += ["random:NUMBER"] * (Draws in kinds)
+        forms += ["midpoints:LOW:HIGH:NUMBER", "random:NUMBER"] * (Draws in kinds)
         raise FechnerError(f"{name} must be {', '.join(forms)}, or LOW:HIGH:NUMBER, got {described(text)}") from None
 
 

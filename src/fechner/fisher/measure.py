@@ -8,6 +8,7 @@ changes it raises `LAYOUT` in `layout`. Tests: tests/fisher/test_measure.py.
 from __future__ import annotations
 
 import json
+import math
 import warnings
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
@@ -20,6 +21,7 @@ from torch import nn
 from fechner import processes, results
 from fechner.arguments import AboveZero, Count, Seed, check_dtype, checked
 from fechner.errors import FechnerError, FechnerWarning
+from fechner.fisher import marks
 from fechner.fisher.ambient import undisturbed
 from fechner.fisher.curves import relative_to_mean
 from fechner.fisher.derivative import Central, method_of, norm
@@ -27,7 +29,8 @@ from fechner.fisher.probe import Probe
 from fechner.fisher.sweep import fitting_batch, sweep
 from fechner.networks import INPUT, Layer, as_network, in_dtype
 from fechner.stimuli import Design, Family, settings
-from fechner.stimuli.design import Nuisance, Values
+from fechner.stimuli.design import Values
+from fechner.stimuli.nuisance import Nuisance
 
 
 @checked
@@ -42,6 +45,7 @@ def sensitivity(
     *,
     method: Literal["exact", "central", "forward"] = "exact",
     step: AboveZero | None = None,
+    integration_error: bool = True,
     seed: Seed = 0,
     dtype: Annotated[torch.dtype, check_dtype] = torch.float32,
     batch_size: Count | None = None,
@@ -60,12 +64,15 @@ def sensitivity(
         stimulus: a `Stimulus`, or a callable from parameter tensors (B,) to images (B, C, H, W).
         along: the parameter; its units are those of the stimulus (orientation, hue and phase in degrees).
         values: the number of values, which are then evenly spaced (half-open on a circle), or the values themselves.
-        average: nuisance parameters and their values, in the same forms, or `Draws`. By default 10 phases where the stimulus
-            has a phase; {} averages over nothing.
+        average: nuisance parameters and how they are averaged over: a number of values (an even grid of a circle, or the
+            centres of equal cells of a range), `Midpoints` of a part of a range, random `Draws`, or the values
+            themselves. By default 20 phases where the stimulus has a phase; {} averages over nothing.
         layers: "all", "blocks" (about a dozen) or globs of layer names; the pixels, "input", are always measured.
         method: "exact" (forward-mode derivative), "central" (differences of ±step) or "forward" (differences between
             neighbours on the grid, placed half-way).
         step: the step of central differences, in units of the parameter; by default a hundredth of the grid's spacing.
+        integration_error: whether to measure again half a step off the grids of nuisance parameters, which doubles the
+            stimuli: without it, nobody knows by how much the mean over a grid differs from the mean over all values.
         seed: decides random draws of nuisance parameters; the seed of weights belongs to `load`.
         dtype: everything is computed in this dtype; a network of another dtype is copied.
         batch_size: the number of stimuli that run together, by default the power of two that fits in half of the free
@@ -84,6 +91,12 @@ def sensitivity(
         - `sensitivity`: √J, d′ per unit of the parameter,
         - `relative_sensitivity`: √J / mean √J, 1 everywhere for a flat curve,
         - `threshold`: 1/√J, in units of the parameter: the difference at which d′ = 1,
+        - `fisher_information_error`: the integration error of J, half of the difference from J with all grids of nuisance
+          parameters half a step off; NaN for a grid of one value. Values that are listed are no grid and have no such error,
+          except an even grid of a whole circle,
+        - `uncertain`: where that error is more than 5 % of J: these values carry no claim,
+        - `resolved` (layer): whether the grid of the parameter resolves the curve; not judged of fewer than 8 values. The shape
+          of a layer that is not resolved carries no claim,
         - `fisher_information_se`, `relative_sensitivity_se`: standard errors over the draws where nuisance values are `Draws`
           (of the mean, and by the jackknife).
 
@@ -106,6 +119,8 @@ def sensitivity(
     derivative = method_of(method, step, design)
     _check_resolved(design, step if method == "central" else None, dtype)
     design.check_reach(derivative.reach)
+    single = any(len(design.grids[name]) == 1 for name in design.rules)
+    twin = design.half_a_step_off() if integration_error and design.rules and not single else None
 
     # Before the copy in another dtype: a record names the weights of the network that it was asked about.
     original, weights_sha256 = wrapped.model, wrapped.weights_sha256()
@@ -119,10 +134,19 @@ def sensitivity(
             batch_size = min(processes.gather(batch_size))
     edges = derivative.edges(design)
     # Differences between neighbours do not reach from one combination of nuisance values to the next.
-    runs = design.runs(like, edges) if derivative.overlap else [design.tensors(like)]
+    designs = [design] if twin is None else [design, twin]
+    runs = [run for d in designs for run in (d.runs(like, edges) if derivative.overlap else [d.tensors(like)])]
     measured = [Layer(INPUT, INPUT, "pixels", tuple(verdict.image.shape), 0), *verdict.chosen]
     norms = sweep(wrapped, stimulus, runs, along, measured, derivative, norm, batch_size, progress, shared)
-    samples = design.arranged(np.stack([norms[layer.name] for layer in measured]) ** 2)
+    squared = np.stack([norms[layer.name] for layer in measured]) ** 2
+    count = len(derivative.between(edges)) * math.prod(design.shape)
+    samples = design.arranged(squared[:, :count])
+    information = design.mean(samples)
+    error: Any = None
+    if twin is not None:
+        error = np.abs(twin.mean(twin.arranged(squared[:, count:])) - information) / 2
+    elif integration_error and single:
+        error = np.full_like(information, np.nan)
     attributes = results.provenance("sensitivity") | {
         "network": wrapped.name,
         "weights": wrapped.weights,
@@ -139,25 +163,12 @@ def sensitivity(
     }
     if design.drawn:
         attributes["draws_seed"] = seed
-    curves = _dataset(samples, measured, design, derivative.between(edges)).assign_attrs(attributes)
-    notes = [*verdict.notes, *_without_value(curves, along)]
+    curves = _dataset(samples, information, error, measured, design, derivative.between(edges)).assign_attrs(attributes)
+    curves = marks.marked(curves, along, design.parameter.period)
+    notes = [*verdict.notes, *marks.notes(curves, along, list(design.rules))]
     for note in notes:
         warnings.warn(f"{wrapped.name}: {note}", FechnerWarning, stacklevel=4)
     return curves.assign_attrs(notes="; ".join(notes))
-
-
-def _without_value(curves: xr.Dataset, along: str) -> list[str]:
-    """Notes on layers whose derivative is not finite at some values."""
-    lost = ~np.isfinite(curves.fisher_information.values)
-    return [
-        f"the derivative of layer '{curves.layer.values[i]}' is NaN or Inf at {along} {_few(curves[along].values[lost[i]])}; "
-        "these values are left out of its curve"
-        for i in np.flatnonzero(lost.any(1))
-    ][:1] + ([f"so it is in {int(lost.any(1).sum()) - 1} further layers"] if lost.any(1).sum() > 1 else [])
-
-
-def _few(values: np.ndarray) -> str:
-    return ", ".join(f"{v:g}" for v in values[:4]) + (f" and {len(values) - 4} more values" if len(values) > 4 else "")
 
 
 def _check_resolved(design: Design, step: float | None, dtype: torch.dtype) -> None:
@@ -181,10 +192,16 @@ def _check_resolved(design: Design, step: float | None, dtype: torch.dtype) -> N
         )
 
 
-def _dataset(samples: np.ndarray, layers: Sequence[Layer], design: Design, values: np.ndarray) -> xr.Dataset:
-    """All curves, from J of every stimulus (layer, value, *nuisances)."""
+def _dataset(
+    samples: np.ndarray,
+    information: np.ndarray,
+    error: np.ndarray | None,
+    layers: Sequence[Layer],
+    design: Design,
+    values: np.ndarray,
+) -> xr.Dataset:
+    """All curves, from J of every stimulus (layer, value, *nuisances), its mean and the integration error of that."""
     along, units = design.along, design.parameter.units
-    information = samples.reshape(*samples.shape[:2], -1).mean(-1)
     root = np.sqrt(information)
     with np.errstate(divide="ignore", invalid="ignore"):
         relative, threshold = relative_to_mean(root), 1 / root
@@ -196,6 +213,9 @@ def _dataset(samples: np.ndarray, layers: Sequence[Layer], design: Design, value
         "threshold": (curve, threshold, {"units": units, "long_name": "threshold"}),
         "fisher_information_samples": ((*curve, *design.dims), samples, {"units": f"1/{units}^2"}),
     }
+    if error is not None:
+        attributes = {"units": f"1/{units}^2", "long_name": "integration error of J"}
+        variables["fisher_information_error"] = (curve, error, attributes)
     if design.drawn and design.shape[0] > 1:
         # A grid is an integration rule and no sample: only over draws is there a standard error.
         draws = samples.reshape(*samples.shape[:2], design.shape[0], -1).mean(-1)

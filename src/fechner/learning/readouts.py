@@ -16,7 +16,8 @@ import xarray as xr
 from fechner.arguments import Seed, array, checked
 from fechner.errors import FechnerError
 from fechner.stimuli import Design, Family
-from fechner.stimuli.design import Nuisance, Values
+from fechner.stimuli.design import Values
+from fechner.stimuli.nuisance import Nuisance
 
 Array = npt.NDArray[np.float64]
 

@@ -14,9 +14,10 @@ from fechner.arguments import checked
 from fechner.errors import FechnerError, choices
 from fechner.stimuli.base import Family, Stimulus, parameters, render, settings
 from fechner.stimuli.colour import HuePatch, LChPatch, SpectralPatch
-from fechner.stimuli.design import Design, Draws
+from fechner.stimuli.design import Design
 from fechner.stimuli.gratings import CentreSurround, Gabor, Grating, GratingInNoise
 from fechner.stimuli.noise import OrientedNoise
+from fechner.stimuli.nuisance import Draws, Midpoints
 from fechner.stimuli.parameter import Contrast, Frequency, Hue, Length, Orientation, Parameter, Phase, Positive
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "HuePatch",
     "LChPatch",
     "Length",
+    "Midpoints",
     "Orientation",
     "OrientedNoise",
     "Parameter",

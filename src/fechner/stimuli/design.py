@@ -7,11 +7,10 @@ learning, recordings) uses it. The order of `tensors` and that of `arranged` mus
 
 from __future__ import annotations
 
+import copy
 import itertools
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
 from typing import Annotated, Any
 
 import numpy as np
@@ -19,43 +18,24 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from fechner.arguments import Count, Seed, check_fields, checked
+from fechner.arguments import Seed, checked
 from fechner.errors import FechnerError, choices
 from fechner.layout import DRAW
 from fechner.limits import check_memory
 from fechner.stimuli.base import Family, Stimulus, parameters
+from fechner.stimuli.nuisance import Draws, Midpoints, Nuisance, Weighted, values_and_rule
 from fechner.stimuli.parameter import Parameter
 
 Array = npt.NDArray[np.float64]
 # What else has a name in results of `sensitivity` and in recordings.
 RESERVED = {
     *(DRAW, "layer", "depth", "layer_type", "unit_count", "pixels", "step", "epoch", "seed"),
-    *("sensitivity", "threshold", "relative_sensitivity", "fisher_information", "fisher_information_samples"),
+    *("sensitivity", "threshold", "relative_sensitivity", "uncertain", "resolved"),
+    *("fisher_information", "fisher_information_samples", "fisher_information_error"),
 }
 
 
-@dataclass(frozen=True)
-class Draws:
-    """A number of random values of a nuisance parameter, uniform over its circle or range, instead of an even grid.
-
-    >>> from fechner import Gabor
-    >>> Design(Gabor(), "orientation", 4, {"phase": Draws(3)}, seed=1).shape
-    (3,)
-
-    A grid is an integration rule. Draws are a sample, and results state a standard error over them. If several parameters are
-    drawn, they are drawn together and need the same count.
-
-    Raises `FechnerError` for a count below 1.
-    """
-
-    count: Count
-
-    def __post_init__(self) -> None:
-        check_fields(self)
-
-
 Values = Annotated[int | Sequence[float] | np.ndarray, Parameter]
-Nuisance = Annotated[int | Sequence[float] | np.ndarray | Draws, Parameter]
 
 
 class Design:
@@ -70,14 +50,16 @@ class Design:
         stimulus: a `Stimulus`, or a callable from parameter tensors (B,) to images (B, C, H, W).
         along: the parameter that is measured along.
         values: the number of values, which are then evenly spaced (half-open on a circle), or the values themselves.
-        average: nuisance parameters and their values, in the same forms, or `Draws`. By default 10 phases where the stimulus
-            has a phase; {} averages over nothing.
+        average: nuisance parameters and how they are averaged over: a number of values (an even grid of a circle, or the
+            centres of equal cells of a range), `Midpoints` of a part of a range, random `Draws`, or the values
+            themselves. By default 20 phases where the stimulus has a phase; {} averages over nothing.
         seed: decides the random draws.
 
     Attributes:
         values: the values of the parameter (value,).
         grids: nuisance parameters whose every combination is presented, by name.
         drawn: nuisance parameters that are drawn together, with one value for each draw, by name.
+        rules: the values half a step off, and their weights, of those grids that are integration rules, by name.
 
     Raises:
         FechnerError: for a parameter that the stimulus does not have, values out of range, and more stimuli than fit in
@@ -98,7 +80,7 @@ class Design:
             raise choices("parameter of the stimulus", along, known)
         _check_name(along)
         if average is None:
-            average = {"phase": 10} if "phase" in known and along != "phase" else {}
+            average = {"phase": 20} if "phase" in known and along != "phase" else {}
         for name in average:
             if name not in known:
                 raise choices("parameter of the stimulus", name, known)
@@ -117,7 +99,10 @@ class Design:
         generator = np.random.default_rng(seed)
         self.stimulus, self.along = stimulus, along
         self.values: Array = known[along].values(along, values)
-        self.grids = {name: known[name].values(name, spec) for name, spec in grids.items()}
+        both = {name: values_and_rule(name, spec, known[name]) for name, spec in grids.items()}
+        self.grids = {name: values for name, (values, _) in both.items()}
+        self.rules: dict[str, Weighted] = {name: rule for name, (_, rule) in both.items() if rule}
+        self._weights: dict[str, Array] = {}
         self.drawn = {name: known[name].draw(name, count, generator) for name, count in draws.items()}
         self.check_reach(0.0)
 
@@ -132,6 +117,27 @@ class Design:
         reach = max(float(np.ptp(self.values)), float(np.abs(self.values).max()), 1e-3)
         return self.parameter.period or reach
 
+    def half_a_step_off(self) -> Design:
+        """The same design with all of its integration rules half a step off.
+
+        >>> from fechner import Gabor
+        >>> Design(Gabor(), "orientation", 4, {"phase": 2}).half_a_step_off().grids["phase"]
+        array([ 90., 270.])
+
+        Raises `FechnerError` where its values are out of range.
+        """
+        twin = copy.copy(self)
+        twin.grids = self.grids | {name: values for name, (values, _) in self.rules.items()}
+        twin._weights = {name: weights for name, (_, weights) in self.rules.items()}
+        try:
+            twin.check_reach(0.0)
+        except FechnerError as e:
+            raise FechnerError(
+                f"the grid half a step off, which estimates the integration error, cannot be presented: {e}; "
+                "or leave the error out (integration_error=False)"
+            ) from None
+        return twin
+
     @property
     def dims(self) -> tuple[str, ...]:
         """The dimensions of nuisance parameters in a result, of which draws come first."""
@@ -143,7 +149,7 @@ class Design:
         draws = [len(next(iter(self.drawn.values())))] if self.drawn else []
         return (*draws, *map(len, self.grids.values()))
 
-    @cached_property
+    @property
     def nuisances(self) -> list[dict[str, float]]:
         """Every combination of nuisance values, the last dimension fastest."""
         draws: list[dict[str, float]] = [
@@ -154,9 +160,10 @@ class Design:
 
     def _presented(self, values: Array) -> dict[str, Array]:
         """The parameter values of every stimulus (stimulus,): nuisances outermost, values of the parameter innermost."""
-        nuisances = {n: np.array([combination[n] for combination in self.nuisances]) for n in self.nuisances[0]}
+        combinations = self.nuisances
+        nuisances = {n: np.array([combination[n] for combination in combinations]) for n in combinations[0]}
         repeated = {n: np.repeat(v, len(values)) for n, v in nuisances.items()}
-        return {self.along: np.tile(values, len(self.nuisances))} | repeated
+        return {self.along: np.tile(values, len(combinations))} | repeated
 
     def tensors(self, like: Tensor, values: npt.ArrayLike | None = None) -> dict[str, Tensor]:
         """The parameter values of every stimulus (stimulus,), as tensors like this one, in the order of `arranged`.
@@ -170,11 +177,17 @@ class Design:
         """The same, one run for each combination of nuisances."""
         every = self.tensors(like, values)
         parts = {name: v.split(np.size(values)) for name, v in every.items()}
-        return [{name: part[i] for name, part in parts.items()} for i in range(len(self.nuisances))]
+        return [{name: part[i] for name, part in parts.items()} for i in range(math.prod(self.shape))]
 
     def arranged(self, measured: Array) -> Array:
         """Measurements of all stimuli in the order of `tensors` (…, stimulus), arranged as (…, value, *nuisances)."""
         return np.moveaxis(measured.reshape(*measured.shape[:-1], *self.shape, -1), -1, measured.ndim - 1)
+
+    def mean(self, samples: Array) -> Array:
+        """The mean over nuisances of what `arranged` gives: (…, value, *nuisances) to (…, value)."""
+        for name in reversed(self.dims):
+            samples = np.average(samples, -1, self._weights.get(name))
+        return samples
 
     def coordinates(self, values: npt.ArrayLike | None = None) -> dict[str, Any]:
         """Coordinates of a result, each with its units, period and convention."""
@@ -207,4 +220,6 @@ def _count(spec: Any) -> int:
     """The number of values that a number of values or a list of them stands for, without making them."""
     if isinstance(spec, int | np.integer):
         return max(int(spec), 0)
+    if isinstance(spec, Midpoints):
+        return spec.count
     return len(spec) if hasattr(spec, "__len__") else 1

@@ -41,7 +41,8 @@ class RecordSensitivity(lightning.Callback):
     of optimisers, as in `trainer.global_step`. `network` is the attribute of the LightningModule that holds the
     network, or "" for the module itself. Stimuli are in [0, 1]. If images are normalised before they come to the
     network, give the same `mean` and `std`, a number or one number per channel, as to `fechner.networks.Network`.
-    Further arguments are those of `sensitivity`.
+    Further arguments are those of `sensitivity`; the integration error is left out unless `integration_error=True`, because it
+    doubles the stimuli.
 
     The file holds one Dataset with a dimension `step` and can be read after each recording. Its coordinate `epoch` is
     the number of epochs trained, and NaN within epochs of unknown length. A training that is resumed from a checkpoint
@@ -72,7 +73,8 @@ class RecordSensitivity(lightning.Callback):
             if name not in (known := _settings()):
                 raise choices("argument of sensitivity", name, known)
         self.path, self.stimulus, self.network = expanded(path), stimulus, network
-        self.every, self.per_epoch, self.settings = every, per_epoch, settings
+        # It would double what every recording costs.
+        self.every, self.per_epoch, self.settings = every, per_epoch, {"integration_error": False} | settings
         self.normalisation: dict[str, Any] = {k: v for k, v in (("mean", mean), ("std", std)) if v is not None}
         for name, value in self.normalisation.items():
             check_normalisation(name, value)
@@ -158,7 +160,8 @@ class RecordSensitivity(lightning.Callback):
         recording = measured.expand_dims(step=1).assign_coords(step).assign_coords(epoch=("step", [epochs]))
         # A value beyond the range of 32-bit numbers becomes infinite: such a network diverges.
         with np.errstate(over="ignore"):
-            self.recorded.append(recording.astype(dict.fromkeys(recording.data_vars, "float32")))
+            numbers = [name for name, v in recording.items() if v.dtype.kind == "f"]
+            self.recorded.append(recording.astype(dict.fromkeys(numbers, "float32")))
         if trainer.is_global_zero:
             whole = xr.concat(self.recorded, "step", combine_attrs="override", join="exact")
             results.save(whole.assign_attrs(self.recorded[-1].attrs), self.path)

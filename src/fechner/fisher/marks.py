@@ -1,0 +1,129 @@
+"""Which values and which layers of measured curves carry no claim: the error of integration, and the resolution of the grid.
+
+`sensitivity` puts both marks into its result, and whatever judges curves leaves marked values and layers out. The limits
+come from measurements that docs/explanation/trust.md reports. Tests: tests/fisher/test_marks.py.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+Array = npt.NDArray[np.float64]
+# A value whose integration error is a larger share of J is marked as uncertain.
+LIMIT = 0.05
+# A layer is not resolved if what the neighbours of its values do not predict is a larger share of what noise would leave.
+ROUGH = 0.25
+# The least number of values by which resolution is judged.
+FEWEST = 8
+# A curve that varies by a smaller share of its mean is flat, and every grid resolves it.
+FLAT = 1e-2
+
+
+def uncertain(information: Array, error: Array) -> npt.NDArray[np.bool_]:
+    """Whether the integration error of J is more than 5 % of J.
+
+    >>> uncertain(np.array([1.0, 1.0, 1.0]), np.array([0.04, 0.06, np.nan]))
+    array([False,  True, False])
+
+    The shape is that of both arrays. An error that is not known marks nothing.
+    """
+    return error > LIMIT * information
+
+
+def roughness(curves: Array, values: Array, period: float | None = None) -> Array:
+    """How badly each value of curves (…, value) is predicted by its neighbours: 0 for smooth curves, about 1 for noise.
+
+    >>> orientation = np.arange(0, 180, 5.0)
+    >>> bool(roughness(np.cos(np.deg2rad(2 * orientation)), orientation, 180) < 1e-4)
+    True
+
+    The prediction is the cubic through two neighbours on either side. The mean square of what it leaves is divided by what
+    it would be for independent values of the same variance. A curve that varies by less than 1 % has 0; a curve with values
+    that are not finite has NaN. `values` (value,) may be uneven; they need not cover the circle.
+    """
+    order = np.argsort(values)
+    x, curves = values[order], curves[..., order]
+    count, far = len(x), np.array([-2, -1, 1, 2])
+    whole = period is not None and x[0] + period - x[-1] < 1.5 * np.diff(x).max()
+    at = np.arange(0 if whole else 2, count if whole else count - 2)
+    around = at[:, None] + far
+    from_here = x[around % count] + np.floor_divide(around, count) * (period or 0.0) - x[at, None]
+    # Lagrange's weights of the neighbours, at the value itself.
+    weights = np.stack(
+        [
+            np.prod([from_here[:, j] / (from_here[:, j] - from_here[:, i]) for j in range(4) if j != i], 0)
+            for i in range(4)
+        ],
+        1,
+    )
+    left = curves[..., at] - (curves[..., around % count] * weights).sum(-1)
+    share = (left**2 / (1 + (weights**2).sum(1))).mean(-1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(np.ptp(curves, -1) <= FLAT * curves.mean(-1), 0.0, share / curves.var(-1, ddof=1))
+
+
+def marked(curves: xr.Dataset, along: str, period: float | None) -> xr.Dataset:
+    """The same curves, with `uncertain` where their integration error is known, and `resolved` for 8 values or more."""
+    curve = ("layer", along)
+    if "fisher_information_error" in curves:
+        marks = uncertain(curves.fisher_information.values, curves.fisher_information_error.values)
+        curves["uncertain"] = (curve, marks, {"long_name": "integration error above 5 % of J"})
+    if curves.sizes[along] >= FEWEST:
+        # Written so that a layer of values that are not known, which has other notes, is not called unresolved.
+        resolved = ~(roughness(curves.sensitivity.values, curves[along].values, period) > ROUGH)
+        curves["resolved"] = ("layer", resolved, {"long_name": "whether the grid resolves the curve"})
+    return curves
+
+
+def notes(curves: xr.Dataset, along: str, rules: list[str]) -> list[str]:
+    """Notes on values that are not known, on those that are marked, and on layers that the grid does not resolve."""
+    return [*_without_value(curves, along), *_uncertain(curves, along, rules), *_unresolved(curves, along)]
+
+
+def _uncertain(curves: xr.Dataset, along: str, rules: list[str]) -> list[str]:
+    if "uncertain" not in curves:
+        return []
+    share = (curves.fisher_information_error / curves.fisher_information).values
+    marks = curves.uncertain.values
+    names = " and ".join(rules)
+    if np.isnan(share).all():
+        return [f"the integration error is not known, because a grid of {names} has one value; take more, such as 20"]
+    if not marks.any():
+        return []
+    layer, value = np.unravel_index(np.argmax(np.where(marks, share, 0)), share.shape)
+    return [
+        f"the integration error exceeds {LIMIT:.0%} of J at {marks.sum()} values of {_layers(curves, marks.any(1))}, at worst "
+        f"{share[layer, value]:.0%} in '{curves.layer.values[layer]}' at {along} {curves[along].values[value]:g}: they are marked "
+        f"uncertain; average over more values of {names}"
+    ]
+
+
+def _unresolved(curves: xr.Dataset, along: str) -> list[str]:
+    if "resolved" not in curves or curves.resolved.all():
+        return []
+    return [
+        f"the grid of {along} does not resolve the curves of {_layers(curves, ~curves.resolved.values)}: between its values they "
+        "are another; take a finer grid, or none of their shape for known"
+    ]
+
+
+def _without_value(curves: xr.Dataset, along: str) -> list[str]:
+    lost = ~np.isfinite(curves.fisher_information.values)
+    return [
+        f"the derivative of layer '{curves.layer.values[i]}' is NaN or Inf at {along} {_few(curves[along].values[lost[i]])}; "
+        "these values are left out of its curve"
+        for i in np.flatnonzero(lost.any(1))
+    ][:1] + ([f"so it is in {int(lost.any(1).sum()) - 1} further layers"] if lost.any(1).sum() > 1 else [])
+
+
+def _few(values: np.ndarray) -> str:
+    return ", ".join(f"{v:g}" for v in values[:4]) + (f" and {len(values) - 4} more values" if len(values) > 4 else "")
+
+
+def _layers(curves: xr.Dataset, which: npt.NDArray[np.bool_]) -> str:
+    """How many layers, and the names of the first of them."""
+    names = curves.layer.values[which]
+    listed = ", ".join(map(str, names[:3])) + (", …" if len(names) > 3 else "")
+    return f"{len(names)} layer{'s' * (len(names) > 1)} ({listed})"
