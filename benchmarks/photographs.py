@@ -21,7 +21,6 @@ from fechner.statistics.feature import Array, Feature, Pixels
 from fechner.statistics.stream import totals
 
 WORKERS = 2
-BOOTSTRAPS = 1000
 
 
 @dataclass(frozen=True)
@@ -70,7 +69,7 @@ def cost(source: Path, rounds: int = 5) -> None:
     for _ in range(rounds):
         for name, feature in features().items():
             began = time.perf_counter()
-            totals(found, feature, 0 if name == "decoding" else BOOTSTRAPS, 0, WORKERS, False)
+            totals(found, feature, WORKERS, False)
             took[name].append(time.perf_counter() - began)
     for name, seconds in took.items():
         ratio = stats.median(s / d for s, d in zip(seconds, took["decoding"], strict=True))
@@ -109,7 +108,7 @@ def _peak(source: str, name: str, times: str) -> None:
     watcher = threading.Thread(target=watch)
     watcher.start()
     began = time.perf_counter()
-    totals(again, features()[name], BOOTSTRAPS, 0, WORKERS, False)
+    totals(again, features()[name], WORKERS, False)
     seconds = time.perf_counter() - began
     done.set()
     watcher.join()

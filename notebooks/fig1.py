@@ -28,7 +28,7 @@ from fechner import human
 # `fechner.image_statistics("photographs/")`.
 
 # %%
-prior = fechner.image_statistics(feature="orientation", values=36, bootstraps=200, workers=0, progress=False)
+prior = fechner.image_statistics(feature="orientation", values=36, workers=0, progress=False)
 fechner.draw(prior)
 
 # %% [markdown]

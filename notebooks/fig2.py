@@ -65,8 +65,8 @@ fechner.draw(trained)
 # are too few for statistics of natural images.
 
 # %%
-prior = fechner.image_statistics(feature="orientation", values=36, bootstraps=200, workers=0, progress=False)
-fechner.draw(fechner.compare(trained, prior, bootstraps=200))
+prior = fechner.image_statistics(feature="orientation", values=36, workers=0, progress=False)
+fechner.draw(fechner.compare(trained, prior))
 
 # %% [markdown]
 # The same network at initialisation.
@@ -90,7 +90,7 @@ fechner.draw(states["shuffled", 0])
 # %%
 plt.figure(figsize=(5, 3.2))
 for (weights, seed), curves in states.items():
-    ratio = fechner.compare(curves, prior, bootstraps=0).ratio[0]
+    ratio = fechner.compare(curves, prior).ratio[0]
     plt.plot(ratio.depth[1:], ratio[1:], "o-", ms=3, label=f"{weights}, seed {seed}")
 plt.axhline(1, color="0.7", lw=0.8)
 plt.xlabel("depth (first to last layer)")

@@ -42,7 +42,7 @@ text = plt.xlabel("hue (degree)")
 # value ≥ 0.5. Nine are too few: name a folder of your own, `fechner.image_statistics("photographs/", feature="hue")`.
 
 # %%
-prior = fechner.image_statistics(feature="hue", values=36, bootstraps=200, workers=0, progress=False)
+prior = fechner.image_statistics(feature="hue", values=36, workers=0, progress=False)
 fechner.draw(prior)
 
 # %% [markdown]
@@ -70,7 +70,7 @@ fechner.draw(curves)
 # hue, so their correlation is 0.
 
 # %%
-compared = fechner.compare(curves, prior, bootstraps=200)
+compared = fechner.compare(curves, prior)
 fechner.draw(compared)
 
 # %% [markdown]

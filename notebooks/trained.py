@@ -51,7 +51,7 @@ for name, trainings in {"upright": upright, "rotated": rotated}.items():
 # Error bars are 95 % intervals over seeds and nuisance values.
 
 # %%
-apart = fechner.difference(rotated, upright, bootstraps=200)
+apart = fechner.difference(rotated, upright)
 fechner.draw(apart)
 
 # %% [markdown]

@@ -30,7 +30,7 @@ for photograph in photographs():
 # Orientation of luminance gradients, as that of bars: 0° is horizontal. The band is a 95 % interval over photographs.
 
 # %%
-orientation = fechner.image_statistics(folder, feature="orientation", values=36, bootstraps=200, progress=False)
+orientation = fechner.image_statistics(folder, feature="orientation", values=36, progress=False)
 fechner.draw(orientation)
 
 # %% [markdown]
@@ -44,7 +44,7 @@ print(f"most frequent: {float(orientation.density.idxmax()):g}°")
 # Hue, among pixels that are bright and saturated enough to have one.
 
 # %%
-hue = fechner.image_statistics(folder, feature="hue", values=36, bootstraps=200, progress=False)
+hue = fechner.image_statistics(folder, feature="hue", values=36, progress=False)
 fechner.draw(hue)
 
 # %% [markdown]
@@ -52,7 +52,7 @@ fechner.draw(hue)
 # pixels/degree, as for the stimuli.
 
 # %%
-power = fechner.image_statistics(folder, feature="spatial_frequency", bootstraps=200, progress=False)
+power = fechner.image_statistics(folder, feature="spatial_frequency", progress=False)
 fechner.draw(power)
 
 # %% [markdown]
@@ -64,7 +64,7 @@ fechner.draw(power)
 gabor = fechner.Gabor(size=112, pixels_per_degree=50)
 network = fechner.load("efficientnet_lite0")
 curves = fechner.sensitivity(network, gabor, values=24, average={"phase": [0, 90]}, progress=False)
-compared = fechner.compare(curves, orientation, bootstraps=200)
+compared = fechner.compare(curves, orientation)
 fechner.draw(compared)
 
 # %%

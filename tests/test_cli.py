@@ -301,7 +301,7 @@ def test_statistics_says_what_was_left_out_and_what_is_too_small(
     for name in ("one.png", ".thumbnails/one.png"):
         Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)).save(folder / name)
     (folder / "notes.txt").touch()
-    words = ["statistics", folder, "--feature", "spatial_frequency", "--bootstraps", "0", "--out", tmp_path / "p.nc"]
+    words = ["statistics", folder, "--feature", "spatial_frequency", "--out", tmp_path / "p.nc"]
     assert run(monkeypatch, *words) == 0
     out, err = capsys.readouterr()
     assert "in 1 photographs" in out
@@ -322,8 +322,6 @@ def test_statistics_and_compare(
         "values=72",
         "--set",
         "value=0.4",
-        "--bootstraps",
-        "50",
     ]
     assert run(monkeypatch, *words, "--out", prior, "--figure", tmp_path / "prior.png") == 0
     assert "9 photographs from scikit-image: a first look" in capsys.readouterr().out.replace("\n", " ")

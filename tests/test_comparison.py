@@ -15,6 +15,7 @@ from torch import nn
 
 from fechner import FechnerError, Gabor, circular, compare, human, image_statistics, sensitivity
 from fechner.comparison import contrast, records
+from fechner.interval import leave_out
 from fechner.plot import comparison as drawing
 from fechner.plot import style
 
@@ -46,10 +47,10 @@ def curves_of(
     )
 
 
-def prior_of(density: np.ndarray, along: str = "orientation", samples: np.ndarray | None = None) -> xr.Dataset:
+def prior_of(density: np.ndarray, along: str = "orientation", without: np.ndarray | None = None) -> xr.Dataset:
     meaning = MEANING[along]
     data = {"density": (along, density)} | (
-        {} if samples is None else {"density_samples": (("bootstrap", along), samples)}
+        {} if without is None else {"density_jackknife": (("group", along), without)}
     )
     return xr.Dataset(
         data,
@@ -69,7 +70,7 @@ def lobes(n: int) -> np.ndarray:
 def test_exponent_and_correlation_of_a_power(q: float, n: int) -> None:
     p = lobes(180)
     on_grid = circular.rebin(p, circular.grid(n, 180.0), 180)
-    found = compare(curves_of(np.stack([on_grid ** (q / 2), on_grid])), prior_of(p), bootstraps=10)
+    found = compare(curves_of(np.stack([on_grid ** (q / 2), on_grid])), prior_of(p))
     one = found.sel(reference="7 photographs")
     assert float(one.exponent.sel(layer="layer1")) == pytest.approx(q, abs=1e-9)
     assert float(one.correlation.sel(layer="layer2")) == pytest.approx(1)
@@ -85,56 +86,77 @@ def test_correlation_is_numpys_and_the_baseline_is_subtracted() -> None:
     curves = curves_of(roots)
     curves.fisher_information[0] = rng.uniform(1, 4, 60)
     curves = curves.drop_vars("fisher_information_samples")
-    one = compare(curves, prior_of(p), bootstraps=0).sel(reference="7 photographs")
+    one = compare(curves, prior_of(p)).sel(reference="7 photographs")
     expected = [np.corrcoef(np.sqrt(curves.fisher_information.values[i]), p)[0, 1] for i in range(3)]
     assert one.correlation.values == pytest.approx(expected)
     assert one.correlation_over_input.values == pytest.approx(np.array(expected) - expected[0])
 
 
 def test_intervals_cover_the_truth() -> None:
-    """√J ∝ p with scatter over nuisances and photographs: q = 2 lies inside the interval, about 95 % of the time."""
+    """√J ∝ p with scatter over draws and photographs: q = 2 lies inside the interval, about 95 % of the time."""
     p = lobes(36)
-    covered = 0
-    for seed in range(60):
+    covered = []
+    for seed in range(200):
         rng = np.random.default_rng(seed)
-        per_photograph = p * rng.gamma(20, 1 / 20, (400, 36))
-        weights = rng.poisson(1, (300, 400))
-        prior = prior_of(per_photograph.mean(0), samples=(weights @ per_photograph) / weights.sum(1, keepdims=True))
+        photographs = p * rng.gamma(20, 1 / 20, (40, 36))
         samples = p[:, None] ** 2 * rng.gamma(50, 1 / 50, (36, 20))
         curves = curves_of(np.sqrt(samples.mean(-1))[None], n=20)
+        curves["fisher_information_samples"] = curves.fisher_information_samples.rename(phase="draw")
         curves.fisher_information_samples[1] = samples
-        one = compare(curves, prior, bootstraps=300).isel(reference=0, layer=1)
-        covered += float(one.exponent_low) <= 2 <= float(one.exponent_high)
-    assert covered >= 50
+        prior = prior_of(circular.normalize(photographs.sum(0), 180), "orientation", leave_out(photographs) / 39 / 180)
+        one = compare(curves, prior).isel(reference=0, layer=1)
+        covered.append(float(one.exponent_low) <= 2 <= float(one.exponent_high))
+    assert 0.9 < np.mean(covered) < 0.99
+
+
+def test_a_grid_of_nuisance_values_contributes_no_interval_and_draws_do() -> None:
+    root = np.stack([lobes(36) ** 0.8])
+    rng = np.random.default_rng(0)
+    measured = curves_of(root, noise=0.3)
+    drawn = measured.assign(fisher_information_samples=measured.fisher_information_samples.rename(phase="draw"))
+    photographs = lobes(36) * rng.gamma(5, 1 / 5, (20, 36))
+    without = circular.normalize(leave_out(photographs), 180)
+    density = circular.normalize(photographs.sum(0), 180)
+    width = {}
+    for name, curves, prior in (
+        ("nothing", measured, prior_of(density)),
+        ("photographs", measured, prior_of(density, without=without)),
+        ("draws", drawn, prior_of(density)),
+        ("both", drawn, prior_of(density, without=without)),
+    ):
+        one = compare(curves, prior).isel(reference=0, layer=1)
+        width[name] = np.arctanh(float(one.correlation_high)) - np.arctanh(float(one.correlation_low))
+    assert np.isnan(width.pop("nothing"))
+    assert max(width["photographs"], width["draws"]) < width["both"] < width["photographs"] + width["draws"]
 
 
 def test_two_different_curves_have_different_ratios() -> None:
     theta = circular.grid(60, 180.0)
     root = np.where(circular.near(theta, [0, 90], 180, 7.5), 3.0, 1.0)
-    found = compare(curves_of(root[None]), prior_of(lobes(60)), bootstraps=5)
+    found = compare(curves_of(root[None]), prior_of(lobes(60)))
     assert found.ratio.values[:, 1] == pytest.approx(3)
     assert np.isnan(contrast(np.ones(2), "orientation", np.array([0.0, 90.0]), np.ones(2)))
     hue = np.ones(36)
     hue[:9] = 5
-    found = compare(curves_of(hue[None], "hue"), prior_of(circular.normalize(hue, 360), "hue"), bootstraps=5)
+    found = compare(curves_of(hue[None], "hue"), prior_of(circular.normalize(hue, 360), "hue"))
     assert float(found.ratio[0, 1]) == pytest.approx(5)
 
 
 def test_formulas_of_the_same_feature_are_compared_too() -> None:
     theta = circular.grid(60, 180.0)
     curves = curves_of(human.analytic_orientation_prior(theta)[None])
-    found = compare(curves, prior_of(lobes(60)), bootstraps=5)
+    found = compare(curves, prior_of(lobes(60)))
     assert found.reference.values.tolist() == ["7 photographs", "analytic prior"]
     assert float(found.correlation.sel(reference="analytic prior", layer="layer1")) == pytest.approx(1, abs=1e-3)
     hues = circular.grid(72, 360.0)
-    found = compare(
-        curves_of(human.cielab_hue_distance(hues)[None], "hue"), prior_of(np.full(360, 1 / 360.0), "hue"), bootstraps=0
-    )
+    found = compare(curves_of(human.cielab_hue_distance(hues)[None], "hue"), prior_of(np.full(360, 1 / 360.0), "hue"))
     assert float(found.correlation.sel(reference="CIELAB distance", layer="layer1")) > 0.98
 
 
 def test_records_and_figure(tmp_path) -> None:
-    found = compare(curves_of(np.stack([lobes(36), lobes(36) ** 0.5]), noise=0.1), prior_of(lobes(90)), bootstraps=50)
+    without = circular.normalize(lobes(90) * np.random.default_rng(0).gamma(50, 1 / 50, (9, 90)), 180)
+    curves = curves_of(np.stack([lobes(36), lobes(36) ** 0.5]), noise=0.1)
+    found = compare(curves, prior_of(lobes(90), without=without))
     listed = json.loads(json.dumps(records(found), allow_nan=False))
     assert len(listed) == 6
     assert listed[1]["layer"] == "layer1"
@@ -146,7 +168,7 @@ def test_records_and_figure(tmp_path) -> None:
 def test_a_part_of_the_circle_is_interpolated_and_has_no_null() -> None:
     p = lobes(180)
     curves = curves_of(p[None, ::5]).isel(orientation=slice(0, 12))
-    one = compare(curves, prior_of(p), bootstraps=5).isel(reference=0)
+    one = compare(curves, prior_of(p)).isel(reference=0)
     assert float(one.correlation[1]) == pytest.approx(1)
     assert np.isnan(one.null_p).all()
 
@@ -166,7 +188,7 @@ def test_spatial_frequency_is_compared_on_logarithmic_axes() -> None:
         {"along": "spatial_frequency", "stimulus": '{"pixels_per_degree": 100.0}'},
     )  # fmt: skip
     fine = np.geomspace(1, 50, 30)
-    found = compare(curves, spatial(fine, 1 / fine), bootstraps=0)
+    found = compare(curves, spatial(fine, 1 / fine))
     assert found.exponent.values[:, 1] == pytest.approx(2, abs=1e-6)
     assert found.reference.values.tolist() == ["density", "Weber's law"]
     with pytest.raises(FechnerError, match=r"runs from 2 to 16 .* only from 0.866 to 11.5"):
@@ -202,7 +224,7 @@ def test_the_order_of_values_does_not_matter() -> None:
     torch.manual_seed(0)
     network = nn.Conv2d(3, 4, 5).eval()
     measured = sensitivity(network, Gabor(size=32), values=6, average={}, progress=False)
-    prior = image_statistics(bootstraps=10, progress=False, workers=0)
-    one, other = (compare(m, prior, bootstraps=0) for m in (measured, measured.isel(orientation=[3, 0, 5, 1, 4, 2])))
+    prior = image_statistics(progress=False, workers=0)
+    one, other = (compare(m, prior) for m in (measured, measured.isel(orientation=[3, 0, 5, 1, 4, 2])))
     for name in ("correlation", "exponent", "null_p"):
         assert other[name].values == pytest.approx(one[name].values, nan_ok=True)

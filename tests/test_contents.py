@@ -35,10 +35,10 @@ def curves() -> xr.Dataset:
 
 
 def prior() -> xr.Dataset:
-    """A density with its interval and two replicates."""
+    """A density with its interval, and without each of two photographs."""
     density = circular.normalize(np.arange(12) + 1.0, 180)
     variables = dict.fromkeys(("density", "density_low", "density_high"), ("orientation", density))
-    variables["density_samples"] = (("bootstrap", "orientation"), np.stack([density, density[::-1]]))
+    variables["density_jackknife"] = (("group", "orientation"), np.stack([density, density[::-1]]))
     attributes = results.provenance("density") | {"along": "orientation", "photographs": 3}
     return xr.Dataset(variables, {"orientation": GRID}, attributes)
 
@@ -94,8 +94,8 @@ def in_one_line(message: str, run: Callable[[], object]) -> None:
 def test_curves(change: Callable[[xr.Dataset], xr.Dataset], message: str, tmp_path: Path) -> None:
     bad = change(curves())
     in_one_line(message, lambda: fechner.draw(bad))
-    in_one_line(message, lambda: fechner.compare(bad, prior(), bootstraps=5))
-    in_one_line(message, lambda: fechner.difference(curves(), bad, bootstraps=5))
+    in_one_line(message, lambda: fechner.compare(bad, prior()))
+    in_one_line(message, lambda: fechner.difference(curves(), bad))
     path = results.save(bad, tmp_path / "bad.nc")
     in_one_line(message, lambda: report([path], tmp_path / "page.html"))
     assert not (tmp_path / "page.html").exists()
@@ -105,7 +105,7 @@ def test_curves(change: Callable[[xr.Dataset], xr.Dataset], message: str, tmp_pa
 def test_densities(change: Callable[[xr.Dataset], xr.Dataset], message: str, tmp_path: Path) -> None:
     bad = change(prior())
     in_one_line(message, lambda: fechner.draw(bad))
-    in_one_line(message, lambda: fechner.compare(curves(), bad, bootstraps=5))
+    in_one_line(message, lambda: fechner.compare(curves(), bad))
     in_one_line(message, lambda: target(bad, "orientation"))
     in_one_line(message, lambda: exposed(bad))
     in_one_line(message, lambda: results.read(results.save(bad, tmp_path / "bad.nc")))
@@ -172,13 +172,13 @@ def test_trees(attributes: dict[str, object], node: xr.Dataset, message: str, tm
 @pytest.mark.parametrize("stimulus", ["no JSON", "[1]", "1.5", 7, np.ones(2)])
 def test_settings_that_are_none(stimulus: object) -> None:
     bad = curves().assign_attrs(stimulus=stimulus)
-    in_one_line("attribute stimulus is damaged", lambda: fechner.compare(bad, prior(), bootstraps=0))
+    in_one_line("attribute stimulus is damaged", lambda: fechner.compare(bad, prior()))
 
 
 def test_what_is_not_known_of_a_layer_is_said_and_the_others_are_compared() -> None:
-    whole = fechner.compare(curves(), prior(), bootstraps=20)
+    whole = fechner.compare(curves(), prior())
     for at in (np.nan, np.inf):
-        found = fechner.compare(changed(curves(), "fisher_information", at, 14), prior(), bootstraps=20)
+        found = fechner.compare(changed(curves(), "fisher_information", at, 14), prior())
         assert contents.fields(found.attrs, "left_out") == {"a": f"its Fisher information is {at} at orientation 30"}
         one = found.sel(layer="a")
         for name in ("correlation", "null_p", "exponent", "ratio", "correlation_low", "correlation_over_input"):
@@ -191,10 +191,10 @@ def test_what_is_not_known_of_a_layer_is_said_and_the_others_are_compared() -> N
 
 def test_a_shift_that_is_not_known_is_not_zero() -> None:
     for bad in (
-        changed(curves(), "fisher_information_samples", np.nan, 40),
+        changed(curves(), "fisher_information", np.nan, 14),
         curves().where(curves().layer != "a", 0.0),
     ):
-        found = fechner.difference(bad.assign_attrs(curves().attrs), curves(), bootstraps=5)
+        found = fechner.difference(bad.assign_attrs(curves().attrs), curves())
         assert np.isnan(found["shift"].sel(layer="a"))
         assert np.isnan(found.aligned.sel(layer="a"))
         assert np.isfinite(found.aligned.sel(layer="b"))
@@ -203,8 +203,8 @@ def test_a_shift_that_is_not_known_is_not_zero() -> None:
 def test_an_extra_dimension_is_chosen_or_averaged_as_the_error_says() -> None:
     both = xr.concat([curves(), curves()], "seed")
     for run in (
-        lambda c: fechner.compare(c, prior(), bootstraps=0),
-        lambda c: fechner.difference(c, curves(), bootstraps=0),
+        lambda c: fechner.compare(c, prior()),
+        lambda c: fechner.difference(c, curves()),
     ):
         in_one_line(r"has the dimension 'seed' too: choose one of 2, as in .isel\(seed=-1\)", lambda: run(both))
         run(both.isel(seed=-1))

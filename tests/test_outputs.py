@@ -232,10 +232,10 @@ def test_output_that_cannot_take_every_character(encoding: str, folder: Path, mo
     hue = "--stimulus hue-hsv --along hue --values 6 --average saturation=0.5:0.9:2 --set size=32"
     said = {}
     for words in (
-        "statistics --feature hue --bootstraps 10 --workers 0 --out hüé→.nc",
+        "statistics --feature hue --workers 0 --out hüé→.nc",
         f"sensitivity resnet18_small --weights init {hue} --out curves.nc",
-        "compare curves.nc hüé→.nc --bootstraps 10 --out compared.nc",
-        "compare curves.nc hüé→.nc --bootstraps 10 --out again.nc --json",
+        "compare curves.nc hüé→.nc --out compared.nc",
+        "compare curves.nc hüé→.nc --out again.nc --json",
     ):
         written = io.BytesIO()
         monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding=encoding))
@@ -249,9 +249,7 @@ def test_output_that_cannot_take_every_character(encoding: str, folder: Path, mo
     # Whatever is printed, the result is on the disk before.
     monkeypatch.chdir(folder)
     monkeypatch.setitem(cli.tables.PRINTED, "comparison", lambda result: 1 / 0)
-    monkeypatch.setattr(
-        sys, "argv", ["fechner", "compare", "curves.nc", "hüé→.nc", "--bootstraps", "10", "--out", "kept.nc"]
-    )
+    monkeypatch.setattr(sys, "argv", ["fechner", "compare", "curves.nc", "hüé→.nc", "--out", "kept.nc"])
     with pytest.raises(ZeroDivisionError):
         cli.main()
     assert read(folder / "kept.nc").equals(read(folder / "again.nc"))

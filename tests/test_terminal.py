@@ -50,7 +50,7 @@ def test_names_of_layers_and_files(
     results.save(curves(), "[bold]curves.nc")
     results.save(prior(), "prior.nc")
     out = "[red]\x1b[31m$x$.nc"
-    words = ["compare", "[bold]curves.nc", "prior.nc", "--bootstraps", "2", "--out", out]
+    words = ["compare", "[bold]curves.nc", "prior.nc", "--out", out]
     assert command(monkeypatch, *words) == 0
     said = capfd.readouterr().out
     for name in ("a[/b]", "[red]x", ":smile:", r"e\x1b[2J\n", r"\u202egpj.png"):

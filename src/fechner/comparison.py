@@ -1,14 +1,14 @@
 """How far sensitivity follows a prior: every layer's curve against densities of photographs, formulas and people.
 
 `compare` is the verb; `fechner.references` puts what curves are compared with on their grid. All measures work on the last
-axis, so that the curve and all its bootstrap replicates go through the same function. The figures of the paper use
-`contrast`, the command line `records`.
+axis, so that the curve, and what is left of it without some draws, go through the same function. The figures of the paper
+use `contrast`, the command line `records`.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -17,9 +17,10 @@ import numpy.typing as npt
 import xarray as xr
 
 from fechner import circular, contents, results
-from fechner.arguments import Natural, Seed, checked
+from fechner.arguments import checked
 from fechner.errors import FechnerError
-from fechner.limits import check_memory
+from fechner.interval import GROUPS, jackknife_t
+from fechner.layout import MARKS
 from fechner.references import is_whole, on_grid, references
 
 Array = npt.NDArray[np.float64]
@@ -30,22 +31,18 @@ WITHIN = 7.5
 
 
 @checked
-def compare(curves: xr.Dataset, prior: xr.Dataset, *, bootstraps: Natural = 1000, seed: Seed = 0) -> xr.Dataset:
+def compare(curves: xr.Dataset, prior: xr.Dataset) -> xr.Dataset:
     """Compare the sensitivity of every layer with the density of the same feature in photographs.
 
     >>> from fechner import image_statistics, load, sensitivity
     >>> from fechner.stimuli import HuePatch
     >>> curves = sensitivity(load("resnet18", "init"), HuePatch(size=64), "hue", 12, {"value": [0.5, 0.9]})
-    >>> prior = image_statistics(feature="hue", bootstraps=100)
-    >>> compare(curves, prior, bootstraps=100).correlation.dims
+    >>> compare(curves, image_statistics(feature="hue")).correlation.dims
     ('reference', 'layer')
 
     Args:
         curves: a result of `fechner.sensitivity`.
         prior: a result of `fechner.image_statistics` for the same feature.
-        bootstraps: how many replicates; each draws the nuisance values (phase, saturation, …) of the curves and the
-            photographs anew.
-        seed: seed of the bootstrap.
 
     Returns:
         A Dataset over (reference, layer), in which the first reference is `prior`, and the others are the formulas that
@@ -60,10 +57,16 @@ def compare(curves: xr.Dataset, prior: xr.Dataset, *, bootstraps: Natural = 1000
           smaller), J being the Fisher information under the noise model of the curves,
         - `ratio`: for orientation √J within 7.5° of 0° and 90° over that within 7.5° of 45° and 135°; otherwise √J in the
           quarter of the grid where the reference is highest over that in the quarter where it is lowest,
-        - for each of these `_low` and `_high`, a 95 % percentile interval; and `correlation_samples`, the bootstrap.
+        - for each of these but `null_p` `_low` and `_high`, a 95 % interval by the jackknife and Student's t over the
+          photographs, and over the random draws (`Draws`) of the curves where they have them; on Fisher's z for
+          `correlation`, on the logarithm for `ratio`. A grid of nuisance values is no sample and adds nothing. NaN where
+          nothing was sampled, or fewer than five photographs or draws were,
+        - `correlation_jackknife` (group, layer): the correlation with `prior` without each group of photographs, from
+          which an interval of what is computed from several layers follows (`fechner.interval.jackknife_t`).
 
-        Where the sensitivity of a layer is not known at every value, all of these are NaN, and the attribute `left_out`
-        (JSON) says why.
+        Values that are marked `uncertain` are left out. Where the sensitivity of a layer is not known at every value, where
+        the grid does not resolve its curve, or where fewer than 4 values are certain, all of these are NaN, and the
+        attribute `left_out` (JSON) says why.
 
     Raises:
         FechnerError: if the two are not a curve and a density of the same feature, in the same units and convention, or
@@ -76,45 +79,47 @@ def compare(curves: xr.Dataset, prior: xr.Dataset, *, bootstraps: Natural = 1000
     """
     along = _check(curves, prior)
     curves = curves.sortby(along)
-    work = f"{bootstraps} bootstraps of {curves.sizes['layer']} layers and {curves.sizes[along]} values"
-    check_memory(40.0 * bootstraps * curves.sizes["layer"] * curves.sizes[along], work, "take fewer")
     grid = curves[along].values
-    rng = np.random.default_rng(seed)
-    information, samples = _curves(curves, along, bootstraps, rng)
-    left_out = contents.unknown(curves)
-    unknown = np.isin(curves.layer.values, list(left_out))[:, None]
-    information, samples = np.where(unknown, np.nan, information), np.where(unknown, np.nan, samples)
+    uncertain = contents.uncertain(curves)
+    few = {str(n): "fewer than 4 of its values are certain" for n in curves.layer.values[(~uncertain).sum(-1) < 4]}
+    left_out = few | contents.unresolved(curves) | contents.unknown(curves)
+    unknown = uncertain | np.isin(curves.layer.values, list(left_out))[:, None]
+    information = np.where(unknown, np.nan, curves.fisher_information.transpose("layer", along).values)
+    without_draws = [np.where(unknown, np.nan, remaining) for remaining in _without_draws(curves)]
     root = np.sqrt(information)
     inputs = _input_of(curves)
     whole = is_whole(grid, circular.period_of(curves[along]))
+    variables: dict[str, Any] = {}
     estimates: dict[str, list[Array]] = {}
     relative = []
     compared_with = references(prior, curves[along])
     for reference in compared_with.values():
-        density, replicates = on_grid(reference, curves[along], bootstraps, rng)
+        density, without_photographs = on_grid(reference, curves[along])
         relative.append(density / density.mean())
-        for name, measure in (
-            ("correlation", lambda d, p: _correlation(np.sqrt(d), p)),
-            ("correlation_over_input", lambda d, p: _over(_correlation(np.sqrt(d), p), inputs)),
-            ("exponent", _exponent),
-            ("ratio", lambda d, p, density=density: contrast(np.sqrt(d), along, grid, density)),
-        ):
-            bootstrap = measure(samples, replicates[:, None])
-            low, high = _interval(bootstrap)
-            for end, estimate in (("", measure(information, density)), ("_low", low), ("_high", high)):
-                estimates.setdefault(f"{name}{end}", []).append(estimate)
-            if name == "correlation":
-                estimates.setdefault("correlation_samples", []).append(bootstrap.T)
+        measures: tuple[tuple[str, str, Callable[[Array, Array], Array]], ...] = (
+            ("correlation", "z", lambda d, p: _correlation(np.sqrt(d), p)),
+            ("correlation_over_input", "identity", lambda d, p: _over(_correlation(np.sqrt(d), p), inputs)),
+            ("exponent", "identity", _exponent),
+            ("ratio", "log", lambda d, p: contrast(np.sqrt(d), along, grid, p)),
+        )
+        for name, scale, measure in measures:
+            estimate, without = measure(information, density), []
+            if without_photographs is not None:
+                without.append(np.stack([measure(information, p) for p in without_photographs]))
+                if name == "correlation":
+                    variables["correlation_jackknife"] = (("group", "layer"), without[0])
+            if without_draws:
+                without.append(np.stack([measure(remaining, density) for remaining in without_draws]))
+            low, high = jackknife_t(estimate, *without, scale=scale)
+            for end, number in (("", estimate), ("_low", low), ("_high", high)):
+                estimates.setdefault(f"{name}{end}", []).append(number)
         estimates.setdefault("null_p", []).append(_null(root, density) if whole else np.full(len(root), np.nan))
-    variables: dict[str, Any] = {
-        name: (("reference", "layer", "bootstrap")[: np.ndim(values)], np.stack(values))
-        for name, values in estimates.items()
-    }
+    variables |= {name: (("reference", "layer"), np.stack(values)) for name, values in estimates.items()}
     variables |= {
         "reference_curve": (("reference", along), np.stack(relative), {"long_name": "reference / its mean"}),
         "relative_sensitivity": _relative(curves, along),
-        "flat": ("layer", np.ptp(root, -1) <= FLAT * root.mean(-1)),
-    }
+        "flat": ("layer", _flat(root)),
+    } | {name: curves[name] for name in MARKS if name in curves}
     coordinates = {str(n): c for n, c in curves.coords.items() if set(c.dims) <= {"layer", along}}
     comparison = xr.Dataset(variables, coordinates | {"reference": list(compared_with)})
     comparison["ratio"].attrs["long_name"] = "√J cardinal / oblique" if along == "orientation" else "√J peak / trough"
@@ -123,10 +128,8 @@ def compare(curves: xr.Dataset, prior: xr.Dataset, *, bootstraps: Natural = 1000
         **{name: contents.text(curves, name) for name in ("network", "weights", "stimulus")},
         "photographs": prior.attrs.get("photographs", 0),
         "noise_model": results.noise_model(curves),
-        "seed": seed,
-        "bootstraps": bootstraps,
         "left_out": json.dumps(left_out, ensure_ascii=False),
-        "interval": "95 %, bootstrap over nuisance values and photographs",
+        "interval": "95 %, jackknife over photographs and random draws, Student's t",
     }
     return comparison.assign_attrs(results.provenance("comparison") | attributes)
 
@@ -138,8 +141,8 @@ def contrast(root: Array, along: str, grid: Array, reference: Array) -> Array:
     3.0
 
     For orientation these are the cardinal and the oblique ones, otherwise the quarters of the grid in which the reference is
-    highest and lowest. NaN where the grid has no such values, and for a layer without sensitivity, such as a classifier that
-    starts at zero.
+    highest and lowest; values that are NaN are left out. NaN where there are no such values, and for a layer without
+    sensitivity, such as a classifier that starts at zero.
     """
     if along == "orientation":
         high, low = circular.near(grid, [0, 90], 180, WITHIN), circular.near(grid, [45, 135], 180, WITHIN)
@@ -150,7 +153,7 @@ def contrast(root: Array, along: str, grid: Array, reference: Array) -> Array:
     if not high.any() or not low.any():
         return np.full(root.shape[:-1], np.nan)
     with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = root[..., high].mean(-1) / root[..., low].mean(-1)
+        ratio = _mean(root[..., high]) / _mean(root[..., low])
     return np.where(np.isfinite(ratio), ratio, np.nan)
 
 
@@ -238,34 +241,32 @@ def _relative(curves: xr.Dataset, along: str) -> xr.DataArray:
     return (root / root.mean(along)).assign_attrs(units="1", long_name="relative sensitivity")
 
 
-def _interval(bootstrap: Array) -> Array:
-    """The 95 % percentile interval over the first axis; NaN where no replicate is known."""
-    bounds = np.full((2, *bootstrap.shape[1:]), np.nan)
-    known = np.isfinite(bootstrap).any(0)
-    if known.any():
-        bounds[:, known] = np.nanquantile(bootstrap[:, known], [0.025, 0.975], axis=0)
-    return bounds
-
-
-def _curves(curves: xr.Dataset, along: str, bootstraps: int, rng: np.random.Generator) -> tuple[Array, Array]:
-    """J (layer, value), and its bootstrap over nuisance values (bootstrap, layer, value)."""
-    information = curves.fisher_information.transpose("layer", along).values
-    if "fisher_information_samples" not in curves:
-        return information, np.broadcast_to(information, (bootstraps, *information.shape))
-    samples = contents.samples(curves)
-    n = samples.shape[-1]
-    shares = rng.multinomial(n, np.full(n, 1 / n), bootstraps) / n
-    with np.errstate(invalid="ignore"):
-        return information, np.moveaxis(samples @ shares.T, -1, 0)
+def _without_draws(curves: xr.Dataset) -> list[Array]:
+    """J (layer, value) without each of at most a hundred groups of random draws; none where nothing was drawn."""
+    draws = contents.draws(curves)
+    groups = np.arange(draws.shape[-1]) % GROUPS
+    others = [groups != group for group in np.unique(groups)]
+    return [draws[..., chosen].sum(-1) / max(chosen.sum(), 1) for chosen in others]
 
 
 def _correlation(root: Array, reference: Array) -> Array:
-    """Pearson's r over the last axis; 0 for a flat curve."""
-    x = root - root.mean(-1, keepdims=True)
-    y = reference - reference.mean(-1, keepdims=True)
+    """Pearson's r over the values of the last axis that are known; 0 for a flat curve."""
+    y = np.where(np.isfinite(root), reference, np.nan)
+    x, y = (v - _mean(v)[..., None] for v in (root, y))
     with np.errstate(divide="ignore", invalid="ignore"):
-        r = (x * y).sum(-1) / np.sqrt((x * x).sum(-1) * (y * y).sum(-1))
-    return np.where(np.ptp(root, -1) <= FLAT * root.mean(-1), 0.0, r)
+        r = np.nansum(x * y, -1) / np.sqrt(np.nansum(x * x, -1) * np.nansum(y * y, -1))
+    return np.where(_flat(root), 0.0, r)
+
+
+def _mean(values: Array) -> Any:
+    """The mean of the values of the last axis that are known; NaN where none is."""
+    with np.errstate(invalid="ignore"):
+        return np.nansum(values, -1) / np.isfinite(values).sum(-1)
+
+
+def _flat(root: Array) -> Any:
+    """Whether a curve varies by less than 1 % of its mean, where it is known."""
+    return np.fmax.reduce(root, -1) - np.fmin.reduce(root, -1) <= FLAT * _mean(root)
 
 
 def _over(correlation: Array, inputs: npt.NDArray[np.intp]) -> Array:
@@ -288,7 +289,7 @@ def _null(root: Array, reference: Array) -> Array:
     n = len(reference)
     shifted = np.stack([_correlation(root, np.roll(reference, k)) for k in range(n)])
     p = np.where(np.isfinite(shifted[0]), (shifted >= shifted[0] - 1e-12).mean(0), np.nan)
-    return np.where(np.ptp(root, -1) <= FLAT * root.mean(-1), 1.0, p)
+    return np.where(_flat(root), 1.0, p)
 
 
 def _input_of(curves: xr.Dataset) -> npt.NDArray[np.intp]:

@@ -20,7 +20,7 @@ import xarray as xr
 from fechner import circular
 from fechner.errors import FechnerError, first_line, printable
 from fechner.layout import ALONG as ALONG
-from fechner.layout import DRAW, KINDS, RANGES, check_provenance
+from fechner.layout import DRAW, KINDS, MARKS, RANGES, check_provenance
 
 
 def check(dataset: Any) -> None:
@@ -85,7 +85,7 @@ def values(dataset: xr.Dataset, *names: str) -> None:
         if name not in dataset.variables:
             continue
         variable = dataset[name]
-        if variable.dtype.kind not in "fiu":
+        if variable.dtype.kind not in ("fiub" if name in MARKS else "fiu"):
             raise FechnerError(f"'{name}' must hold real numbers, got {variable.dtype}")
         low, high = RANGES.get(name, (-np.inf, np.inf))
         # Rounding to float32 may take a correlation of 1 a little beyond it.
@@ -160,19 +160,34 @@ def curves(dataset: xr.Dataset, along: str) -> None:
             raise FechnerError(f"'fisher_information_samples' must be over layer and {along}")
         if not dataset.fisher_information_samples.size:
             raise FechnerError("'fisher_information_samples' is empty")
+    for name, dimensions in MARKS.items():
+        if name in dataset:
+            alone(dataset, name, *(along if d == ALONG else d for d in dimensions))
 
 
 def unknown(dataset: xr.Dataset) -> dict[str, str]:
     """The layers whose Fisher information is not known at every value of the parameter, and the reason for each."""
-    reasons: dict[str, str] = {}
-    for name in ("fisher_information", "fisher_information_samples"):
-        if name in dataset:
-            by_layer = dataset[name].transpose("layer", ...)
-            for label, curve in zip(dataset.layer.values, by_layer, strict=True):
-                bad = ~np.isfinite(curve.values)
-                if bad.any():
-                    reasons.setdefault(str(label), f"its {name.replace('_', ' ').capitalize()} is {_first(curve, bad)}")
-    return reasons
+    by_layer = dataset.fisher_information.transpose("layer", ...)
+    return {
+        str(curve.layer.item()): f"its Fisher information is {_first(curve, bad)}"
+        for curve in by_layer
+        if (bad := ~np.isfinite(curve.values)).any()
+    }
+
+
+def uncertain(dataset: xr.Dataset) -> npt.NDArray[np.bool_]:
+    """Which values of curves (layer, value) are marked for their integration error; none where it was not estimated."""
+    order = ("layer", along(dataset))
+    marks = dataset["uncertain"] if "uncertain" in dataset else xr.zeros_like(dataset.fisher_information, bool)
+    return np.asarray(marks.transpose(*order).values > 0)
+
+
+def unresolved(dataset: xr.Dataset) -> dict[str, str]:
+    """The layers whose curves the grid of the parameter does not resolve, and the reason for each."""
+    if "resolved" not in dataset:
+        return {}
+    layers = dataset.layer.values[dataset["resolved"].values < 1]
+    return {str(layer): f"the grid of {along(dataset)} does not resolve its curve" for layer in layers}
 
 
 def alone(dataset: xr.Dataset, name: str, *dimensions: str) -> None:
@@ -199,19 +214,17 @@ def along(dataset: xr.Dataset | xr.DataTree) -> str:
     return text(dataset, "along")
 
 
-def samples(dataset: xr.Dataset) -> npt.NDArray[np.float64]:
-    """J (layer, value, sample) by what was sampled: draws of nuisance values, else the grid's; the last is 1 without either.
+def draws(dataset: xr.Dataset) -> npt.NDArray[np.float64]:
+    """J (layer, value, draw) of the random draws of nuisance values; no draws where there are none.
 
-    Within a draw the values of a grid are averaged: they are no further sample.
+    Within a draw the values of a grid are averaged: a grid is an integration rule and no sample.
     """
     order = ("layer", along(dataset))
-    if "fisher_information_samples" not in dataset:
-        return dataset.fisher_information.transpose(*order).values.astype(float)[..., None]
-    each = dataset.fisher_information_samples
-    if DRAW in each.dims:
-        each = each.mean([d for d in each.dims if d not in (*order, DRAW)])
-    values = each.transpose(*order, ...).values.astype(float)
-    return values.reshape(*values.shape[:2], -1)
+    each = dataset.get("fisher_information_samples")
+    if each is None or DRAW not in each.dims:
+        return np.zeros((*(dataset.sizes[d] for d in order), 0))
+    each = each.mean([d for d in each.dims if d not in (*order, DRAW)])
+    return np.asarray(each.transpose(*order, DRAW).values, float)
 
 
 def noise_model(dataset: xr.Dataset | xr.DataTree) -> str:

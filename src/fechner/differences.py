@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Sequence
 
 import numpy as np
@@ -14,11 +15,10 @@ import numpy.typing as npt
 import xarray as xr
 
 from fechner import circular, contents, results
-from fechner.arguments import Natural, Seed, checked
-from fechner.errors import FechnerError
+from fechner.arguments import checked
+from fechner.errors import FechnerError, FechnerWarning
 from fechner.fisher import relative_to_mean
-from fechner.interval import over_seeds, t_half_width
-from fechner.limits import check_memory, check_time
+from fechner.interval import t_half_width
 
 Array = npt.NDArray[np.float64]
 # A curve of relative sensitivity whose range is at most this has no shift: any shift would be due to rounding.
@@ -31,23 +31,18 @@ _FINE = 720
 def difference(
     manipulated: xr.Dataset | Sequence[xr.Dataset],
     upright: xr.Dataset | Sequence[xr.Dataset],
-    *,
-    bootstraps: Natural = 1000,
-    seed: Seed = 0,
 ) -> xr.Dataset:
     """The relative sensitivity of networks trained on manipulated images minus that of networks trained upright.
 
     >>> from fechner import Gabor, load, sensitivity
     >>> curves = [sensitivity(load("resnet18_small", "init", s), Gabor(size=32), values=12) for s in (0, 1)]
-    >>> difference(curves[1], curves[0], bootstraps=100).difference.dims
+    >>> difference(curves[1], curves[0]).difference.dims
     ('layer', 'orientation')
 
     Args:
         manipulated: a result of `sensitivity` along a circular parameter, on an even grid of the whole circle; or one for
             each seed of training.
         upright: the same for training without the manipulation; seeds are paired in order.
-        bootstraps: how many replicates for a single pair; each draws nuisance values (the same for both curves) anew.
-        seed: seed of the bootstrap.
 
     Returns:
         A Dataset over layers:
@@ -59,12 +54,16 @@ def difference(
         - `shift` (layer): by how many units of the parameter the upright curve has to be moved to correlate best with the
           manipulated one, mean over pairs; the rotation of the images is the shift to expect. `aligned` is the highest
           correlation of the mean curves at any shift. `shift_low` and `shift_high` bound the shift with 95 % by Student's
-          t over pairs, or for a single pair by the bootstrap, which leaves out how trainings differ; they may reach beyond
-          half a period. All are NaN where one of the curves varies by less than 1 %, or is not known at every value; the
+          t over pairs, and may reach beyond half a period; of a single pair, which says nothing on how trainings differ,
+          they are NaN. All are NaN where one of the curves varies by less than 1 %, or is not known at every value; the
           attribute `left_out` (JSON) names the layers of unknown values.
 
+        Values and layers that are marked as `uncertain` or not `resolved` in one of the curves are part of all of these; the
+        attribute `notes` says how many they are, and a `FechnerWarning` too.
+
     Raises:
-        FechnerError: if the curves differ in layers, parameter, grid or nuisance values, or do not cover the circle.
+        FechnerError: if the curves differ in layers, parameter, grid or nuisance values, do not cover the circle, or if
+            the same curves are given twice.
 
     Command line:
         fechner difference rotated.nc -- upright.nc --figure difference.png
@@ -74,34 +73,37 @@ def difference(
     controls = [upright] if isinstance(upright, xr.Dataset) else list(upright)
     along, period = _check(treated, controls)
     first, pairs = treated[0], len(treated)
-    layers = first.sizes["layer"]
-    # The interval of several pairs is Student's t, which needs no replicates.
-    replicates = bootstraps if pairs == 1 else 0
-    check_memory(8.0 * replicates * layers, f"{bootstraps} bootstraps of {layers} layers", "take fewer")
-    check_time(1e-4 * replicates, f"{bootstraps} bootstraps", "take fewer")
     left_out = {layer: reason for curves in (*treated, *controls) for layer, reason in contents.unknown(curves).items()}
-    samples = [np.stack([contents.samples(c) for c in curves]) for curves in (treated, controls)]
-    relative = [relative_to_mean(np.sqrt(s.mean(-1))) for s in samples]
-    by_seed = relative[0] - relative[1]
+    notes = _notes((*treated, *controls), along)
+    if notes:
+        warnings.warn(notes, FechnerWarning, stacklevel=3)
+    known = ~first.layer.isin(list(left_out))
+    treated_curves, control_curves = (
+        relative_to_mean(
+            np.stack([np.sqrt(c.fisher_information.where(known)).transpose("layer", along) for c in curves])
+        )
+        for curves in (treated, controls)
+    )
+    by_seed = treated_curves - control_curves
     mean, half = by_seed.mean(0), t_half_width(by_seed)
-    shift, aligned = _shift(relative[0].mean(0), relative[1].mean(0), period)
-
-    def deviation(d: Array, d_upright: Array) -> Array:
-        # Shifts are averaged as distances from that of the mean curves: on a circle, 89° and −89° have the mean 90° and not 0°.
-        own, _ = _shift(relative_to_mean(np.sqrt(d)), relative_to_mean(np.sqrt(d_upright)), period)
-        return _wrapped(own - shift, period)
-
-    offset, low, high = over_seeds(deviation, *samples, bootstraps=bootstraps, seed=seed)
+    shift, aligned = _shift(treated_curves.mean(0), control_curves.mean(0), period)
+    # Shifts are averaged as distances from that of the mean curves: on a circle, 89° and −89° have the mean 90° and not 0°.
+    offsets = _wrapped(_shift(treated_curves, control_curves, period)[0] - shift, period)
+    best, margin = shift + offsets.mean(0), t_half_width(offsets)
     dims, degrees = ("layer", along), {"units": first[along].attrs.get("units", "degree")}
     variables = {
         "difference": (dims, mean, {"units": "1", "long_name": "relative sensitivity, manipulated − upright"}),
         "difference_low": (dims, mean - half, {"units": "1"}),
         "difference_high": (dims, mean + half, {"units": "1"}),
         "difference_by_seed": (("pair", *dims), by_seed, {"units": "1"}),
-        "relative_sensitivity": (("state", *dims), np.stack([r.mean(0) for r in relative]), {"units": "1"}),
-        "shift": ("layer", _wrapped(shift + offset, period), degrees | {"long_name": "shift that aligns the curves"}),
-        "shift_low": ("layer", shift + low, degrees),
-        "shift_high": ("layer", shift + high, degrees),
+        "relative_sensitivity": (
+            ("state", *dims),
+            np.stack([treated_curves.mean(0), control_curves.mean(0)]),
+            {"units": "1"},
+        ),
+        "shift": ("layer", _wrapped(best, period), degrees | {"long_name": "shift that aligns the curves"}),
+        "shift_low": ("layer", best - margin, degrees),
+        "shift_high": ("layer", best + margin, degrees),
         "aligned": ("layer", aligned, {"units": "1", "long_name": "highest correlation at any shift"}),
     }
     coordinates = {str(n): c for n, c in first.coords.items() if set(c.dims) <= {"layer", along}}
@@ -110,13 +112,22 @@ def difference(
         "network": str(first.attrs.get("network", "")),
         "noise_model": results.noise_model(first),
         "pairs": pairs,
-        "bootstraps": bootstraps,
+        "notes": notes,
         "left_out": json.dumps(left_out, ensure_ascii=False),
-        "seed": seed,
-        "interval": "95 %: Student's t over seeds; shift of a single pair, bootstrap over nuisance values",
+        "interval": "95 %, Student's t over pairs of trainings",
     }
     dataset = xr.Dataset(variables, coordinates | {"state": ["manipulated", "upright"]})
     return dataset.assign_attrs(results.provenance("difference") | attributes)
+
+
+def _notes(every: Sequence[xr.Dataset], along: str) -> str:
+    """What is marked in one of the curves, and nevertheless part of their difference."""
+    layers = {layer for curves in every for layer in contents.unresolved(curves)}
+    values = int(np.any([contents.uncertain(curves) for curves in every], 0).sum())
+    return "; ".join(
+        [f"the integration error exceeds 5 % at {values} values"] * bool(values)
+        + [f"the grid of {along} does not resolve the curves of {', '.join(sorted(layers))}"] * bool(layers)
+    )
 
 
 def _shift(manipulated: Array, upright: Array, period: float) -> tuple[Array, Array]:
@@ -152,6 +163,12 @@ def _check(manipulated: Sequence[xr.Dataset], upright: Sequence[xr.Dataset]) -> 
             f"curves are compared in pairs, got {len(manipulated)} manipulated and {len(upright)} upright"
         )
     first, every = manipulated[0], (*manipulated, *upright)
+    for name, group in (("manipulated", manipulated), ("upright", upright)):
+        for i, curves in enumerate(group):
+            if any(curves.equals(other) for other in group[:i]):
+                raise FechnerError(
+                    f"the {name} curves {i + 1} are given twice, and each must be of a training of its own: leave one pair out"
+                )
     for curves in every:
         if "fisher_information" not in curves or "along" not in curves.attrs:
             raise FechnerError(

@@ -19,6 +19,8 @@ LAYOUT = 2
 ALONG = "along"
 # The dimension of random draws of nuisance parameters.
 DRAW = "draw"
+# Marks of values and layers of curves that carry no claim, with their dimensions.
+MARKS: dict[str, tuple[str, ...]] = {"uncertain": ("layer", ALONG), "resolved": ("layer",)}
 # The variables that a result of each kind must hold, with their dimensions. A result may have more of both.
 KINDS: dict[str, dict[str, tuple[str, ...]]] = {
     "sensitivity": {"fisher_information": ("layer", ALONG)},
@@ -52,9 +54,11 @@ RANGES: dict[str, tuple[float, float]] = {
     **dict.fromkeys(
         ("sensitivity", "relative_sensitivity", "relative_sensitivity_se", "threshold", "variance", "power"), _POSITIVE
     ),
-    **{f"density{end}": _POSITIVE for end in ("", "_low", "_high", "_samples")},
-    **{f"correlation{end}": (-1.0, 1.0) for end in ("", "_low", "_high", "_samples")},
+    **{f"density{end}": _POSITIVE for end in ("", "_low", "_high", "_jackknife")},
+    **{f"correlation{end}": (-1.0, 1.0) for end in ("", "_low", "_high", "_jackknife")},
     **dict.fromkeys(("validation_accuracy", "accuracy", "depth"), (0.0, 1.0)),
+    # Truth values, or shares where such were averaged, over seeds for instance.
+    **dict.fromkeys(MARKS, (0.0, 1.0)),
     **dict.fromkeys(("step", "epoch", "epoch_end"), _POSITIVE),
     **{f"exponent{end}": (-np.inf, np.inf) for end in ("", "_low", "_high")},
 }

@@ -1,7 +1,7 @@
 """Work that cannot fit into memory or end in good time is refused by arithmetic, before anything is allocated.
 
 Callers estimate what they need; for time, so low that no machine is quicker. The error begins with their own words for
-the work, in the plural ("1000 bootstraps of 8 layers"), and ends with their remedy.
+the work, in the plural ("1000 values of 8 layers"), and ends with their remedy.
 """
 
 from __future__ import annotations

@@ -33,12 +33,11 @@ def references(prior: xr.Dataset, coordinate: xr.DataArray) -> Mapping[str, xr.D
     return {name: prior, **formulas}
 
 
-def on_grid(
-    reference: xr.Dataset, coordinate: xr.DataArray, bootstraps: int, rng: np.random.Generator
-) -> tuple[Array, Array]:
-    """A reference at the values of a coordinate, and its bootstrap over photographs (bootstrap, value).
+def on_grid(reference: xr.Dataset, coordinate: xr.DataArray) -> tuple[Array, Array | None]:
+    """A reference at the values of a coordinate, and with each group of photographs left out (group, value).
 
-    Raises `FechnerError` if the reference does not reach over all values, or if its bootstrap is unusable.
+    The second is None for what was not measured on photographs. Raises `FechnerError` if the reference does not reach over
+    all values.
     """
     along, grid = str(coordinate.name), coordinate.values
     period = circular.period_of(coordinate)
@@ -62,14 +61,9 @@ def on_grid(
                 f"of the reference only from {lowest:.3g} to {highest:.3g}: measure both over the same range"
             )
     density = regridded(reference.density.values)
-    if "density_samples" not in reference or not reference.sizes["bootstrap"]:
-        return density, np.broadcast_to(density, (bootstraps, len(density)))
-    replicates = regridded(reference.density_samples.values)
-    # Of few photographs a replicate may draw none that has the feature.
-    replicates = replicates[np.isfinite(replicates).all(-1)]
-    if not len(replicates):
-        raise FechnerError("this density cannot be compared: no replicate of its bootstrap is finite; measure it anew")
-    return density, replicates[rng.integers(0, len(replicates), bootstraps)]
+    if "density_jackknife" not in reference:
+        return density, None
+    return density, regridded(reference.density_jackknife.transpose("group", along).values)
 
 
 def is_whole(grid: Array, period: float | None) -> bool:

@@ -14,6 +14,7 @@ import xarray as xr
 
 import fechner
 from fechner import FechnerError, circular, human
+from fechner.interval import jackknife_t, leave_out
 from fechner.paper import curves, reproduce, run
 from fechner.paper import photographs as densities
 from fechner.paper.fig2 import claims as fig2_claims
@@ -77,12 +78,13 @@ def density() -> xr.Dataset:
     """Twice as often within 22.5° of 0° and 90° as elsewhere, from photographs that scatter by a tenth."""
     theta = circular.grid(180, 180.0)
     p = np.where(np.abs(theta % 90 - 45) > 22.5, 2.0, 1.0)
-    samples = circular.normalize(p * np.random.default_rng(0).uniform(0.9, 1.1, (100, 180)), 180)
-    low, high = np.quantile(samples, [0.025, 0.975], axis=0)
+    photographs = p * np.random.default_rng(0).uniform(0, 2, (100, 180))
+    without = circular.normalize(leave_out(photographs), 180)
+    p = photographs.sum(0)
+    low, high = jackknife_t(circular.normalize(p, 180), without, scale="log")
     curves = {"density": circular.normalize(p, 180), "density_low": low, "density_high": high}
     return xr.Dataset(
-        {n: ("orientation", c) for n, c in curves.items()}
-        | {"density_samples": (("bootstrap", "orientation"), samples)},
+        {n: ("orientation", c) for n, c in curves.items()} | {"density_jackknife": (("group", "orientation"), without)},
         {"orientation": ("orientation", theta, {"units": "degree", "period": 180.0})},
         {"along": "orientation", "photographs": 100, "images": "made up"},
     )

@@ -29,14 +29,14 @@ def made() -> dict[str, xr.Dataset]:
         )
         for seed in (0, 1)
     ]
-    prior = fechner.image_statistics(feature="orientation", values=12, bootstraps=20, progress=False)
+    prior = fechner.image_statistics(feature="orientation", values=12, progress=False)
     pca = fechner.statistics.principal_components(number=200, size=8, progress=False)
     network = LinearNetwork("tied", scale=0.05)
     return {
         "sensitivity": curves[0],
         "density": prior,
-        "comparison": fechner.compare(curves[0], prior, bootstraps=20),
-        "difference": fechner.difference(curves, curves[::-1], bootstraps=20),
+        "comparison": fechner.compare(curves[0], prior),
+        "difference": fechner.difference(curves, curves[::-1]),
         "training": results.read(KEPT / "resnet-45-0.nc"),
         "components": pca,
         "linear learning": learn(network, Stage(pca.variance.values, 200), range(0, 201, 50), progress=False),

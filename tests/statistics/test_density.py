@@ -1,9 +1,10 @@
-"""One function for every feature: the bootstrap, the sharing out, what is skipped, and what is refused."""
+"""One function for every feature: the jackknife, the sharing out, what is skipped, and what is refused."""
 
 from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -11,10 +12,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import xarray as xr
 from PIL import Image
 
 from fechner import FechnerError, image_statistics, results
+from fechner.interval import jackknife_t
 from fechner.statistics import FEATURES, photographs
 from fechner.statistics.hue import HueFeature
 
@@ -33,31 +34,45 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("feature", FEATURES)
 def test_densities_integrate_to_one(feature: str) -> None:
-    found = image_statistics(feature=feature, bootstraps=50)
+    found = image_statistics(feature=feature)
     along = found.attrs["along"]
     values = found[along]
     width = found.bin_width if "bin_width" in found else float(np.diff(values)[0])
     assert float((found.density * width).sum()) == pytest.approx(1)
-    assert (found.density_samples * width).sum(along).values == pytest.approx(np.ones(50))
-    assert (found.density_low <= found.density_high).all()
+    assert (found.density_jackknife * width).sum(along).values == pytest.approx(np.ones(9))
+    known = np.isfinite(found.density_low) & np.isfinite(found.density_high)
+    assert known.mean() > 0.6
+    assert ((found.density_low < found.density) & (found.density < found.density_high))[known].all()
     assert found.attrs["photographs"] == 9
     assert values.attrs["units"] in ("degree", "cycle/degree")
 
 
-def test_the_estimate_is_the_mean_over_photographs_and_the_interval_that_of_a_bootstrap(folder: Path) -> None:
-    found = image_statistics(folder, "hue", values=12, bootstraps=2000, seed=3)
+def test_the_estimate_is_the_mean_over_photographs_and_the_interval_that_of_the_jackknife(folder: Path) -> None:
+    found = image_statistics(folder, "hue", values=12)
     shares = np.stack([HueFeature(values=12).measure(p.pixels())[0] for p in photographs(folder)])
     assert found.density.values == pytest.approx(shares.sum(0) / shares.sum() / 30)
-    rng = np.random.default_rng(0)
-    again = np.stack([shares[rng.integers(0, 80, 80)].sum(0) for _ in range(2000)])
-    low, high = np.quantile(again / again.sum(1, keepdims=True) / 30, [0.025, 0.975], axis=0)
-    assert (found.density_high - found.density_low).values == pytest.approx(high - low, rel=0.15)
+    without = np.stack([np.delete(shares, i, 0).sum(0) for i in range(80)])
+    without /= without.sum(1, keepdims=True) * 30
+    assert found.density_jackknife.values == pytest.approx(without)
+    low, high = jackknife_t(found.density.values, without, scale="log")
+    assert found.density_low.values == pytest.approx(low)
+    assert found.density_high.values == pytest.approx(high)
+
+
+def test_at_most_a_hundred_groups_are_left_out(folder: Path) -> None:
+    for i in range(40):
+        Image.fromarray(np.full((8, 8, 3), (200, i, 0), np.uint8)).save(folder / f"more{i}.png")
+    found = image_statistics(folder, "hue", values=12)
+    shares = np.stack([HueFeature(values=12).measure(p.pixels())[0] for p in photographs(folder)])
+    without = np.delete(shares, [3, 103], 0).sum(0)
+    assert found.sizes["group"] == 100
+    assert found.density_jackknife.values[3] == pytest.approx(without / without.sum() / 30)
 
 
 def test_any_sharing_out_gives_the_same(folder: Path, tmp_path: Path) -> None:
-    here = image_statistics(folder, "hue", values=24, bootstraps=40, workers=0)
-    workers = image_statistics(folder, "hue", values=24, bootstraps=40, workers=2, progress=False)
-    words = ["-m", "fechner", "statistics", str(folder), "--feature", "hue", "--set", "values=24", "--bootstraps", "40"]
+    here = image_statistics(folder, "hue", values=24, workers=0)
+    workers = image_statistics(folder, "hue", values=24, workers=2, progress=False)
+    words = ["-m", "fechner", "statistics", str(folder), "--feature", "hue", "--set", "values=24"]
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", "0"]
     run = subprocess.run(
         [*torchrun, "--rdzv-backend", "c10d", "--rdzv-endpoint", "localhost:0", *words, "--out", str(tmp_path / "p.nc")],
@@ -68,23 +83,17 @@ def test_any_sharing_out_gives_the_same(folder: Path, tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "images.zip", "w") as archive:
         for path in folder.rglob("*.png"):
             archive.write(path, path.relative_to(folder).as_posix())
-    zipped = image_statistics(tmp_path / "images.zip", "hue", values=24, bootstraps=40, workers=2)
+    zipped = image_statistics(tmp_path / "images.zip", "hue", values=24, workers=2)
     for other in (workers, zipped, results.read(tmp_path / "p.nc")):
         for name in here.data_vars:
             assert np.abs(here[name].values - other[name].values).max() < 1e-9
         assert other.attrs["photographs"] == 80
 
 
-def test_another_seed_draws_other_replicates(folder: Path) -> None:
-    one, two = (image_statistics(folder, "hue", values=12, bootstraps=20, seed=s) for s in (0, 1))
-    xr.testing.assert_equal(one.density, two.density)
-    assert not np.allclose(one.density_samples, two.density_samples)
-
-
 def test_what_cannot_be_used_is_skipped_and_named_up_to_a_tenth(folder: Path) -> None:
     for i in range(8):
         (folder / f"broken{i}.jpg").write_bytes(b"\xff\xd8nonsense")
-    found = image_statistics(folder, "hue", bootstraps=0)
+    found = image_statistics(folder, "hue")
     assert found.attrs["photographs"] == 80
     skipped = json.loads(found.attrs["skipped"])
     assert set(skipped) == {f"broken{i}.jpg" for i in range(8)}
@@ -101,7 +110,6 @@ def test_what_cannot_be_used_is_skipped_and_named_up_to_a_tenth(folder: Path) ->
         ({"feature": "hue", "saturatoin": 0.3}, "unknown setting of hue 'saturatoin'; did you mean: saturation"),
         ({"feature": "hue", "saturation": "high"}, "saturation must be a number in \\[0, 1\\], got 'high'"),
         ({"feature": "orientation", "scales": "fine"}, "scales must be a list of numbers, got 'fine'"),
-        ({"bootstraps": -1}, "bootstraps must be"),
         ({"workers": -1}, "workers must be"),
         ({"images": "/no/such/folder"}, "no folder or archive"),
     ],
@@ -118,10 +126,12 @@ def test_nothing_to_count(tmp_path: Path) -> None:
             image_statistics(tmp_path, feature)
 
 
-def test_a_single_photograph_has_no_interval(folder: Path) -> None:
-    found = image_statistics(folder / "0", "hue", values=12, bootstraps=20)
+def test_fewer_than_five_photographs_have_no_interval(folder: Path) -> None:
+    found = image_statistics(folder / "0", "hue", values=12)
     assert np.isfinite(found.density_low).all()
-    (folder / "0" / "0.png").rename(folder.parent / "one.png")
-    (folder.parent / "alone").mkdir()
-    (folder.parent / "one.png").rename(folder.parent / "alone" / "one.png")
-    assert np.isnan(image_statistics(folder.parent / "alone", "hue", values=12, bootstraps=20).density_low).all()
+    for count in (1, 4, 5):
+        few = folder.parent / f"few{count}"
+        few.mkdir()
+        for name in sorted(folder.glob("1/*.png"))[:count]:
+            shutil.copy(name, few)
+        assert np.isfinite(image_statistics(few, "hue", values=12).density_low).any() == (count == 5)

@@ -175,7 +175,7 @@ def test_names_that_are_not_utf_8_are_read_and_printed(folder: Path, tmp_path: P
         found = photographs(source)
         assert sorted(p.name for p in found) == names
         assert [p.pixels().shape for p in found] == [(6, 9, 3)] * 3
-        dataset = image_statistics(source, "hue", bootstraps=3, workers=0, progress=False)
+        dataset = image_statistics(source, "hue", workers=0, progress=False)
         assert dataset.attrs["photographs"] == 3
     # As its own skipped file, in the name of the folder, and in a file of results.
     (folder / "a" / raw).write_bytes(b"broken")
@@ -183,7 +183,7 @@ def test_names_that_are_not_utf_8_are_read_and_printed(folder: Path, tmp_path: P
         next(p for p in photographs(folder) if "caf" in p.name).pixels()
     shutil.rmtree(folder / "a")
     folder.rename(tmp_path / raw)
-    dataset = image_statistics(tmp_path / raw, "hue", bootstraps=0, progress=False)
+    dataset = image_statistics(tmp_path / raw, "hue", progress=False)
     assert results.read(results.save(dataset, tmp_path / "prior.nc")).attrs["images"].endswith("caf\\xe9.png")
 
 

@@ -48,7 +48,7 @@ def test_density_integrates_to_one_and_small_images_count_where_they_can() -> No
 
 
 def test_photographs_fall_as_the_inverse_square() -> None:
-    found = image_statistics(feature="spatial_frequency", bootstraps=100)
+    found = image_statistics(feature="spatial_frequency")
     assert 1.5 < float(found.exponent_low) < float(found.exponent) < float(found.exponent_high) < 3.5
     assert found.spatial_frequency.attrs["units"] == "cycle/degree"
 
@@ -57,11 +57,11 @@ def test_small_photographs_are_counted_in_a_warning(tmp_path: Path) -> None:
     for name, size in (("small", 80), ("tiny", 64), ("large", 96)):
         Image.fromarray(noise(2, size, 0)).save(tmp_path / f"{name}.png")
     with pytest.warns(UserWarning, match="2 photographs are under 96 pixels: .* off by up to 0.6") as said:
-        found = image_statistics(tmp_path, "spatial_frequency", bootstraps=0)
+        found = image_statistics(tmp_path, "spatial_frequency")
     assert found.attrs["warning"] == str(said[0].message)
     (tmp_path / "small.png").unlink()
     (tmp_path / "tiny.png").unlink()
-    assert "warning" not in image_statistics(tmp_path, "spatial_frequency", bootstraps=0).attrs
+    assert "warning" not in image_statistics(tmp_path, "spatial_frequency").attrs
 
 
 def test_bad_settings() -> None:

@@ -52,7 +52,7 @@ def _as_they_are(pictures: Sequence[EncodedImage]) -> xr.Dataset:
 
 
 def test_a_measured_density_of_hue_is_what_the_images_have(tiles: Path) -> None:
-    measured = image_statistics(tiles / "train", "hue", bootstraps=0, progress=False, values=36)
+    measured = image_statistics(tiles / "train", "hue", progress=False, values=36)
     found = resample(labelled(tiles).train.pictures, "hue", measured, progress=False)
     assert found.probabilities == pytest.approx(np.full(120, 1 / 120), rel=0.02)
     with pytest.raises(FechnerError, match="no image has what the density asks for in"):

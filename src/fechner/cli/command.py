@@ -79,8 +79,6 @@ class Verb:
         """Run the command; nothing is read or loaded before it is known that its output can be written."""
         if "device" in listed:
             given.setdefault("device", "auto")
-        if given.get("bootstraps") == 0:
-            refuse(given, "seed", "without bootstraps")
         self.check(given)
         out, figure, as_json = ends.get("out"), ends.get("figure"), bool(ends.get("json"))
         texts = [(listed[name].reader, text) for name, text in given.items()]

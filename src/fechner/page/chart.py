@@ -2,7 +2,7 @@
 
 How it looks is set here. What it can show is in `layout.meta` of the figure: the labels of both axes, the name of the step, and
 the curves, each with its key (what every control chooses), its name, and a list with an entry a step of `steps`, `tops` (of
-the vertical axis), `y` and, where it has an interval, `low` and `high`. `page.js` puts the curve that is chosen into the
+the vertical axis), `dash` (of the line), `y` and, where there are any, `low`, `high` and `uncertain` values. `page.js` puts the curve that is chosen into the
 traces whose `meta` names one of these lists. Plotly's own menus, sliders and frames are not used: they cannot be reached
 by keyboard, and an animation that changes the height of the legend leaves curves at a wrong height (plotly.js 4.1).
 """
@@ -46,6 +46,8 @@ TRACES = (
     {"meta": "low", **SIDE},
     {"meta": "high", **SIDE, "fill": "tonexty", "fillcolor": f"{CURVE}40"},
     {"meta": "y", **LINE, "line_width": 2.5, "line_color": CURVE, "zorder": 1},
+    {"meta": "uncertain", "mode": "markers", "name": "integration error > 5 %", "hoverinfo": "skip", "zorder": 2}
+    | {"marker_symbol": "circle-open", "marker_color": CURVE, "marker_size": 9},
 )
 
 
@@ -75,6 +77,8 @@ def chart(
     controls: Sequence[str],
     *,
     half_width: xr.DataArray | float = np.nan,
+    uncertain: xr.DataArray | bool = False,
+    resolved: xr.DataArray | bool = True,
     step: str = "",
     references: Sequence[Any] = (),
     label: str = RELATIVE,
@@ -91,6 +95,8 @@ def chart(
         curves: one curve for all values of every other dimension.
         controls: coordinates that tell curves apart. Those that are the same for all are left out.
         half_width: half the width of a curve's interval, in the shape of `curves`; NaN where there is none.
+        uncertain: which values have a hollow point, in the shape of `curves`.
+        resolved: which curves the grid resolves, in the shape of `curves` without the parameter; the others are dotted.
         step: a coordinate that is stepped through. Where it has two dimensions, curves differ in their steps, and one has
             none where it is NaN.
         references: what `reference` gives.
@@ -101,6 +107,9 @@ def chart(
     several = [d for d in curves.dims if d not in (along, moment)]
     places = {d: np.arange(curves.sizes[d]) for d in several if d not in curves.coords}
     lists = xr.Dataset({"y": curves, "low": curves - half_width, "high": curves + half_width}).assign_coords(places)
+    lists["uncertain"] = curves.where(xr.DataArray(uncertain) > 0)
+    # Along the parameter too, so that it is stacked as the others are.
+    lists["dash"] = xr.zeros_like(curves, bool) | ~(xr.DataArray(resolved) > 0)
     flat = lists.stack(curve=several, create_index=False)
     texts = {c: [printable(str(v)) for v in np.broadcast_to(flat[c].values, flat.sizes["curve"])] for c in controls}
     choices = {c: texts[c] for c in controls if len(set(texts[c])) > 1} or {controls[-1]: texts[controls[-1]]}
@@ -130,12 +139,16 @@ def _steps(curve: xr.Dataset, step: str, moment: Hashable, behind: float) -> dic
     if step:
         curve = curve.isel({moment: np.flatnonzero(np.isfinite(curve[step]))})
     lists = {str(n): np.atleast_2d(v) for n, v in curve.items()}
+    dash = ["dot" if dotted else "solid" for dotted in np.atleast_1d(lists.pop("dash").any(-1))]
     # The axis holds every step, so that steps can be compared, and this step's interval.
     highest = np.max(lists["y"], where=np.isfinite(lists["y"]), initial=behind)
     tops = np.fmax(highest, lists["high"].max(-1))
     known = {n: _digits(v) for n, v in lists.items() if n == "y" or np.isfinite(v).all()}
+    if np.isfinite(lists["uncertain"]).any():
+        known["uncertain"] = _digits(lists["uncertain"])
     return {
         "steps": curve[step].values.tolist() if step else [],
+        "dash": dash,
         "tops": _digits(1.05 * np.where(tops, tops, 1)),
         **known,
     }

@@ -59,6 +59,8 @@ def _layers(dataset: xr.Dataset, references: Sequence[Any], notes: tuple[str, ..
         _relative(dataset.fisher_information.transpose(..., along)),
         (*several, *parts, "layer"),
         half_width=half_width,
+        uncertain=dataset.get("uncertain", False),
+        resolved=dataset.get("resolved", True),
         step="step" if stepped else "",
         references=references,
         notes=notes,

@@ -1,4 +1,5 @@
 "use strict";
+const UNRESOLVED = " (not resolved by the grid)";
 // What a figure of plotly lacks: controls that can be reached by keyboard, CSV, and words. chart.py says what a figure holds.
 
 /** Show the curve that the controls choose; a control offers only what those before it leave. */
@@ -31,7 +32,10 @@ function explore(group) {
     for (const trace of data.filter((t) => t.meta)) {
       const y = now(trace.meta) ?? [];
       // A circle's curve goes on to its first value.
-      Object.assign(trace, { y: y.length < x.length ? [...y, y[0]] : y, name: curve.label });
+      trace.y = y.length < x.length ? [...y, y[0]] : y;
+      if (trace.meta === "uncertain") trace.showlegend = y.some(Number.isFinite);
+      else Object.assign(trace, { name: curve.label + (now("dash") === "dot" ? UNRESOLVED : "") });
+      if (trace.meta === "y") trace.line.dash = now("dash");
     }
     layout.yaxis.range = [0, now("tops")];
     Plotly.react(plot, data, layout, { displayModeBar: false, responsive: true });
@@ -39,7 +43,7 @@ function explore(group) {
     if (slider) slider.previousElementSibling.textContent = moment;
     const y = now("y"), finite = y.filter(Number.isFinite);
     const where = (value) => `${value} at ${x[y.indexOf(value)]}`;
-    words.textContent = `${[curve.name, moment].filter(Boolean).join(", ")}: ` +
+    words.textContent = `${[curve.name, moment].filter(Boolean).join(", ")}${now("dash") === "dot" ? UNRESOLVED : ""}: ` +
       (finite.length ? `most ${where(Math.max(...finite))}, least ${where(Math.min(...finite))}.` : "no sensitivity.");
     plot.ariaLabel = `${axes[1]} against ${axes[0]}. ${words.textContent}`;
   }
@@ -57,8 +61,8 @@ function explore(group) {
   }
 
   function download() {
-    const columns = [x, ...["y", "low", "high"].map(now)].filter(Boolean);
-    const names = [...axes, "low", "high"].slice(0, columns.length).map((n) => `"${n.replaceAll('"', '""')}"`);
+    const lists = ["y", "low", "high", "uncertain"].filter(now), columns = [x, ...lists.map(now)];
+    const names = [...axes, ...lists.slice(1)].map((n) => `"${n.replaceAll('"', '""')}"`);
     const rows = [names, ...now("y").map((_, i) => columns.map((c) => c[i]))];
     const href = URL.createObjectURL(new Blob([rows.join("\n")], { type: "text/csv" }));
     Object.assign(document.createElement("a"), { href, download: `${curve.name}.csv` }).click();

@@ -24,7 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fechner.errors import FechnerError, first_line, printable
-from fechner.interval import interval_in_words, over_seeds, t_half_width
+from fechner.interval import interval_in_words, jackknife_t, over_seeds, t_half_width
 from fechner.outputs import whole
 from fechner.results import read_json
 
@@ -81,6 +81,15 @@ class Estimate:
         low, high = np.quantile(np.asarray(replicates, float), [tail, 1 - tail])
         corrected = f" (Bonferroni-corrected for the choice among {choices})" if choices > 1 else ""
         return cls._of(value, low, high, f"95 % bootstrap interval over {resampled}{corrected}")
+
+    @classmethod
+    def jackknife(cls, value: float, without: npt.ArrayLike, groups: str, scale: str = "identity") -> Estimate:
+        """A value, and its interval from the values without each group in turn, as `interval.jackknife_t` gives it.
+
+        >>> Estimate.jackknife(3.0, [3.5, 3.25, 3.0, 2.75, 2.5], "photographs").interval
+        '95 % jackknife interval over photographs'
+        """
+        return cls._of(value, *jackknife_t(value, without, scale=scale), f"95 % jackknife interval over {groups}")
 
     @classmethod
     def of_trainings(cls, measure: Callable[..., npt.ArrayLike], *samples: Array) -> Estimate:

@@ -86,7 +86,9 @@ def claims(tree: xr.DataTree) -> list[Claim]:
             "fig1-cardinal",
             "horizontal and vertical are the most frequent orientations in photographs",
             "density within 7.5° of 0° and 90° over that within 7.5° of 45° and 135°",
-            Estimate.bootstrap(float(ratio(prior.density.values)), ratio(prior.density_samples.values), "photographs"),
+            Estimate.jackknife(
+                float(ratio(prior.density.values)), ratio(prior.density_jackknife.values), "photographs", "log"
+            ),
             above(1),
         )
     ]

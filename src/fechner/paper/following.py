@@ -24,8 +24,8 @@ def claims(curves: xr.Dataset, prior: xr.Dataset, network: str, figure: str, sti
     feature = results.along(prior)
     compared = compare(pretrained, prior).isel(reference=0)
     pixels = compared.isel(layer=results.pixels(compared))
-    late, late_replicates = _mean(compared, "late")
-    early, early_replicates = _mean(compared, "early")
+    late, late_without = _mean(compared, "late")
+    early, early_without = _mean(compared, "early")
     judged = []
 
     def add(id_: str, statement: str, minus: str, estimate: Estimate) -> None:
@@ -33,31 +33,31 @@ def claims(curves: xr.Dataset, prior: xr.Dataset, network: str, figure: str, sti
             judge(f"{figure}-{network}-{id_}", f"{network}: {statement}", FOLLOWING + minus, estimate, above(0))
         )
 
-    def over_photographs(value: float, replicates: Array) -> Estimate:
-        return Estimate.bootstrap(value, replicates, "photographs and nuisance values")
+    def over_photographs(value: float, without: Array, scale: str = "identity") -> Estimate:
+        return Estimate.jackknife(value, without, "photographs", scale)
 
     add(
         "follows",
         f"late layers are more sensitive to {feature}s that are frequent in photographs",
         "",
-        over_photographs(late, late_replicates),
+        over_photographs(late, late_without, "z"),
     )
     add(
         "follows-over-early",
         f"late layers follow the frequency of {feature}s better than early layers",
         ", minus that over the first third",
-        over_photographs(late - early, late_replicates - early_replicates),
+        over_photographs(late - early, late_without - early_without),
     )
     add(
         "follows-over-pixels",
         f"late layers follow the frequency of {feature}s better than raw pixels",
         ", minus that of the pixels (0 where they are flat)",
-        over_photographs(late - float(pixels.correlation[0]), late_replicates - pixels.correlation_samples.values[0]),
+        over_photographs(late - float(pixels.correlation[0]), late_without - pixels.correlation_jackknife.values[:, 0]),
     )
     for state in RANDOM:
         seeds = by_seed(select(curves, network=network, weights=state, stimulus=stimulus))
         if len(seeds) > 1:
-            random = [_mean(compare(one, prior, bootstraps=0).isel(reference=0), "late")[0] for one in seeds]
+            random = [_mean(compare(one, prior).isel(reference=0), "late")[0] for one in seeds]
             add(
                 f"follows-over-{state}",
                 f"late layers of the pretrained network follow the frequency of {feature}s better than {LABELS[state]}",
@@ -68,6 +68,6 @@ def claims(curves: xr.Dataset, prior: xr.Dataset, network: str, figure: str, sti
 
 
 def _mean(compared: xr.Dataset, which: str) -> tuple[float, Array]:
-    """Mean correlation over a third of the layers, and its replicates; layers without sensitivity count nowhere."""
+    """Mean correlation over a third of the layers, also without each group of photographs."""
     layers = third(layers_only(compared), which)
-    return float(np.nanmean(layers.correlation)), np.nanmean(layers.correlation_samples.values, 0)
+    return float(np.nanmean(layers.correlation)), np.nanmean(layers.correlation_jackknife.values, 1)

@@ -20,7 +20,10 @@ RATIOS: Any = {"cmap": "PuOr_r", "vmin": -np.log2(3), "vmax": np.log2(3)}
 
 
 def draw(dataset: xr.Dataset, axes: Axes) -> list[Line2D]:
-    """Relative sensitivity against the parameter, one line a layer; the pixels are dashed. Returns the lines."""
+    """Relative sensitivity against the parameter, one line a layer; the pixels are dashed. Returns the lines.
+
+    Uncertain values are hollow points, and layers that the grid does not resolve are dotted; a legend says so.
+    """
     along, extra = results.along(dataset), averaged(dataset)
     relative = dataset.get("relative_sensitivity")
     if relative is None or set(relative.dims) != {"layer", along, *extra}:
@@ -32,6 +35,7 @@ def draw(dataset: xr.Dataset, axes: Axes) -> list[Line2D]:
     lines = draw_layers(mean, axes)
     if extra:
         draw_range(lines, mean, relative.transpose(*extra, "layer", along).values.reshape(-1, *mean.shape), axes)
+    draw_marks(dataset, mean, lines, axes)
     missing = [str(n) for n, y in zip(mean.layer.values, mean.values, strict=True) if not np.isfinite(y).any()]
     if missing:
         listed = ", ".join(missing[:3]) + (", …" if len(missing) > 3 else "")
@@ -39,6 +43,29 @@ def draw(dataset: xr.Dataset, axes: Axes) -> list[Line2D]:
     axes.set_ylabel("relative sensitivity")
     axes.set_ylim(bottom=0)
     return lines
+
+
+def draw_marks(dataset: xr.Dataset, mean: xr.DataArray, lines: list[Line2D], axes: Axes) -> None:
+    """Marks on the lines that were drawn of `mean` (layer, parameter), and a legend of the marks that there are."""
+    handles: list[Any] = []
+    # Of several that were averaged, such as seeds, one that is marked is enough.
+    uncertain, resolved = (
+        dataset.get(name, xr.DataArray(default)) for name, default in (("uncertain", 0), ("resolved", 1))
+    )
+    uncertain = (uncertain > 0).any(set(uncertain.dims) - set(mean.dims)).broadcast_like(mean).transpose(*mean.dims)
+    resolved = (resolved == 1).all(set(resolved.dims) - {"layer"}).broadcast_like(mean.layer)
+    if uncertain.any():
+        layers, values = np.nonzero(uncertain.values)
+        colours = [lines[i].get_color() for i in layers]
+        x, y = mean[mean.dims[1]].values[values], mean.values[layers, values]
+        label = "integration error > 5 %"
+        handles.append(axes.scatter(x, y, 10, facecolors="none", edgecolors=colours, lw=0.7, zorder=4, label=label))
+    for i in np.flatnonzero(~resolved.values):
+        lines[i].set(linestyle=":", alpha=0.6)
+    if not resolved.all():
+        handles.append(Line2D([], [], color="0.4", ls=":", lw=1, label="not resolved by the grid"))
+    if handles:
+        axes.legend(handles=handles, fontsize=6, loc="upper right", frameon=True, framealpha=0.7, edgecolor="none")
 
 
 def averaged(dataset: xr.Dataset) -> list[str]:

@@ -17,9 +17,9 @@ import numpy as np
 import xarray as xr
 
 from fechner import results
-from fechner.arguments import Natural, Processes, Seed, checked
+from fechner.arguments import Processes, checked
 from fechner.errors import FechnerError, FechnerWarning, choices
-from fechner.limits import check_memory
+from fechner.interval import jackknife_t
 from fechner.statistics.feature import Feature
 from fechner.statistics.hue import HueFeature
 from fechner.statistics.images import find_photographs, source_name
@@ -39,8 +39,6 @@ def image_statistics(
     images: str | Path | None = None,
     feature: str = "orientation",
     *,
-    bootstraps: Natural = 1000,
-    seed: Seed = 0,
     workers: Processes | None = None,
     progress: bool = True,
     **settings: Any,
@@ -55,8 +53,6 @@ def image_statistics(
         images: a folder tree, a .tar or a .zip of images, as for `photographs`; by default the nine photographs in
             scikit-image's wheel, which are enough for a first look and too few for an estimate of natural statistics.
         feature: "orientation", "hue" or "spatial_frequency".
-        bootstraps: number of replicates of the bootstrap over photographs.
-        seed: seed of the bootstrap.
         workers: number of processes that decode and measure; by default one for each core. Under torchrun the
             photographs are shared out among its processes, and each returns the same result.
         settings: fields of `OrientationFeature` (values, scales), `HueFeature` (values, saturation, value, space,
@@ -64,8 +60,9 @@ def image_statistics(
 
     Returns:
         A Dataset over the feature, in degrees or cycles/degree. It holds `density`, which integrates to 1,
-        `density_low` and `density_high` (95 % interval over photographs; NaN for a single one), and `density_samples`
-        (bootstrap replicates). Orientation has `density_by_scale` too; spatial frequency has `power`, and its
+        `density_low` and `density_high`, and `density_jackknife` (group, feature): the density with each group of
+        photographs left out, of at most a hundred. The interval of 95 % is that of Student's t on the logarithm of the
+        density; it is NaN for fewer than five photographs, which are too few for one. Orientation has `density_by_scale` too; spatial frequency has `power`, and its
         `exponent` with an interval. The attributes give how many photographs were used, which were `skipped` and why,
         how many files were `left_out` for each reason, and possibly a `warning`, which is also raised as a
         `FechnerWarning`.
@@ -80,24 +77,20 @@ def image_statistics(
         torchrun --nproc-per-node 8 -m fechner statistics imagenet/train --feature hue --out prior.nc
     """
     measured = make(feature, settings)
-    check_memory(
-        24.0 * bootstraps * measured.values, f"{bootstraps} bootstraps of {measured.values} values", "take fewer"
-    )
     photographs, left_out = find_photographs(images)
-    summed, skipped = totals(photographs, measured, bootstraps, seed, workers, progress)
+    summed, skipped = totals(photographs, measured, workers, progress)
     values, meaning = measured.coordinate
-    samples = measured.density(summed)
+    density, *without = measured.density(summed)
     used = len(photographs) - len(skipped)
-    if not np.isfinite(samples[0]).all():
+    if not np.isfinite(density).all():
         raise FechnerError(f"nothing to count: no {feature} in any of {used} photographs")
     units = {"units": f"1/({meaning['units']})" if "/" in meaning["units"] else f"1/{meaning['units']}"}
-    unknown = np.full((2, len(values)), np.nan)
-    low, high = np.nanquantile(samples[1:], [0.025, 0.975], axis=0) if bootstraps and used > 1 else unknown
+    low, high = jackknife_t(density, without, scale="log")
     variables = {
-        "density": (feature, samples[0], units | {"long_name": f"density of {feature} in photographs"}),
+        "density": (feature, density, units | {"long_name": f"density of {feature} in photographs"}),
         "density_low": (feature, low, units),
         "density_high": (feature, high, units),
-        "density_samples": (("bootstrap", feature), samples[1:], units),
+        "density_jackknife": (("group", feature), np.stack(without), units),
     }
     attributes = results.provenance("density") | {
         "feature": feature,
@@ -107,9 +100,7 @@ def image_statistics(
         "skipped": json.dumps(skipped),
         "left_out": json.dumps(left_out),
         "settings": json.dumps(asdict(measured)),
-        "seed": seed,
-        "bootstraps": bootstraps,
-        "interval": "95 %, Poisson bootstrap over photographs",
+        "interval": f"95 %, jackknife over {len(without)} groups of photographs, Student's t",
     }
     if warning := measured.warning(summed):
         attributes["warning"] = warning

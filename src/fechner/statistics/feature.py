@@ -1,8 +1,8 @@
 """What a feature of photographs is: whatever adds up over them.
 
 The invariant is that `measure` depends on one photograph only, and that `density` and `describe` depend on the sums
-only. Photographs can therefore be measured in any order by any number of processes, and the bootstrap needs only
-weighted sums.
+only. Photographs can therefore be measured in any order by any number of processes, and the jackknife needs only the
+sums of groups.
 """
 
 from __future__ import annotations
@@ -49,9 +49,9 @@ class Feature(ABC):
 
     @abstractmethod
     def density(self, totals: Array) -> Array:
-        """Densities (bootstrap, values) from totals (bootstrap, k, values).
+        """Densities (1 + groups, values) from totals (1 + groups, k, values).
 
-        The first total counts every photograph once; the others are bootstrap replicates.
+        The first total is over all photographs; the others leave out one group of them each.
         """
 
     def describe(self, totals: Array) -> dict[str, Any]:

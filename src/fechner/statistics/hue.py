@@ -92,7 +92,7 @@ class HueFeature(Feature):
         return (np.arctan2(lab[:, 2], lab[:, 1]) / (2 * np.pi) + 1) * self.values + 0.5
 
     def density(self, totals: Array) -> Array:
-        """Densities (bootstrap, hue) from totals (bootstrap, 1, hue)."""
+        """Densities (1 + groups, hue) from totals (1 + groups, 1, hue)."""
         return circular.normalize(totals[:, 0], 360.0)
 
 

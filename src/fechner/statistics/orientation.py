@@ -96,7 +96,7 @@ class OrientationFeature(Feature):
         return histogram.reshape(3, -1).sum(0) / len(x)
 
     def density(self, totals: Array) -> Array:
-        """Densities (bootstrap, orientation) of all scales together, from totals (bootstrap, scale, orientation)."""
+        """Densities (1 + groups, orientation) of all scales together, from totals (1 + groups, scale, orientation)."""
         return circular.normalize(totals.sum(1), 180.0)
 
     def describe(self, totals: Array) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from scipy import fft
 
 from fechner.arguments import AboveZero
 from fechner.errors import FechnerError
+from fechner.interval import jackknife_t
 from fechner.statistics.borders import central_square, content
 from fechner.statistics.feature import Array, Feature, Pixels, Values
 
@@ -90,7 +91,7 @@ class SpatialFrequencyFeature(Feature):
         return np.stack([mean / self.pixels_per_degree**2, present.astype(float), small])
 
     def density(self, totals: Array) -> Array:
-        """Densities (bootstrap, frequency) of contrast energy of all orientations: 2πf × power, normalised."""
+        """Densities (1 + groups, frequency) of contrast energy of all orientations: 2πf × power, normalised."""
         edges = self._edges() * self.pixels_per_degree
         ring = self.coordinate[0] * np.nan_to_num(_power(totals))
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -108,7 +109,7 @@ class SpatialFrequencyFeature(Feature):
             if fitted.sum() > 1
             else np.full(len(y), np.nan)
         )
-        low, high = np.nanquantile(slope[1:], [0.025, 0.975]) if len(slope) > 1 else (np.nan, np.nan)
+        low, high = jackknife_t(slope[0], slope[1:])
         return {
             "bin_width": (
                 "spatial_frequency",
@@ -133,6 +134,6 @@ class SpatialFrequencyFeature(Feature):
 
 
 def _power(totals: Array) -> Array:
-    """Mean power (bootstrap, frequency) of the images that have the frequency."""
+    """Mean power (1 + groups, frequency) of the images that have the frequency."""
     with np.errstate(divide="ignore", invalid="ignore"):
         return totals[:, 0] / totals[:, 1]

@@ -100,10 +100,9 @@ def draw_correlation(prior: xr.Dataset, part: xr.Dataset, axes: Axes) -> None:
     """Correlation of every layer's √J with the density against depth; mean and range over seeds, or the interval."""
     for state, colour in STATES.items():
         seeds = by_seed(select(part, weights=state))
-        bootstraps = 500 if len(seeds) == 1 else 0
-        compared = [layers_only(compare(one, prior, bootstraps=bootstraps).isel(reference=0)) for one in seeds]
+        compared = [layers_only(compare(one, prior).isel(reference=0)) for one in seeds]
         if compared:
-            interval = (compared[0].correlation_low, compared[0].correlation_high) if bootstraps else None
+            interval = (compared[0].correlation_low, compared[0].correlation_high) if len(seeds) == 1 else None
             values = np.stack([one.correlation.values for one in compared])
             draw_along_depth(axes, values, colour, LABELS[state], interval)
     reference(axes, y=0)

@@ -35,10 +35,12 @@ def curves(part: xr.DataTree, setup: Setup, condition: str) -> dict[int, xr.Data
 
 def _even(training: xr.Dataset) -> xr.Dataset:
     samples = training.fisher_information_samples
+    along = training.attrs["along"]
     if "spatial_frequency" in samples.dims:
         # A layer is more sensitive at high frequencies by orders of magnitude.
-        samples = samples / samples.mean([training.attrs["along"], "phase"])
-    return training.assign(fisher_information_samples=samples)
+        samples = samples / samples.mean([along, "phase"])
+    mean = samples.mean([d for d in samples.dims if d not in ("layer", along)])
+    return training.assign(fisher_information=mean, fisher_information_samples=samples)
 
 
 def pairs(part: xr.DataTree, setup: Setup, condition: str) -> tuple[list[xr.Dataset], list[xr.Dataset]]:
@@ -56,7 +58,7 @@ def recorded(seeds: Sequence[xr.Dataset]) -> bool:
 def compared(part: xr.DataTree, setup: Setup, condition: str) -> xr.Dataset | None:
     """`difference` of a condition and upright training; None where there is no pair."""
     manipulated, upright = pairs(part, setup, condition)
-    return difference(manipulated, upright, bootstraps=500) if manipulated else None
+    return difference(manipulated, upright) if manipulated else None
 
 
 def setups(part: xr.DataTree, condition: str = ROTATED) -> list[Setup]:
