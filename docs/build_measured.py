@@ -79,8 +79,9 @@ def table(folder: Path) -> str:
     """What one figure measured: a row for each claim, after those of the density of its photographs."""
     tree = results.read(folder / "data.nc")
     rows = densities(tree["density"].to_dataset()) if folder.name in WITH_DENSITY else []
-    for one in claim.read(folder / "claims.json"):
-        rows.append(row(one.statement, one.measured, *one.interval, "holds" if one.holds else "does not hold"))
+    findings = claim.read(folder / "claims.json")
+    rows += [row(one.statement, one.measured, *one.interval, one.verdict) for one in findings.claims]
+    rows += [row(one.statement, one.measured, *one.interval) for one in findings.measurements]
     heading = ["| | measured | 95 % interval | claim |", "|---|---|---|---|"]
     return "\n".join([made(tree), "", *heading, *rows])
 

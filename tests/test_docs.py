@@ -127,12 +127,12 @@ def test_tables_of_results_are_made_from_files(tmp_path: Path) -> None:
     assert before == "before\n"
     assert "9 photographs" in made
     (row,) = [line for line in made.splitlines() if "horizontal and vertical" in line]
-    (judged,) = json.loads((tmp_path / "fig1" / "claims.json").read_text(encoding="utf-8"))
+    (judged,) = json.loads((tmp_path / "fig1" / "claims.json").read_text(encoding="utf-8"))["claims"]
     measured, interval, verdict = (cell.strip() for cell in row.split("|")[2:5])
     low, high = (float(end) for end in interval.strip("[]").split(","))
     assert float(measured) == pytest.approx(judged["measured"], abs=0.1)
     assert [low, high] == pytest.approx(judged["interval"], abs=0.1)
-    assert (verdict == "holds") == judged["holds"]
+    assert verdict == judged["verdict"]
     assert made.count("density of the") == 2
 
 

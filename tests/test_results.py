@@ -145,11 +145,11 @@ signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (5_000, resource.RLIM_INFINITY))
 folder = Path(sys.argv[1])
 data = xr.Dataset({"a": ("x", [1.0] * 10_000)}, attrs=results.provenance("part"))
-claim = claims.Claim("a" * 30_000, "", "", "", 1, (0, 2), True)
+claim = claims.Claim("a" * 30_000, "", "", "", 1, (0, 2), "holds")
 for write, what, name in (
     (results.save, data, "curves.nc"),
     (results.save, data, "new.nc"),
-    (claims.write, [claim], "claims.json"),
+    (claims.write, claims.Findings([claim], []), "claims.json"),
     (lambda what, path: style.write(what, path, ("png",)), style.new_figure(9, 9), "figure.png"),
 ):
     try:

@@ -95,14 +95,14 @@ def test_claims_recover_a_known_effect_and_its_absence() -> None:
         c.id.removeprefix("fig2-efficientnet_lite0-"): c
         for c in fig2_claims.claims(as_figure(synthetic({"pretrained": 1.5, "init": 1.0, "shuffled": 1.0})))
     }
-    assert found["late-pretrained"].holds
+    assert found["late-pretrained"].verdict == "holds"
     assert found["late-pretrained"].measured == pytest.approx(1.5 ** (5 / 6), rel=0.01)
-    assert found["late-init"].holds
+    assert found["late-init"].verdict == "holds"
     assert found["late-init"].measured == pytest.approx(1, abs=0.01)
-    assert found["pretrained-over-shuffled"].holds
+    assert found["pretrained-over-shuffled"].verdict == "holds"
     assert found["depth"].measured > 0.8
     assert "'blocks.3' on" in found["depth"].statement
-    assert not found["mirror"].holds
+    assert found["mirror"].verdict != "holds"
     assert found["mirror"].measured == pytest.approx(0, abs=0.05)
     dipping = synthetic({"pretrained": 1.5})
     at = dipping.orientation.isin([0.0, 90.0])
@@ -110,21 +110,21 @@ def test_claims_recover_a_known_effect_and_its_absence() -> None:
         ~at, dipping.fisher_information_samples / 4
     )
     (dip,) = (c for c in fig2_claims.claims(as_figure(dipping)) if c.id.endswith("-mirror"))
-    assert dip.holds
+    assert dip.verdict == "holds"
     assert dip.measured == pytest.approx(-1, abs=0.05)
     none = {
         c.id.removeprefix("fig2-efficientnet_lite0-"): c
         for c in fig2_claims.claims(as_figure(synthetic({"pretrained": 0.7, "init": 1.4, "shuffled": 1.0})))
     }
-    assert not none["late-pretrained"].holds
-    assert not none["late-init"].holds
-    assert not none["pretrained-over-init"].holds
+    assert none["late-pretrained"].verdict != "holds"
+    assert none["late-init"].verdict != "holds"
+    assert none["pretrained-over-init"].verdict != "holds"
     assert none["late-pretrained"].interval[1] < 1
-    assert found["follows"].holds
-    assert found["follows-over-early"].holds
-    assert found["follows-over-init"].holds
-    assert not none["follows"].holds
-    assert not none["follows-over-init"].holds
+    assert found["follows"].verdict == "holds"
+    assert found["follows-over-early"].verdict == "holds"
+    assert found["follows-over-init"].verdict == "holds"
+    assert none["follows"].verdict != "holds"
+    assert none["follows-over-init"].verdict != "holds"
     json.dumps([asdict(c) for c in found.values()])
 
 
@@ -134,7 +134,7 @@ def test_pooling_controls_are_judged_where_measured() -> None:
     both = xr.concat([data, weaker], "layer", data_vars="minimal")
     (claim,) = fig2_claims.claims(as_figure(both))
     assert claim.id == "fig2-alexnet_no_overlap"
-    assert claim.holds
+    assert claim.verdict == "holds"
 
 
 @pytest.mark.parametrize("networks", [("efficientnet_lite0",), ("efficientnet_lite0", "resnet18", "alexnet", "vgg11")])
@@ -158,7 +158,7 @@ def test_a_layer_without_sensitivity_is_left_out() -> None:
     ):
         data[name] = data[name].where(~dead, value)
     found = {c.id: c for c in fig2_claims.claims(as_figure(data))}
-    assert found["fig2-efficientnet_lite0-late-init"].holds
+    assert found["fig2-efficientnet_lite0-late-init"].verdict == "holds"
     fig2_draw.draw(as_figure(data))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -11,18 +12,37 @@ import fechner.paper  # noqa: F401 - it brings the figures of the paper
 from fechner import FechnerError, results
 from fechner.page import report
 
+CLAIM = {
+    "id": "a",
+    "figure": "",
+    "statement": "",
+    "criterion": "",
+    "measured": 1,
+    "interval": [0, 1],
+    "verdict": "holds",
+}
 DAMAGED = [
     "",
-    '[{"id": "a',
-    '[{"id": "a"}]',
+    '{"claims": [{"id": "a',
     "[3]",
     "{}",
     "[" * 100_000,
-    '[{"id": 1, "figure": "", "statement": "", "criterion": "", "measured": 1, "interval": [0, 1], "holds": true}]',
-    '[{"id": "a", "figure": "", "statement": "", "criterion": "", "measured": "x", "interval": [0, 1], "holds": true}]',
-    '[{"id": "a", "figure": "", "statement": "", "criterion": "", "measured": 1, "interval": [0], "holds": true}]',
-    '[{"id": "a", "figure": "", "statement": "", "criterion": "", "measured": 1, "interval": 3, "holds": true}]',
-    '[{"id": "a", "figure": "", "statement": "", "criterion": "", "measured": 1, "interval": [0, 1], "holds": "no"}]',
+    *(
+        json.dumps({"claims": [claim], "measurements": []})
+        for claim in (
+            3,
+            {"id": "a"},
+            CLAIM | {"id": 1},
+            CLAIM | {"measured": "x"},
+            CLAIM | {"interval": [0]},
+            CLAIM | {"interval": 3},
+            CLAIM | {"verdict": "perhaps"},
+            CLAIM | {"verdict": True},
+        )
+    ),
+    json.dumps({"claims": [], "measurements": [CLAIM]}),
+    json.dumps({"claims": 3, "measurements": []}),
+    json.dumps([CLAIM | {"holds": True}]),
 ]
 
 

@@ -96,11 +96,11 @@ def test_variants_are_told_apart_and_mirroring_is_found_to_be_the_cause(run: Run
     found = {c.id: c for c in trained_when.claims(part)}
     for name in ("net", "net-64-pixels", "net-not-mirrored"):
         assert found[f"trained-{name}-beside"].measured == pytest.approx(2, abs=0.1)
-        assert found[f"trained-{name}-beside"].holds
-    assert found["trained-net-mirror"].holds
-    assert not found["trained-net-not-mirrored-mirror"].holds
+        assert found[f"trained-{name}-beside"].verdict == "holds"
+    assert found["trained-net-mirror"].verdict == "holds"
+    assert found["trained-net-not-mirrored-mirror"].verdict != "holds"
     assert found["trained-net-without-mirror-dip"].measured == pytest.approx(2, abs=0.2)
-    assert found["trained-net-without-mirror-dip"].holds
+    assert found["trained-net-without-mirror-dip"].verdict == "holds"
     assert found["trained-net-without-mirror-around"].measured == pytest.approx(-2 * np.log2((2 + 2**-2) / 3), abs=0.1)
     assert "over 3 seeds" in found["trained-net-without-mirror-dip"].criterion
     assert "of one seed" in found["trained-net-64-pixels-beside"].criterion

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Sequence
 from dataclasses import replace
@@ -20,9 +21,11 @@ from fechner.arguments import checked
 from fechner.errors import FechnerError, printable
 from fechner.outputs import expanded
 from fechner.page.explore import charts
-from fechner.page.section import SECTIONS, Picture, Section, as_png
+from fechner.page.section import SECTIONS, Claim, Measurement, Picture, Section, as_png
 from fechner.plot import draw
 
+# What stands before each verdict, so that colour alone does not carry it.
+MARKS = {"holds": "✓", "does not hold": "✗", "undecided": "?"}
 RECORD = (
     "network",
     "weights",
@@ -134,6 +137,12 @@ def _settings(value: object) -> str:
     return ", ".join(f"{k} {v}" for k, v in settings.items()) if isinstance(settings, dict) else str(value)
 
 
+def _number(one: Claim | Measurement) -> str:
+    """What was measured, and its interval where there is one."""
+    value, low, high = (f"{v:.3g}" for v in (one.measured, *one.interval))
+    return f"{value} [{low}, {high}]" if math.isfinite(one.interval[0]) else value
+
+
 def _link(path: Path, base: Path) -> str:
     return quote(Path(os.path.relpath(path, base)).as_posix(), errors="surrogateescape")
 
@@ -148,14 +157,15 @@ def _page(sections: Sequence[Section], title: str) -> str:
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
+    environment.filters["number"] = _number
     template = environment.from_string(here.joinpath("page.html").read_text(encoding="utf-8"))
-    judged = [c for s in sections for c, _ in s.claims]
+    verdicts = [c.verdict for s in sections for c, _ in s.claims]
     return template.render(
         title=title,
         sections=sections,
         version=version("fechner"),
-        holding=sum(c.holds for c in judged),
-        judged=len(judged),
+        verdicts={verdict: verdicts.count(verdict) for verdict in sorted(set(verdicts), key=list(MARKS).index)},
+        marks=MARKS,
         seconds=round(sum(s.seconds for s in sections)),
         style=here.joinpath("page.css").read_text(encoding="utf-8"),
         script=here.joinpath("page.js").read_text(encoding="utf-8"),

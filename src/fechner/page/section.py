@@ -29,7 +29,20 @@ class Claim(Protocol):
     @property
     def interval(self) -> tuple[float, float]: ...
     @property
-    def holds(self) -> bool: ...
+    def verdict(self) -> str: ...
+
+
+class Measurement(Protocol):
+    """A number that is worth knowing, with its interval and what that is over; NaN where there is none."""
+
+    @property
+    def statement(self) -> str: ...
+    @property
+    def sampled(self) -> str: ...
+    @property
+    def measured(self) -> float: ...
+    @property
+    def interval(self) -> tuple[float, float]: ...
 
 
 @dataclass(frozen=True)
@@ -53,6 +66,7 @@ class Section:
     charts: tuple[Chart, ...]
     files: tuple[Path, ...]
     claims: tuple[tuple[Claim, str], ...] = ()
+    measurements: tuple[Measurement, ...] = ()
     record: dict[str, str] = field(default_factory=dict)
     links: tuple[tuple[str, str], ...] = ()
 

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from fechner import contents, results
 from fechner.errors import choices, printable
 from fechner.paper import fig1, fig2, fig3, fig5, fig6, trained
-from fechner.paper.claim import Claim, write
+from fechner.paper.claim import Findings, write
 from fechner.paper.figure import PaperFigure
 from fechner.plot import style
 
@@ -35,10 +35,10 @@ def first_figure(tree: xr.DataTree) -> Figure:
     return next(iter(figure_of(tree).draw(tree).values()))
 
 
-def judged(tree: xr.DataTree) -> list[Claim]:
-    """The claims of a figure's data; `FechnerError` if it lacks what they are judged by."""
+def judged(tree: xr.DataTree) -> Findings:
+    """The claims and measurements of a figure's data; `FechnerError` if it lacks what they are judged by."""
     with contents.complete(tree):
-        return figure_of(tree).claims(tree)
+        return figure_of(tree).findings(tree)
 
 
 def figure_of(tree: xr.DataTree) -> PaperFigure:
@@ -49,11 +49,11 @@ def figure_of(tree: xr.DataTree) -> PaperFigure:
     return FIGURES[name]
 
 
-def redraw(folder: Path) -> list[Claim]:
+def redraw(folder: Path) -> Findings:
     """Draw a figure and judge its claims anew from its saved data.nc, in seconds."""
     tree = results.read(folder / "data.nc")
     for name, figure in drawn(tree).items():
         style.write(figure, folder / name)
-    claims = judged(tree)
-    write(claims, folder / "claims.json")
-    return claims
+    findings = judged(tree)
+    write(findings, folder / "claims.json")
+    return findings

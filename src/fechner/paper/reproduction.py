@@ -142,8 +142,10 @@ def _make(name: str, run: Run, done: Callable[[float], None]) -> None:
     tree = FIGURES[name].compute(own)
     tree.attrs |= {"profile": run.profile, "seconds": round(time.monotonic() - began, 1)}
     results.save(tree, folder / "data.nc")
-    claims = redraw(folder)
-    own.say(f"{sum(c.holds for c in claims)} of {len(claims)} claims hold; see {folder / name}.png")
+    verdicts = [claim.verdict for claim in redraw(folder).claims]
+    own.say(
+        f"{verdicts.count('holds')} of {len(verdicts)} claims hold, {verdicts.count('undecided')} are undecided; see {folder / name}.png"
+    )
     done(1)
 
 

@@ -29,10 +29,10 @@ def section(path: Path, tree: xr.DataTree, densities: Sequence[xr.Dataset]) -> S
     names = (figure, *sorted(p.stem for p in folder.glob("*.png") if p.stem != figure))
     if path.name != "data.nc" or not (folder / "claims.json").is_file() or not (folder / f"{figure}.png").is_file():
         pictures = {name: as_png(f) for name, f in drawn(tree).items()}
-        claims = judged(tree)
+        findings = judged(tree)
     else:
         pictures = {n: base64.b64encode((folder / f"{n}.png").read_bytes()).decode() for n in names}
-        claims = claims_file.read(folder / "claims.json")
+        findings = claims_file.read(folder / "claims.json")
         links += [p for n in names if (p := folder / f"{n}.svg").is_file()]
         links.append(folder / "claims.json")
     return Section(
@@ -41,5 +41,6 @@ def section(path: Path, tree: xr.DataTree, densities: Sequence[xr.Dataset]) -> S
         tuple(Picture(png, f"{recipe.title}{'' if n == figure else ', supplement'}") for n, png in pictures.items()),
         explored,
         tuple(links),
-        tuple((c, "" if c.holds else recipe.reason(c)) for c in claims),
+        tuple((c, "" if c.verdict == "holds" else recipe.reason(c)) for c in findings.claims),
+        tuple(findings.measurements),
     )

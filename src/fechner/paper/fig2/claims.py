@@ -110,7 +110,7 @@ def _of_network(dataset: xr.Dataset, network: str) -> Iterator[tuple[str, str, s
         "early-reversed",
         f"before that the preference is reversed: '{pretrained.layer.values[lowest]}' prefers obliques (not in the paper)",
         "smallest cardinal/oblique ratio of √J of any layer",
-        Estimate.bootstrap(by_layer[lowest], replicates[:, lowest], "phases", choices=count),
+        Estimate.bootstrap(by_layer[lowest], replicates[:, lowest], "phases"),
         below(1),
     )
     trend, *trends = (stats.spearmanr(np.arange(count), r).statistic for r in (by_layer, *replicates))

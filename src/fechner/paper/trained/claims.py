@@ -13,7 +13,7 @@ from fechner.comparison import contrast
 from fechner.differences import difference
 from fechner.fisher import relative_to_mean
 from fechner.interval import interval_in_words
-from fechner.paper.claim import Claim, Estimate, above, equals, judge
+from fechner.paper.claim import Claim, Estimate, above, judge, within
 from fechner.paper.trained import when
 from fechner.paper.trained.files import Setup
 from fechner.paper.trained.pairs import (
@@ -119,7 +119,7 @@ def _of_pairs(part: xr.DataTree, setup: Setup, condition: str, angle: float, man
             f"{setup.label}, {manipulation}: sensitivity of late layers is shifted by {angle:g}°",
             f"shift of the upright curve of {along} that correlates best, modulo {period:g}°, last third of layers",
             shift,
-            equals(angle, 0, "°", period),
+            within(angle / 2, 3 * angle / 2),
         )
     ]
     before, after = density(part), density(part, angle)
