@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
@@ -10,9 +11,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from fechner import human, results
-from fechner.paper.curves import CONTROLS, MAIN, by_seed, layers_only, networks, select
+from fechner.paper.curves import CONTROLS, MAIN, RANDOM, SHUFFLED, by_seed, layers_only, networks, select
 from fechner.paper.fig2.claims import ratio
-from fechner.paper.states import draw_along_depth, draw_rows, draw_state, same_height
+from fechner.paper.states import draw_along_depth, draw_columns, draw_state, same_height
 from fechner.plot import curves, density
 from fechner.plot.panel import letters, reference
 from fechner.plot.style import LABELS, STATES, new_figure
@@ -27,40 +28,30 @@ def draw_main(tree: xr.DataTree) -> Figure:
     """The main figure: (a) human reference and prior, (b) the method, (c) curves, (d) ratio against depth."""
     measured, prior = tree["curves"].to_dataset(), tree["density"].to_dataset()
     main = [n for n in networks(measured) if n in MAIN]
-    figure = new_figure(7.2, 2.5 + 2.0 * len(main))
-    top, bottom = figure.subfigures(2, 1, height_ratios=[1, len(main)], squeeze=False)[:, 0]
+    figure = new_figure(7.2, 8.0)
+    top, bottom = figure.subfigures(2, 1, height_ratios=[2.5, 5.5], squeeze=False)[:, 0]
     a, b1, b2, b3 = top.subplots(1, 4, width_ratios=[1.5, 0.8, 0.8, 1.25])
     draw_reference(prior, a)
     draw_method(tree["stimulus"].to_dataset(), b1, b2)
     draw_example(measured, b3)
-    rows = draw_rows(bottom, select(measured, stimulus="gabor"), main, partial(density.area, prior), draw_ratio)
+    draw_columns(bottom, select(measured, stimulus="gabor"), main, partial(density.area, prior), draw_ratio)
     letters((a, b1), "ab")
-    letters((rows[0][3],), "d")
     bottom.supxlabel(sources(), fontsize=6, color="0.3", x=0.01, ha="left")
     return figure
 
 
 def draw_supplement(measured: xr.Dataset) -> Figure:
-    """What cutting the Gabor's envelope does, for each network; and the control networks where they were measured."""
-    gabors, cut = (select(measured, stimulus=name) for name in ("gabor", "gabor-published"))
-    main = [n for n in networks(measured) if n in MAIN and n in cut.network.values]
+    """Checks of each network that has them: the envelope of the Gabor, shuffled weights; and the control networks."""
+    checks = [(n, draw) for n in networks(measured) if n in MAIN for draw in (draw_envelope, draw_shuffled)]
+    gabors = select(measured, stimulus="gabor")
     controls = [n for n in networks(measured) if n in CONTROLS]
-    rows = max(len(main) + -(-len(controls) // 3), 1)
+    checks = [(n, draw) for n, draw in checks if "shuffled" in select(gabors, network=n).weights.values]
+    rows = max(len(checks) + -(-len(controls) // 3), 1)
     figure = new_figure(7.2, 2.1 * rows + 0.3)
     grid = figure.subplots(rows, 3, squeeze=False)
-    for row, network in zip(grid, main, strict=False):
-        for stimuli, axes, title, colour, label in (
-            (gabors, row[0], "envelope 0.3 % at the border", "#0072B2", "0.3 %"),
-            (cut, row[1], "published: cut at 8 %", "#D55E00", "cut at 8 %"),
-        ):
-            part = select(stimuli, network=network, weights="pretrained")
-            draw_state(part, axes, f"{network}, pretrained\n{title}")
-            _ratio_line(part, row[2], colour, label)
-        same_height(row[:2])
-        curves.depth_bar(row[1])
-        _ratio_axes(row[2])
-        row[2].legend(loc="upper left", title="envelope", handlelength=1)
-    rest = grid[len(main) :].ravel()
+    for row, (network, draw) in zip(grid, checks, strict=False):
+        draw(select(measured, network=network), network, row)
+    rest = grid[len(checks) :].ravel()
     for axes, network in zip(rest, controls, strict=False):
         part = select(gabors, network=network)
         draw_ratio(part, axes)
@@ -71,6 +62,36 @@ def draw_supplement(measured: xr.Dataset) -> Figure:
     for axes in rest[len(controls) :]:
         axes.remove()
     return figure
+
+
+def draw_envelope(measured: xr.Dataset, network: str, row: Sequence[Axes]) -> None:
+    """What cutting the Gabor's envelope does to a pretrained network."""
+    for name, axes, title, colour, label in (
+        ("gabor", row[0], "envelope 0.3 % at the border", "#0072B2", "0.3 %"),
+        ("gabor-published", row[1], "published: cut at 8 %", "#D55E00", "cut at 8 %"),
+    ):
+        part = select(measured, stimulus=name, weights="pretrained")
+        draw_state(part, axes, f"{network}, pretrained\n{title}")
+        _ratio_line(part, row[2], colour, label)
+    same_height(row[:2])
+    curves.depth_bar(row[1])
+    _ratio_axes(row[2])
+    row[2].legend(loc="upper left", title="envelope", handlelength=1)
+
+
+def draw_shuffled(measured: xr.Dataset, network: str, row: Sequence[Axes]) -> None:
+    """Curves of a network with shuffled weights, and in how many layers the grid resolves the curves of every state."""
+    gabor = select(measured, stimulus="gabor")
+    for axes, state in zip(row, SHUFFLED, strict=False):
+        draw_state(select(gabor, weights=state), axes, f"{network}\n{LABELS[state]}")
+    same_height(row[:2])
+    curves.depth_bar(row[1])
+    states = [s for s in ("pretrained", *RANDOM) if s in gabor.weights.values]
+    shares = [float(layers_only(select(gabor, weights=s)).resolved.mean()) for s in states]
+    row[2].barh(range(len(states)), shares, color="0.6")
+    row[2].set_yticks(range(len(states)), [LABELS[s].replace(" and ", " and\n") for s in states])
+    row[2].set(xlim=(0, 1), xlabel="share of layers", title="resolved by the grid\nof orientation")
+    row[2].invert_yaxis()
 
 
 def draw_reference(prior: xr.Dataset, axes: Axes) -> None:
@@ -141,9 +162,10 @@ def draw_ratio(part: xr.Dataset, axes: Axes) -> None:
 
 
 def _ratio_line(part: xr.Dataset, axes: Axes, colour: str, label: str) -> None:
-    seeds = (layers_only(one) for one in by_seed(part))
-    ratios = np.stack([ratio(one.fisher_information.values, one.orientation.values) for one in seeds])
-    draw_along_depth(axes, ratios, colour, label)
+    ratios = np.stack([ratio(layers_only(one)) for one in by_seed(part)])
+    # Shuffled weights have no layer that is resolved.
+    if np.isfinite(ratios).any():
+        draw_along_depth(axes, ratios, colour, label)
 
 
 def _ratio_axes(axes: Axes) -> None:

@@ -1,53 +1,61 @@
 """Figure 3: relative sensitivity to hue across layers, beside the hues of photographs and human colour difference.
 
-Benjamin et al. (2022), Fig. 3: uniform patches, averaged over HSV saturation and value; hue frequency of pixels with
-S ≥ 0.1 and V ≥ 0.5. Checkpoints, such as one trained on images whose hue is rotated, are measured beside.
+Benjamin et al. (2022), Fig. 3: uniform patches of the size that each network was trained on, averaged over HSV saturation
+and value from 0.5 to 0.9; hue frequency of pixels with S ≥ 0.1 and V ≥ 0.5. Checkpoints, such as one trained on images whose
+hue is rotated, are measured too.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-import numpy as np
 import torch
 import xarray as xr
 
-from fechner.paper.curves import MAIN, Part, Sweep, measure, states
+from fechner.paper.curves import MAIN, SHUFFLED, Part, Sweep, measure, states
 from fechner.paper.photographs import density, with_density
 from fechner.paper.run import Run
-from fechner.stimuli import stimulus
+from fechner.stimuli import Midpoints, stimulus
 
 ROTATION = 90.0
 
 
 @dataclass(frozen=True)
 class Profile:
-    """What is measured: networks, hues, saturations and values (as many of each), and seeds of the random states."""
+    """What is measured: hues, saturations and values (as many of each), and seeds of random weights.
+
+    `networks` are measured pretrained and initialised, those of them that are `checked` also shuffled.
+    """
 
     networks: tuple[str, ...]
     values: int
     colours: int
     seeds: int
+    checked: tuple[str, ...] = ()
 
 
 PROFILES = {
-    "quick": Profile(MAIN[:1], values=36, colours=3, seeds=3),
-    "paper": Profile(MAIN, values=360, colours=8, seeds=5),
+    "quick": Profile(MAIN, values=36, colours=2, seeds=1, checked=MAIN[:1]),
+    "paper": Profile((*MAIN, "resnet18", "vgg16_bn", "vit_b_16"), values=360, colours=8, seeds=3, checked=MAIN),
 }
 
 
 def plan(profile: Profile, checkpoints: tuple[tuple[str, str], ...]) -> list[Part]:
-    """All parts: every network in its three states, then the checkpoints."""
-    return states(profile.networks, profile.seeds, "hue-hsv") + [
-        Part(network, file, 0, "hue-hsv") for network, file in checkpoints
+    """All parts: what claims are made of, shuffled weights, then the checkpoints."""
+    parts = [
+        replace(part, integration_error=part.weights == "pretrained")
+        for network in profile.networks
+        for part in states(network, "hue-hsv", ("pretrained", "init"), profile.seeds)
     ]
+    parts += [part for network in profile.checked for part in states(network, "hue-hsv", SHUFFLED[:1], profile.seeds)]
+    return parts + [Part(network, file, 0, "hue-hsv") for network, file in checkpoints]
 
 
 def compute(run: Run) -> xr.DataTree:
     """Measure every part and the density of hue in the photographs."""
     profile = PROFILES[run.profile]
     prior = density("hue", run)
-    colours = np.linspace(0.5, 0.9, profile.colours).tolist()
+    colours = Midpoints(0.5, 0.9, profile.colours)
     sweep = Sweep("hue", profile.values, {"saturation": colours, "value": colours})
     curves = measure(plan(profile, run.checkpoints), sweep, run)
     hues = torch.arange(0, 360, 2.0)

@@ -12,9 +12,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from fechner import circular, compare, human
-from fechner.paper.curves import RANDOM, by_seed, layers_only, networks, select, third
+from fechner.paper.curves import MAIN, RANDOM, by_seed, layers_only, networks, select, third
 from fechner.paper.fig3.compute import ROTATION
-from fechner.paper.states import draw_along_depth, draw_rows
+from fechner.paper.states import draw_along_depth, draw_columns
 from fechner.plot import curves, density
 from fechner.plot.panel import letters, reference
 from fechner.plot.style import HUMAN, LABELS, PRIOR, STATES, new_figure
@@ -23,23 +23,36 @@ CHECKPOINTS = ("#0072B2", "#D55E00", "#CC79A7", "#56B4E9")
 
 
 def draw(tree: xr.DataTree) -> dict[str, Figure]:
-    """(a) stimuli, (b) human proxy and photographs, (c) layers by state and correlation, (d) checkpoints if there are any."""
+    """(a) stimuli, (b) human proxy and photographs, (c) curves, (d) correlation, (e) checkpoints if there are any."""
     measured, prior = tree["curves"].to_dataset(), tree["density"].to_dataset()
-    rows, backdrop = networks(measured), density.coarse(prior, 72)
+    backdrop = density.coarse(prior, 72)
     files = [w for w in dict.fromkeys(measured.weights.values.tolist()) if w not in ("pretrained", *RANDOM)]
-    heights = [2.05, 2.0 * len(rows), *([2.05] if files else [])]
+    heights = [2.05, 5.5, *([2.05] if files else [])]
     figure = new_figure(7.2, sum(heights))
     top, middle, *bottom = figure.subfigures(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0]
     a, b = top.subplots(1, 2, width_ratios=[0.4, 1])
     draw_stimuli(tree["stimulus"].to_dataset(), a)
     draw_reference(prior, b)
-    draw_rows(middle, measured, rows, partial(density.backdrop, backdrop), partial(draw_correlation, prior))
+    main = [n for n in networks(measured) if n in MAIN]
+    draw_columns(middle, measured, main, partial(density.backdrop, backdrop), partial(draw_correlation, prior))
     letters((a, b))
     for part in bottom:
-        d = part.subplots()
-        draw_checkpoints(measured, backdrop, files, d)
-        letters((d,), "d")
-    return {"fig3": figure}
+        e = part.subplots()
+        draw_checkpoints(measured, backdrop, files, e)
+        letters((e,), "e")
+    others = [n for n in networks(measured) if n not in MAIN]
+    return {"fig3": figure} | ({"fig3_supplement": draw_others(measured, prior, others)} if others else {})
+
+
+def draw_others(measured: xr.Dataset, prior: xr.Dataset, others: Sequence[str]) -> Figure:
+    """Correlation against depth in networks of other families."""
+    figure = new_figure(7.2, 2.4)
+    panels = figure.subplots(1, len(others), squeeze=False)[0]
+    for axes, network in zip(panels, others, strict=True):
+        draw_correlation(prior, select(measured, network=network), axes)
+        axes.set_title(network)
+    panels[0].legend(loc="best", handlelength=1)
+    return figure
 
 
 def draw_stimuli(stimulus: xr.Dataset, axes: Axes) -> None:
@@ -99,10 +112,9 @@ def _stem(file: str) -> str:
 def draw_correlation(prior: xr.Dataset, part: xr.Dataset, axes: Axes) -> None:
     """Correlation of every layer's √J with the density against depth; mean and range over seeds, or the interval."""
     for state, colour in STATES.items():
-        seeds = by_seed(select(part, weights=state))
-        compared = [layers_only(compare(one, prior).isel(reference=0)) for one in seeds]
+        compared = [layers_only(compare(one, prior).isel(reference=0)) for one in by_seed(select(part, weights=state))]
         if compared:
-            interval = (compared[0].correlation_low, compared[0].correlation_high) if len(seeds) == 1 else None
+            interval = (compared[0].correlation_low, compared[0].correlation_high) if len(compared) == 1 else None
             values = np.stack([one.correlation.values for one in compared])
             draw_along_depth(axes, values, colour, LABELS[state], interval)
     reference(axes, y=0)
