@@ -19,7 +19,7 @@ from fechner import Gabor, cli, learning, load, results, sensitivity
 from fechner.cli.command import Verb
 from fechner.cli.signature import options
 from fechner.cli.text import reader
-from fechner.stimuli import Draws
+from fechner.stimuli import Draws, Midpoints
 from fechner.stimuli.design import Values
 from fechner.stimuli.nuisance import Nuisance
 
@@ -262,6 +262,7 @@ def test_a_stimulus_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         ("1,2,4", Values, [1.0, 2.0, 4.0]),
         ("0.5:0.9:3", Values, [0.5, 0.7, 0.9]),
         ("random:20", Nuisance, Draws(20)),
+        ("midpoints:0.5:0.9:8", Nuisance, Midpoints(0.5, 0.9, 8)),
         ("0:10:3", Sequence[int], [0, 5, 10]),
         ("31", Sequence[int], [31]),
         ("0,90", tuple[float, ...], [0.0, 90.0]),

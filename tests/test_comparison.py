@@ -228,3 +228,29 @@ def test_the_order_of_values_does_not_matter() -> None:
     one, other = (compare(m, prior) for m in (measured, measured.isel(orientation=[3, 0, 5, 1, 4, 2])))
     for name in ("correlation", "exponent", "null_p"):
         assert other[name].values == pytest.approx(one[name].values, nan_ok=True)
+
+
+def test_marked_values_are_left_out_and_unresolved_layers_have_no_measures() -> None:
+    p = lobes(36)
+    root = p / p.mean()
+    wrong = root.copy()
+    wrong[[0, 18]] = 50.0
+    uncertain = np.zeros((4, 36), bool)
+    uncertain[1, [0, 18]] = uncertain[3, :33] = True
+    marks = {"uncertain": (("layer", "orientation"), uncertain), "resolved": ("layer", [True, True, False, True])}
+    curves = curves_of(np.stack([wrong, root, root]))
+    compared = compare(curves.assign(marks), prior_of(p))
+    one = compared.isel(reference=0)
+    assert float(one.correlation[1]) == pytest.approx(1)
+    assert float(one.exponent[1]) == pytest.approx(2)
+    near = np.isin(curves.orientation.values, [5, 85, 95, 175])
+    oblique = circular.near(curves.orientation.values, [45, 135], 180, 7.5)
+    assert float(one.ratio[1]) == pytest.approx(root[near].mean() / root[oblique].mean())
+    left_out = json.loads(compared.left_out)
+    assert left_out == {
+        "layer2": "the grid of orientation does not resolve its curve",
+        "layer3": "fewer than 4 of its values are certain",
+    }
+    for name in ("correlation", "exponent", "ratio", "null_p"):
+        assert np.isnan(one[name][2:]).all(), name
+    assert compared.uncertain.equals(curves.assign(marks).uncertain)

@@ -12,6 +12,7 @@ import xarray as xr
 import fechner
 import fechner.paper
 from fechner import FechnerError, circular, contents, results
+from fechner.errors import FechnerWarning
 from fechner.learning import Exposure
 from fechner.page import report
 from fechner.stimuli import Gabor, parameters
@@ -209,3 +210,23 @@ def test_an_extra_dimension_is_chosen_or_averaged_as_the_error_says() -> None:
         in_one_line(r"has the dimension 'seed' too: choose one of 2, as in .isel\(seed=-1\)", lambda: run(both))
         run(both.isel(seed=-1))
         run(both.mean("seed", keep_attrs=True))
+
+
+def test_marks_are_checked_and_may_be_averaged(tmp_path: Path) -> None:
+    marks = {
+        "uncertain": (("layer", "orientation"), np.zeros((3, 12), bool)),
+        "resolved": ("layer", [True, True, False]),
+    }
+    good = curves().assign(marks)
+    assert contents.unresolved(good) == {"b": "the grid of orientation does not resolve its curve"}
+    contents.check(results.read(results.save(good, tmp_path / "good.nc")))
+    both = xr.concat([good, good.assign(resolved=("layer", [True, False, False]))], "seed")
+    assert set(contents.unresolved(both.mean("seed", keep_attrs=True))) == {"a", "b"}
+    bad = good.assign(uncertain=(("layer", "orientation"), np.full((3, 12), 2)))
+    in_one_line("'uncertain' must be from 0 to 1", lambda: contents.check(bad))
+    in_one_line("'uncertain' must be from 0 to 1", lambda: fechner.draw(bad))
+    flat = good.assign(uncertain=("orientation", np.zeros(12, bool)))
+    in_one_line("'uncertain' has no dimension 'layer'", lambda: fechner.compare(flat, prior()))
+    with pytest.warns(FechnerWarning, match="does not resolve the curves of b"):
+        noted = fechner.difference(good, curves())
+    assert noted.notes == "the grid of orientation does not resolve the curves of b"

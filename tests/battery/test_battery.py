@@ -237,6 +237,7 @@ REQUIRED: dict[Callable[..., Any], str] = {
     untrained: "name='resnet18', classes=2",
     stimuli.stimulus: "name='gabor'",
     stimuli.Draws: "count=3",
+    stimuli.Midpoints: "low=0.5, high=0.9, count=3",
     stimuli.Design: "stimulus=gabor, along='orientation', values=3",
     training.labelled: "source='images'",
     training.preview: "images='images', condition=Condition()",

@@ -166,3 +166,17 @@ def test_ticks_of_a_logarithmic_axis_have_their_decade() -> None:
     axis = charted("Layers", values, ["layer"]).figure.layout.xaxis
     assert axis.type == "log"
     assert {0.5, 1.0, 2.0, 5.0} <= set(axis.tickvals)
+
+
+def test_uncertain_values_and_unresolved_layers_are_marked(curves: xr.Dataset) -> None:
+    uncertain, resolved = np.zeros(curves.fisher_information.shape, bool), np.ones(curves.sizes["layer"], bool)
+    uncertain[2, 3], resolved[4] = True, False
+    marks = {"uncertain": (curves.fisher_information.dims, uncertain), "resolved": ("layer", resolved)}
+    (chart,) = charts(curves.assign(marks))
+    listed = json.loads(chart.json)["layout"]["meta"]["curves"]
+    assert [c["dash"] for c in listed] == [["dot" if i == 4 else "solid"] for i in range(len(listed))]
+    (points,) = listed[2]["uncertain"]
+    assert [i for i, y in enumerate(points) if y is not None] == [3]
+    assert points[3] == listed[2]["y"][0][3]
+    assert all("uncertain" not in c for i, c in enumerate(listed) if i != 2)
+    assert "integration error > 5 %" in [t.get("name") for t in json.loads(chart.json)["data"]]

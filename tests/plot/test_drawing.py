@@ -137,3 +137,26 @@ def test_components_of_arrays_are_patches_of_their_own_shape(
         else:
             expected = pca.components.values[1].reshape(-1, *patch).mean(0)
             assert np.allclose(cells[1].images[0].get_array(), expected)
+
+
+def marked(curves: xr.Dataset) -> xr.Dataset:
+    """Curves with two uncertain values in one layer, and one layer that the grid does not resolve."""
+    uncertain, resolved = np.zeros(curves.fisher_information.shape, bool), np.ones(curves.sizes["layer"], bool)
+    uncertain[2, [3, 7]], resolved[4] = True, False
+    return curves.assign(uncertain=(curves.fisher_information.dims, uncertain), resolved=("layer", resolved))
+
+
+def test_uncertain_values_are_hollow_and_unresolved_layers_dotted(made: dict[str, xr.Dataset]) -> None:
+    curves = marked(made["sensitivity"])
+    seeds = xr.concat([curves.assign(uncertain=~curves.uncertain & False), curves], "seed")
+    for dataset in (curves, seeds):
+        axes = fechner.draw(dataset.assign_attrs(curves.attrs)).axes[0]
+        (points,) = (c for c in axes.collections if c.get_label() == "integration error > 5 %")
+        expected = [curves.orientation.values[[3, 7]], curves.relative_sensitivity[2, [3, 7]]]
+        assert np.allclose(points.get_offsets().T, expected)
+        assert len(points.get_facecolors()) == 0
+        assert [i for i, line in enumerate(axes.lines) if line.get_linestyle() == ":"] == [4]
+        texts = [t.get_text() for t in axes.get_legend().get_texts()]
+        assert texts == ["integration error > 5 %", "not resolved by the grid"]
+    plain = made["sensitivity"].drop_vars(["uncertain", "resolved"])
+    assert fechner.draw(plain).axes[0].get_legend() is None

@@ -11,7 +11,7 @@ import torch
 from scipy import stats
 
 from fechner import FechnerError, Gabor
-from fechner.stimuli import Contrast, Design, Draws, Length, Stimulus
+from fechner.stimuli import Contrast, Design, Draws, Length, Midpoints, Stimulus
 
 GABOR = Gabor(size=16)
 LIKE = torch.empty(0, dtype=torch.float64)
@@ -38,6 +38,19 @@ def test_without_nuisances_there_is_one_run() -> None:
     assert design.arranged(np.arange(3.0)[None]).tolist() == [[0, 1, 2]]
     assert Design(GABOR, "orientation", 3).grids["phase"].size == 20
     assert Design(GABOR, "phase", 3).dims == ()
+
+
+def test_half_a_step_off_shifts_all_rules_and_nothing_else() -> None:
+    average = {"phase": 4, "contrast": Midpoints(0.2, 0.8, 3), "sigma": [0.1, 0.2], "spatial_frequency": [2.0]}
+    twin = Design(GABOR, "orientation", 3, average).half_a_step_off()
+    assert twin.grids["phase"].tolist() == [45.0, 135.0, 225.0, 315.0]
+    assert twin.grids["contrast"] == pytest.approx([0.2, 0.4, 0.6, 0.8])
+    assert twin.grids["sigma"].tolist() == [0.1, 0.2]
+    assert twin.shape == (4, 4, 2, 1)
+    # The trapezoid rule is exact for a line; the ends count half.
+    contrast = np.broadcast_to(twin.grids["contrast"][:, None, None], (3, 4, 4, 2, 1))
+    assert twin.mean(contrast) == pytest.approx(np.full(3, 0.5))
+    assert twin.mean(contrast**2) == pytest.approx(np.full(3, (0.02 + 0.16 + 0.36 + 0.32) / 3))
 
 
 def test_draws_are_uniform_and_drawn_together() -> None:
