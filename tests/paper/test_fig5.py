@@ -39,9 +39,12 @@ def test_reproduce_small_and_resume(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     folder = tmp_path / "fig5"
     assert data["components"].sizes["component"] == 64
     assert list(fig5.learning(data)) == list(data["learning"].children) == ["tied", "2", "3"]
-    claims = {c["id"]: c for c in json.loads((folder / "claims.json").read_text())}
-    assert claims["fig5-power-law"]["measured"] > 0.5
-    assert claims["fig5-order-tied"]["measured"] > 0.9
+    written = json.loads((folder / "claims.json").read_text())
+    claims = {c["id"]: c for c in written["claims"]}
+    assert 0.5 < claims["fig5-power-law"]["measured"] < 2
+    assert claims["fig5-order"]["measured"] > 0.9
+    assert "3 random starts" in claims["fig5-order"]["criterion"]
+    assert {m["id"] for m in written["measurements"]} > {"fig5-exponent", "fig5-order-2", "fig5-last-elbow"}
     assert {p.name for p in folder.iterdir()} == {
         "parts", "data.nc", "claims.json", "fig5.svg", "fig5.png", "fig5_supplement.svg", "fig5_supplement.png",
     }  # fmt: skip
@@ -49,11 +52,11 @@ def test_reproduce_small_and_resume(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         assert results.read(part).attrs["code"] == code("fechner.paper.fig5.compute")
     again = fig5.compute(Run("quick", folder, resume=True, say=said.append))
     assert again.equals(data)
-    assert sum("finished before" in s for s in said) == 4
+    assert sum("finished before" in s for s in said) == 10
     # Parts of other settings are made anew.
     monkeypatch.setitem(fig5.PROFILES, "quick", {"tied": 5000, "2": 6000, "3": 6000})
     fig5.compute(Run("quick", folder, resume=True, say=said.append))
-    assert sum("finished before" in s for s in said) == 7
+    assert sum("finished before" in s for s in said) == 17
 
 
 @pytest.fixture
@@ -169,3 +172,28 @@ def test_elbow_and_acuity() -> None:
     assert np.isnan(readouts.acuity(f, 1 + f, 0.155))
     assert readouts.acuity(f, 0 * f, 0.155) == 39
     assert fig5_claims.acuities(f, np.stack([0.01 * f, 0.02 * f])) == pytest.approx([15.625, 7.8125])
+
+
+def test_a_broken_power_law_bends() -> None:
+    ranks = np.arange(1.0, 1025)
+    broken = np.where(ranks < 50, ranks**-1.0, 50.0 * ranks**-2.0)
+    assert fig5_claims.bend(ranks**-1.4) == pytest.approx(1, abs=1e-6)
+    assert fig5_claims.bend(broken) == pytest.approx(2, rel=0.05)
+    # A straight line through all of it would not tell.
+    assert np.corrcoef(np.log(ranks[4:512]), np.log(broken[4:512]))[0, 1] ** 2 > 0.95
+
+
+def test_a_threshold_that_is_flat_and_then_rises_is_told_from_a_parabola() -> None:
+    f, steps = np.arange(1.0, 30.0), np.arange(3)
+    noise = 1e-3 * np.random.default_rng(0).normal(size=(3, 29))
+    assert fig5_claims.hinge_over_parabola(f, steps, 0.5 + 0.05 * np.maximum(f - 12, 0) + noise) < -1
+    assert fig5_claims.hinge_over_parabola(f, steps, 0.5 + 0.001 * f**2 + noise) > 1
+
+
+def test_acuity_that_saturates_does_not_grow_linearly() -> None:
+    f, steps = np.arange(1.0, 60.0), np.arange(1, 20)
+    noise = 0.1 * np.random.default_rng(0).normal(size=19)
+    reached = {"linear": 2.0 * steps + noise, "root": 9.0 * np.sqrt(steps) + noise}
+    curves = {name: fig5_claims.CRITERION * f / at[:, None] for name, at in reached.items()}
+    assert fig5_claims.linearity(f, steps, curves["linear"]) < 0
+    assert fig5_claims.linearity(f, steps, curves["root"]) > 0

@@ -27,6 +27,7 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 from fechner import results
 from fechner.arguments import Count, Natural, Processes, Seed, Whole, checked
 from fechner.errors import FechnerError
+from fechner.interval import jackknife_t
 from fechner.limits import check_memory
 from fechner.progress import bar
 from fechner.statistics.crops import are_crops, read_crops
@@ -70,8 +71,9 @@ def principal_components(
     Returns:
         A Dataset with `variance` of each component (eigenvalues of the covariance, largest first; pixels in [0, 1],
         arrays in their own units, bytes divided by 255), `components` (component, pixel) and `mean` (pixel). It also
-        holds the `exponent` of variance ∝ 1/rank^exponent, fitted from the fifth component to the middle one, with a
-        95 % interval by jackknife over ten groups of photographs.
+        holds `variance_jackknife` (group, component), the variances without each of ten groups of photographs in turn, and the
+        `exponent` of variance ∝ 1/rank^exponent, fitted from the fifth component to the middle one, with a
+        95 % interval by jackknife over ten groups of photographs; NaN for fewer than five.
 
     Raises:
         FechnerError: if there are not more patches than pixels, if more than a tenth of the photographs are smaller
@@ -90,10 +92,10 @@ def principal_components(
     if variance[0] <= 1e-12:
         raise FechnerError("the patches are constant: their covariance is zero")
     exponent = power_law(variance)
-    half = math.nan
-    if len(used := np.flatnonzero(moments.counts)) > 1:
-        without = [power_law(eigh(moments.covariance(int(g))[1], eigvals_only=True)[::-1]) for g in used]
-        half = _jackknife(np.array(without))
+    used = np.flatnonzero(moments.counts)
+    groups = used if len(used) > 1 else used[:0]
+    without = [np.maximum(eigh(moments.covariance(int(g))[1], eigvals_only=True)[::-1], 0) for g in groups]
+    low, high = jackknife_t(exponent, [power_law(each) for each in without])
     attributes: dict[str, Any] = results.provenance("components") | {
         "images": "array" if isinstance(images, np.ndarray) else source_name(images),
         "photographs": len(sources) - len(skipped),
@@ -109,11 +111,12 @@ def principal_components(
     return xr.Dataset(
         {
             "variance": ("component", variance, {"long_name": "variance of the component"}),
+            "variance_jackknife": (("group", "component"), np.reshape(without, (len(groups), -1))),
             "components": (("component", "pixel"), components),
             "mean": ("pixel", mean),
             "exponent": ((), exponent, {"long_name": "variance falls as 1/rank^exponent"}),
-            "exponent_low": ((), exponent - half),
-            "exponent_high": ((), exponent + half),
+            "exponent_low": ((), low),
+            "exponent_high": ((), high),
         },
         {"component": np.arange(1, len(variance) + 1)},
         attributes,
@@ -315,9 +318,3 @@ def _from_photographs(
     for group, rest in waiting.items():
         if rest:
             yield group, np.concatenate(rest)
-
-
-def _jackknife(estimates: Array) -> float:
-    """Half of a 95 % interval, by Student's t, from two or more estimates that each leave out one group."""
-    n = len(estimates)
-    return float(stats.t.ppf(0.975, n - 1) * np.sqrt((n - 1) / n * np.square(estimates - estimates.mean()).sum()))

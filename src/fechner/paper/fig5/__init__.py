@@ -15,9 +15,10 @@ FIGURE = PaperFigure(
     compute=compute.compute,
     draw=draw.draw,
     claims=claims.claims,
+    measurements=claims.measurements,
     charts=explore.charts,
     why_not={
         "fig5-acuity": "The published plot shows the square of acuity.",
-        "fig5-order-*": "The quick profile stops the deeper networks before the components of least variance are learned.",
+        "fig5-order": "The quick profile stops the deeper networks before the components of least variance are learned.",
     },
 )

@@ -1,4 +1,8 @@
-"""What Figure 5 claims, tested: power law, order, sharpness with depth, elbow and acuity."""
+"""What Figure 5 says, judged over random starts: power law, order, sharpness with depth, threshold, elbow and acuity.
+
+Every network learns from several random starts of its weights, which are what intervals are over. The gratings drive linear
+networks, so that eight phases average J exactly. Benjamin et al. (2022), Fig. 5.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +14,13 @@ import xarray as xr
 from scipy import stats
 
 from fechner.learning import readouts
-from fechner.paper.claim import Claim, Estimate, above, below, judge
-from fechner.paper.fig5.compute import CRITERION, LABELS, learning
+from fechner.paper.claim import Claim, Estimate, Measurement, above, below, judge, measured, within
+from fechner.paper.fig5.compute import CRITERION, LABELS, starts
+from fechner.statistics.patches import power_law
 
 Array = npt.NDArray[np.float64]
-Indices = npt.NDArray[np.intp]
-BOOTSTRAPS = 500
+# The spectrum counts as straight if its exponents below and above the middle of the fitted ranks agree within a quarter.
+STRAIGHT = (0.8, 1.25)
 # How acuity may grow with steps.
 GROWTH: dict[str, Callable[[Array], Array]] = {
     "linear": lambda steps: steps.astype(float),
@@ -25,43 +30,108 @@ GROWTH: dict[str, Callable[[Array], Array]] = {
 
 
 def claims(tree: xr.DataTree) -> list[Claim]:
-    """All claims, with 95 % intervals."""
-    components, networks = tree["components"].to_dataset(), learning(tree)
+    """What the paper says of the spectrum, of the order and speed of learning, and of what is read out of the maps."""
+    components, networks = tree["components"].to_dataset(), starts(tree)
+    tied = networks["tied"]
     return [
-        _power_law(components),
-        *(claim for name in LABELS for claim in _order(name, networks[name], components.variance.values)),
-        *_sharpness(networks["2"], networks["3"]),
-        *_readouts(networks["tied"]),
+        judge(
+            "fig5-power-law",
+            "the variance of principal components of natural patches falls as a power law of rank",
+            "exponent of the higher half of the fitted ranks over that of the lower half",
+            _over_photographs(components, bend),
+            within(*STRAIGHT),
+        ),
+        judge(
+            "fig5-order",
+            "components are learned in the order of their variance, whatever the depth",
+            "rank correlation of minus a component's learning step with its variance, least of the three networks",
+            over_starts(np.min([order(network, components.variance.values) for network in networks.values()], 0)),
+            above(0.9),
+        ),
+        judge(
+            "fig5-sharpness",
+            "sigmoids are sharper with depth",
+            "log of the ratio of the steps at which 0.9 and 0.1 of a component are learned, two matrices minus three, mean "
+            "over components that both learn",
+            over_starts(sharpening(networks["2"], networks["3"])),
+            above(0),
+        ),
+        judge(
+            "fig5-threshold",
+            "one matrix, tied: the threshold is flat at low frequencies and rises linearly above an elbow",
+            "log of the squared residuals of the threshold about a line that is flat and then rises, over those about a "
+            "parabola, mean over steps from a twentieth of learning on",
+            over_starts(_of_starts(tied, hinge_over_parabola)),
+            below(0),
+        ),
+        judge(
+            "fig5-elbow",
+            "one matrix, tied: the elbow moves to higher frequencies with learning",
+            "rank correlation of the fitted elbow with the step, from a twentieth of learning on",
+            over_starts(_of_starts(tied, lambda f, steps, curves: _rank(steps, elbows(f, curves)))),
+            above(0),
+        ),
+        judge(
+            "fig5-acuity",
+            "one matrix, tied: acuity grows linearly with steps",
+            "log of the squared residuals of acuity about a line in steps, over the least about a line in their square root "
+            "or logarithm",
+            over_starts(_of_starts(tied, linearity)),
+            below(0),
+        ),
     ]
 
 
-def thresholds(network: xr.Dataset, weights: Array | None = None) -> Array:
-    """1/√J (step, frequency) of one network, J averaged over phases, each weighing as given."""
-    samples = network.fisher_information_samples.transpose("step", "spatial_frequency", "phase").values
-    weights = np.full(samples.shape[-1], 1 / samples.shape[-1]) if weights is None else weights
-    return (samples @ weights) ** -0.5
+def measurements(tree: xr.DataTree) -> list[Measurement]:
+    """Exponents of the spectrum, and for each network how many components it learns and in what order."""
+    components, networks = tree["components"].to_dataset(), starts(tree)
+    exponent = "exponent of variance ∝ 1/rank^exponent, fitted from the fifth component to the middle one"
+    listed = [measured("fig5-exponent", exponent, _over_photographs(components, power_law))]
+    for name, network in networks.items():
+        learned = np.isfinite(network.learning_step).sum("component").values
+        listed += [
+            measured(f"fig5-learned-{name}", f"{LABELS[name]}: components learned by half", over_starts(learned)),
+            measured(
+                f"fig5-order-{name}",
+                f"{LABELS[name]}: rank correlation of minus a component's learning step with its variance",
+                over_starts(order(network, components.variance.values)),
+            ),
+        ]
+    last = _of_starts(networks["tied"], lambda f, steps, curves: elbows(f, curves)[-1])
+    acuity = _of_starts(networks["tied"], lambda f, steps, curves: acuities(f, curves)[-1])
+    return [
+        *listed,
+        measured("fig5-last-elbow", "one matrix, tied: elbow in the end (cycles/100 px)", over_starts(last)),
+        measured("fig5-last-acuity", "one matrix, tied: acuity in the end (cycles/100 px)", over_starts(acuity)),
+    ]
 
 
-def phase_weights(network: xr.Dataset) -> Array:
-    """Weights of phases (replicate, phase) of a bootstrap over them."""
-    phases = network.sizes["phase"]
-    return np.random.default_rng(0).multinomial(phases, np.full(phases, 1 / phases), 100) / phases
+def over_starts(values: npt.ArrayLike) -> Estimate:
+    """The mean over random starts with Student's t-interval."""
+    return Estimate.over(values, "random starts")
 
 
-def late_steps(network: xr.Dataset) -> Indices:
+def thresholds(network: xr.Dataset) -> Array:
+    """1/√J (…, step, frequency) of one network, J averaged over phases."""
+    samples = network.fisher_information_samples.transpose(..., "step", "spatial_frequency", "phase").values
+    return np.asarray(samples.mean(-1) ** -0.5)
+
+
+def late_steps(network: xr.Dataset) -> npt.NDArray[np.intp]:
     """Places of the steps after the first twentieth of learning."""
     steps = network.step.values
     return np.flatnonzero(steps >= 0.05 * steps[-1])
 
 
+def near(curve: Array) -> int:
+    """How many of the lowest frequencies have a threshold below five times the least, where elbows are fitted; at least 4."""
+    below_all = curve <= 5 * curve.min()
+    return len(curve) if below_all.all() else max(int(np.argmin(below_all)), 4)
+
+
 def elbows(frequency: Array, curves: Array) -> Array:
     """Elbow of each threshold curve, fitted where the threshold is below five times its least value."""
-    fitted = []
-    for curve in curves:
-        near = curve <= 5 * curve.min()
-        last = len(curve) if near.all() else max(int(np.argmin(near)), 4)
-        fitted.append(readouts.elbow(frequency[:last], curve[:last]))
-    return np.array(fitted)
+    return np.array([readouts.elbow(frequency[: near(curve)], curve[: near(curve)]) for curve in curves])
 
 
 def acuities(frequency: Array, curves: Array) -> Array:
@@ -69,117 +139,77 @@ def acuities(frequency: Array, curves: Array) -> Array:
     return np.array([readouts.acuity(frequency, curve, CRITERION) for curve in curves])
 
 
-def _power_law(components: xr.Dataset) -> Claim:
-    ranks = np.arange(5, components.sizes["component"] // 2)
-    line = stats.linregress(np.log(ranks), np.log(components.variance.values[ranks - 1]))
-    straight = float(line.rvalue**2)
-    exponent, low, high = (float(components[n]) for n in ("exponent", "exponent_low", "exponent_high"))
-    return judge(
-        "fig5-power-law",
-        f"the variance of principal components of natural patches falls as a power law of rank (R² {straight:.3f})",
-        "exponent from the fifth component to the middle one",
-        Estimate(exponent, low, high, "95 % jackknife interval over groups of photographs"),
-        above(0),
-    )
+def bend(variance: Array) -> float:
+    """Exponent of a spectrum above the middle of the fitted ranks (in logarithms) over that below; 1 for a power law.
+
+    >>> round(bend(np.arange(1, 1025.0) ** -1.3), 2)
+    1.0
+    """
+    first, last = min(5, len(variance) // 4 + 1), len(variance) // 2
+    lower, middle, upper = np.geomspace(first, last, 3)
+    slopes = []
+    for ends in ((lower, middle), (middle, upper)):
+        ranks = np.log(np.geomspace(*ends, 50))
+        logs = np.interp(ranks, np.log(np.arange(1, len(variance) + 1)), np.log(np.maximum(variance, 1e-300)))
+        slopes.append(stats.linregress(ranks, logs).slope)
+    return float(slopes[1] / slopes[0])
 
 
-def _order(name: str, network: xr.Dataset, variance: Array) -> list[Claim]:
-    step = network.learning_step.values
-    learned = np.flatnonzero(np.isfinite(step) & (step > 0))
-    if len(learned) <= 3:
-        return []
-
-    def order(components: Indices) -> float:
-        if len(np.unique(components)) < 2:
-            return float("nan")
-        return float(stats.spearmanr(-step[components], variance[components]).statistic)
-
-    return [
-        judge(
-            f"fig5-order-{name}",
-            f"{LABELS[name]}: components are learned in the order of their variance ({len(learned)} learned)",
-            "rank correlation of minus a component's learning step with its variance",
-            _over_components(order, learned),
-            above(0.9),
-        )
-    ]
+def order(network: xr.Dataset, variance: Array) -> Array:
+    """Rank correlation of minus the learning step with the variance, for each start; NaN where fewer than four are learned."""
+    correlations = []
+    for step in network.learning_step.transpose("start", "component").values:
+        learned = np.isfinite(step) & (step > 0)
+        correlations.append(_rank(-step[learned], variance[learned]) if learned.sum() > 3 else np.nan)
+    return np.array(correlations)
 
 
-def _sharpness(two: xr.Dataset, three: xr.Dataset) -> list[Claim]:
-    ratios = [np.log(n.step_at_nine_tenths.values / n.step_at_tenth.values) for n in (two, three)]
-    both = np.flatnonzero(np.isfinite(ratios).all(0))
-    if len(both) < 4:
-        return []
-    return [
-        judge(
-            "fig5-sharpness",
-            f"sigmoids are sharper with depth ({len(both)} components learned by both)",
-            "log of the ratio of the steps at which 0.9 and 0.1 of a component are learned, two matrices minus three, mean "
-            "over components",
-            _over_components(lambda i: float((ratios[0][i] - ratios[1][i]).mean()), both),
-            above(0),
-        )
-    ]
+def sharpening(two: xr.Dataset, three: xr.Dataset) -> Array:
+    """By how much sigmoids are steeper with three matrices than with two (start,), over components that both learn."""
+    ratios = [np.log(n.step_at_nine_tenths / n.step_at_tenth).transpose("start", "component") for n in (two, three)]
+    difference = (ratios[0] - ratios[1]).values
+    enough = np.isfinite(difference).sum(1) > 3
+    return np.where(enough, np.nanmean(np.where(enough[:, None], difference, 0.0), 1), np.nan)
 
 
-def _readouts(tied: xr.Dataset) -> list[Claim]:
-    frequency, late = tied.spatial_frequency.values, late_steps(tied)
-    steps = tied.step.values[late]
+def hinge_over_parabola(frequency: Array, steps: Array, curves: Array) -> float:
+    """How much closer a flat and then rising line comes to thresholds than a parabola, which has as many parameters."""
+    logs = []
+    for curve in curves:
+        x, y = frequency[: near(curve)], curve[: near(curve)]
+        rising = np.maximum(x - readouts.elbow(x, y), 0)
+        parabola = np.polynomial.Polynomial.fit(x, y, 2)
+        logs.append(np.log(_residual(rising, y) / np.square(y - parabola(x)).sum()))
+    return float(np.mean(logs))
 
-    def elbow_moves(curves: Array) -> float:
-        return float(stats.spearmanr(steps, elbows(frequency, curves)).statistic)
 
-    def residuals(curves: Array) -> dict[str, float]:
-        acuity = acuities(frequency, curves)
-        # Acuity is undefined as long as no threshold is below the criterion.
-        defined = np.isfinite(acuity)
-        return {name: _residual(grown(steps[defined]), acuity[defined]) for name, grown in GROWTH.items()}
+def linearity(frequency: Array, steps: Array, curves: Array) -> float:
+    """How much closer to a line acuity grows in steps than in the better of their square root and logarithm."""
+    acuity = acuities(frequency, curves)
+    # Acuity is undefined as long as no threshold is below the criterion.
+    defined = np.isfinite(acuity)
+    if defined.sum() < 4:
+        return float("nan")
+    left = {name: _residual(grown(steps[defined]), acuity[defined]) for name, grown in GROWTH.items()}
+    return float(np.log(left["linear"] / min(left["square root"], left["logarithmic"])))
 
-    def linearity(curves: Array) -> float:
-        left = residuals(curves)
-        return float(np.log(left["linear"] / min(left["square root"], left["logarithmic"])))
 
-    measured = thresholds(tied)[late]
-    replicates = [thresholds(tied, weights)[late] for weights in phase_weights(tied)]
+def _of_starts(network: xr.Dataset, readout: Callable[[Array, Array, Array], float]) -> Array:
+    """A readout of frequencies, steps and threshold curves (step, frequency) of late steps, for each start."""
+    late = late_steps(network)
+    frequency, steps = network.spatial_frequency.values, network.step.values[late]
+    return np.array([readout(frequency, steps, curves[late]) for curves in thresholds(network)])
 
-    def over_phases(readout: Callable[[Array], float]) -> Estimate:
-        return _bootstrap(readout(measured), [readout(curves) for curves in replicates], "phases")
 
-    elbow = judge(
-        "fig5-elbow",
-        "one matrix, tied: the threshold is flat up to an elbow that moves to higher frequencies with learning",
-        "rank correlation of the fitted elbow with the step, from a twentieth of learning on",
-        over_phases(elbow_moves),
-        above(0),
-    )
-    if not np.isfinite(linearity(measured)):
-        return [elbow]
-    left = residuals(measured)
-    acuity = judge(
-        "fig5-acuity",
-        f"one matrix, tied: acuity grows linearly with steps (best of three: {min(left, key=left.__getitem__)})",
-        "log of the squared residuals of acuity about a line in steps, over the least about a line in their square root "
-        "or logarithm",
-        over_phases(linearity),
-        below(0),
-    )
-    return [elbow, acuity]
+def _over_photographs(components: xr.Dataset, measure: Callable[[Array], float]) -> Estimate:
+    without = [measure(v) for v in components.variance_jackknife.values]
+    return Estimate.jackknife(measure(components.variance.values), without, "groups of photographs")
 
 
 def _residual(x: Array, y: Array) -> float:
-    if len(x) < 4:
-        return float("nan")
     fit = stats.linregress(x, y)
     return float(np.square(y - fit.intercept - fit.slope * x).sum())
 
 
-def _over_components(measure: Callable[[Indices], float], components: Indices) -> Estimate:
-    rng = np.random.default_rng(0)
-    replicates = [measure(rng.choice(components, len(components))) for _ in range(BOOTSTRAPS)]
-    return _bootstrap(measure(components), replicates, "components")
-
-
-def _bootstrap(value: float, replicates: list[float], resampled: str) -> Estimate:
-    """Replicates that are undefined, as a rank correlation of equal numbers is, count nowhere."""
-    defined = [replicate for replicate in replicates if not np.isnan(replicate)]
-    return Estimate.bootstrap(value, defined or replicates, resampled)
+def _rank(x: Array, y: Array) -> float:
+    return float(stats.spearmanr(x, y).statistic)

@@ -13,8 +13,8 @@ from matplotlib.figure import Figure
 
 from fechner import human
 from fechner.learning import theory
-from fechner.paper.fig5.claims import acuities, elbows, late_steps, phase_weights, thresholds
-from fechner.paper.fig5.compute import CRITERION, LABELS, NETWORKS, SIZE, learning
+from fechner.paper.fig5.claims import acuities, elbows, late_steps, thresholds
+from fechner.paper.fig5.compute import CRITERION, LABELS, NETWORKS, SIZE, learning, starts
 from fechner.plot.panel import letters, reference
 from fechner.plot.style import new_figure
 
@@ -25,11 +25,12 @@ Networks = dict[str, xr.Dataset]
 
 def draw(tree: xr.DataTree) -> dict[str, Figure]:
     """The main figure and its supplement, by file name."""
-    return {"fig5": draw_main(tree), "fig5_supplement": draw_supplement(learning(tree))}
+    return {"fig5": draw_main(tree), "fig5_supplement": draw_supplement(tree)}
 
 
-def draw_supplement(networks: Networks) -> Figure:
+def draw_supplement(tree: xr.DataTree) -> Figure:
     """What is learned over steps and components as a surface; loss, what is off the diagonal, and the elbow."""
+    networks = learning(tree)
     figure = new_figure(7.2, 4.6)
     parts: Any = figure.subfigures(2, 1, height_ratios=[1.15, 1])
     top, bottom = parts
@@ -42,7 +43,7 @@ def draw_supplement(networks: Networks) -> Figure:
         later = network.isel(step=slice(1, None))
         loss.loglog(later.step, later.loss, color=COLOURS[name], label=LABELS[name])
         off.semilogx(later.step, later.misalignment, color=COLOURS[name])
-        draw_elbow(network, COLOURS[name], elbow)
+        draw_elbow(starts(tree)[name], COLOURS[name], elbow)
     loss.set(xlabel="step", ylabel="mean squared error")
     loss.legend(handlelength=1, borderpad=0, loc="lower left", fontsize=6)
     off.set(xlabel="step", ylabel="off-diagonal share of the map")
@@ -68,12 +69,11 @@ def draw_surface(network: xr.Dataset, axes: Any) -> None:
 
 
 def draw_elbow(network: xr.Dataset, colour: str, axes: Axes) -> None:
-    """The elbow along learning, with its 95 % bootstrap interval over phases."""
+    """The elbow along learning, for every random start."""
     late = late_steps(network)
     frequency, time = network.spatial_frequency.values, network.step.values[late] / network.step.values[-1]
-    replicates = [elbows(frequency, thresholds(network, weights)[late]) for weights in phase_weights(network)]
-    axes.plot(time, elbows(frequency, thresholds(network)[late]), color=colour)
-    axes.fill_between(time, *np.quantile(replicates, [0.025, 0.975], axis=0), color=colour, alpha=0.2, lw=0)
+    for curves in thresholds(network):
+        axes.plot(time, elbows(frequency, curves[late]), color=colour, lw=0.8)
 
 
 def draw_main(tree: xr.DataTree) -> Figure:
