@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 OUT ?= results
-# A folder, .tar or .zip of photographs; by default the nine in scikit-image's wheel.
+# A folder, .tar or .zip of photographs; by default densities that ship, and patches of the nine in scikit-image's wheel.
 IMAGES ?=
 
 .PHONY: reproduce test test-slow check format docs notebooks measured lock benchmark clean

@@ -23,12 +23,11 @@ import fechner
 from fechner import human
 
 # %% [markdown]
-# The density of orientation in the nine photographs that come with scikit-image; the band is a 95 % interval over
-# photographs. Nine are too few for statistics of natural images: name a folder of your own,
-# `fechner.image_statistics("photographs/")`.
+# The density of orientation in 500 ImageNet photographs, which comes with the installation; the band is a 95 % interval over
+# photographs. For photographs of your own, name their folder: `fechner.image_statistics("photographs/")`.
 
 # %%
-prior = fechner.image_statistics(feature="orientation", values=36, workers=0, progress=False)
+prior = fechner.image_statistics(feature="orientation")
 fechner.draw(prior)
 
 # %% [markdown]

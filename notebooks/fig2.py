@@ -61,11 +61,10 @@ trained = fechner.sensitivity(network, gabor, along="orientation", **settings)
 fechner.draw(trained)
 
 # %% [markdown]
-# How far every layer follows the density of orientation in photographs (green). Nine photographs come with scikit-image, which
-# are too few for statistics of natural images.
+# How far every layer follows the density of orientation in 500 ImageNet photographs (green), which comes with the installation.
 
 # %%
-prior = fechner.image_statistics(feature="orientation", values=36, workers=0, progress=False)
+prior = fechner.image_statistics(feature="orientation")
 fechner.draw(fechner.compare(trained, prior))
 
 # %% [markdown]

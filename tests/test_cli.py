@@ -317,6 +317,7 @@ def test_statistics_and_compare(
     prior, curves = tmp_path / "prior.nc", tmp_path / "curves.nc"
     words: list[str | Path] = [
         "statistics",
+        "scikit-image",
         "--feature",
         "hue",
         "--set",
@@ -325,7 +326,7 @@ def test_statistics_and_compare(
         "value=0.4",
     ]
     assert run(monkeypatch, *words, "--out", prior, "--figure", tmp_path / "prior.png") == 0
-    assert "9 photographs from scikit-image: a first look" in capsys.readouterr().out.replace("\n", " ")
+    assert "9 photographs from scikit-image: a trial" in capsys.readouterr().out.replace("\n", " ")
     assert results.read(prior).sizes["hue"] == 72
     words = [
         "sensitivity",
@@ -356,5 +357,7 @@ def test_statistics_and_compare(
         "layer3",
         "layer4",
     }
+    assert run(monkeypatch, "compare", curves) == 0
+    assert "500 photographs of ImageNet" in capsys.readouterr().out.replace("\n", " ")
     assert run(monkeypatch, "compare", prior, curves) == 2
     assert "give the curves first" in capsys.readouterr().err

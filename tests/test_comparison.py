@@ -93,24 +93,22 @@ def test_correlation_is_numpys_and_the_baseline_is_subtracted() -> None:
 
 
 def test_intervals_cover_the_truth() -> None:
-    """√J ∝ p with scatter over draws and photographs: q = 2 lies inside the interval, about 95 % of the time."""
+    """√J ∝ p with scatter over draws: q = 2 lies inside the interval, about 95 % of the time."""
     p = lobes(36)
     covered = []
     for seed in range(200):
         rng = np.random.default_rng(seed)
-        photographs = p * rng.gamma(20, 1 / 20, (40, 36))
         samples = p[:, None] ** 2 * rng.gamma(50, 1 / 50, (36, 20))
         curves = curves_of(np.sqrt(samples.mean(-1))[None], n=20)
         curves["fisher_information_samples"] = curves.fisher_information_samples.rename(phase="draw")
         curves.fisher_information_samples[1] = samples
-        prior = prior_of(circular.normalize(photographs.sum(0), 180), "orientation", leave_out(photographs) / 39 / 180)
-        one = compare(curves, prior).isel(reference=0, layer=1)
+        one = compare(curves, prior_of(p)).isel(reference=0, layer=1)
         covered.append(float(one.exponent_low) <= 2 <= float(one.exponent_high))
     assert 0.9 < np.mean(covered) < 0.99
 
 
 def test_a_grid_of_nuisance_values_contributes_no_interval_and_draws_do() -> None:
-    root = np.stack([lobes(36) ** 0.8])
+    root = np.roll(lobes(36), 4)[None]
     rng = np.random.default_rng(0)
     measured = curves_of(root, noise=0.3)
     drawn = measured.assign(fisher_information_samples=measured.fisher_information_samples.rename(phase="draw"))
@@ -125,7 +123,9 @@ def test_a_grid_of_nuisance_values_contributes_no_interval_and_draws_do() -> Non
         ("both", drawn, prior_of(density, without=without)),
     ):
         one = compare(curves, prior).isel(reference=0, layer=1)
-        width[name] = np.arctanh(float(one.correlation_high)) - np.arctanh(float(one.correlation_low))
+        width[name] = float(one.correlation_high) - float(one.correlation_low)
+        # Errors in p bias the exponent, so that it has no interval over photographs.
+        assert np.isfinite(one.exponent_low) == (name == "draws")
     assert np.isnan(width.pop("nothing"))
     assert max(width["photographs"], width["draws"]) < width["both"] < width["photographs"] + width["draws"]
 
@@ -160,7 +160,8 @@ def test_records_and_figure(tmp_path) -> None:
     listed = json.loads(json.dumps(records(found), allow_nan=False))
     assert len(listed) == 6
     assert listed[1]["layer"] == "layer1"
-    assert listed[1]["exponent_interval"][0] < listed[1]["exponent"] < listed[1]["exponent_interval"][1]
+    assert listed[2]["correlation_interval"][0] < listed[2]["correlation"] < listed[2]["correlation_interval"][1]
+    assert listed[2]["exponent_interval"] == [None, None]
     (path,) = style.write(drawing.draw(found), tmp_path / "c", ("png",))
     assert path.stat().st_size > 10_000
 

@@ -72,7 +72,7 @@ def leftovers(folder: Path) -> list[Path]:
 
 @pytest.mark.slow
 def test_statistics(tmp_path: Path) -> None:
-    words = ["statistics", "--feature", "hue", "--out", "prior.nc"]
+    words = ["statistics", "scikit-image", "--feature", "hue", "--out", "prior.nc"]
     (tmp_path / "whole").mkdir()
     seconds = finished(words, tmp_path / "whole")
     assert killed(words, tmp_path, seconds, 5)

@@ -232,7 +232,7 @@ def test_output_that_cannot_take_every_character(encoding: str, folder: Path, mo
     hue = "--stimulus hue-hsv --along hue --values 6 --average saturation=0.5:0.9:2 --set size=32"
     said = {}
     for words in (
-        "statistics --feature hue --workers 0 --out hüé→.nc",
+        "statistics scikit-image --feature hue --workers 0 --out hüé→.nc",
         f"sensitivity resnet18_small --weights init {hue} --out curves.nc",
         "compare curves.nc hüé→.nc --out compared.nc",
         "compare curves.nc hüé→.nc --out again.nc --json",

@@ -28,7 +28,7 @@ CURVES = [
     "--device",
     "cpu",
 ]
-DENSITY = ["statistics", "--feature", "hue", "--workers", "0"]
+DENSITY = ["statistics", "scikit-image", "--feature", "hue", "--workers", "0"]
 TORCHRUN = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
 LAUNCHERS = {"RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT", "SLURM_PROCID"}
 

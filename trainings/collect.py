@@ -1,4 +1,4 @@
-"""Keep of trainings what the figures need: python trainings/collect.py RUN/training.nc CURVES.nc PRIOR.nc … writes here."""
+"""Keep of trainings what the figures need: python trainings/collect.py RUN/training.nc CURVES.nc … writes here."""
 
 from __future__ import annotations
 

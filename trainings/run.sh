@@ -31,8 +31,5 @@ train plain3-short-45-0 --arch plain:kernels_of_3 --epochs 6 --rotation 45
 # The hue curves of the upright network, which recorded orientation.
 fechner sensitivity resnet18_small --weights "$out/resnet-upright-0/last.ckpt" --stimulus hue-hsv --along hue --values 36 \
     --average saturation=0.5,0.7,0.9 --average value=0.5,0.7,0.9 --set size=32 --out "$out/resnet-upright-0-hue.nc"
-fechner statistics "$images/train" --feature hue --set values=72 --bootstraps 200 --out "$out/cifar10-hue-density.nc"
-fechner statistics "$images/train" --feature orientation --set values=36 --set scales=1 --bootstraps 200 \
-    --out "$out/cifar10-orientation-density.nc"
 
 python trainings/collect.py "$out"/*/training.nc "$out"/*.nc

@@ -22,6 +22,7 @@ from fechner.errors import FechnerError
 from fechner.interval import GROUPS, jackknife_t
 from fechner.layout import MARKS
 from fechner.references import is_whole, on_grid, references
+from fechner.statistics import shipped
 
 Array = npt.NDArray[np.float64]
 # A curve that varies by less than this share of its mean is flat: its correlation would be that of rounding errors.
@@ -31,18 +32,19 @@ WITHIN = 7.5
 
 
 @checked
-def compare(curves: xr.Dataset, prior: xr.Dataset) -> xr.Dataset:
+def compare(curves: xr.Dataset, prior: xr.Dataset | None = None) -> xr.Dataset:
     """Compare the sensitivity of every layer with the density of the same feature in photographs.
 
-    >>> from fechner import image_statistics, load, sensitivity
+    >>> from fechner import load, sensitivity
     >>> from fechner.stimuli import HuePatch
     >>> curves = sensitivity(load("resnet18", "init"), HuePatch(size=64), "hue", 12, {"value": [0.5, 0.9]})
-    >>> compare(curves, image_statistics(feature="hue")).correlation.dims
-    ('reference', 'layer')
+    >>> str(compare(curves).reference.values[0])
+    '500 photographs of ImageNet'
 
     Args:
         curves: a result of `fechner.sensitivity`.
-        prior: a result of `fechner.image_statistics` for the same feature.
+        prior: a result of `fechner.image_statistics` for the same feature; by default the density in 500 ImageNet
+            photographs which ships with the package.
 
     Returns:
         A Dataset over (reference, layer), in which the first reference is `prior`, and the others are the formulas that
@@ -58,9 +60,9 @@ def compare(curves: xr.Dataset, prior: xr.Dataset) -> xr.Dataset:
         - `ratio`: for orientation √J within 7.5° of 0° and 90° over that within 7.5° of 45° and 135°; otherwise √J in the
           quarter of the grid where the reference is highest over that in the quarter where it is lowest,
         - for each of these but `null_p` `_low` and `_high`, a 95 % interval by the jackknife and Student's t over the
-          photographs, and over the random draws (`Draws`) of the curves where they have them; on Fisher's z for
-          `correlation`, on the logarithm for `ratio`. A grid of nuisance values is no sample and adds nothing. NaN where
-          nothing was sampled, or fewer than five photographs or draws were,
+          photographs, and over the random draws (`Draws`) of the curves where they have them. A grid of nuisance values is
+          no sample and adds nothing. NaN where nothing was sampled, or fewer than five photographs or draws were, and of
+          `exponent` wherever photographs were: errors in p bias it, and no interval holds the truth often enough,
         - `correlation_jackknife` (group, layer): the correlation with `prior` without each group of photographs, from
           which an interval of what is computed from several layers follows (`fechner.interval.jackknife_t`).
 
@@ -73,10 +75,12 @@ def compare(curves: xr.Dataset, prior: xr.Dataset) -> xr.Dataset:
             hold what curves and densities cannot, such as negative numbers.
 
     Command line:
-        fechner sensitivity efficientnet_lite0 --out curves.nc
+        fechner compare curves.nc --figure comparison.png
         fechner statistics photographs/ --out prior.nc
-        fechner compare curves.nc prior.nc --figure comparison.png
+        fechner compare curves.nc prior.nc --json
     """
+    _check_curves(curves)
+    prior = shipped("imagenet", results.along(curves)) if prior is None else prior
     along = _check(curves, prior)
     curves = curves.sortby(along)
     grid = curves[along].values
@@ -97,7 +101,7 @@ def compare(curves: xr.Dataset, prior: xr.Dataset) -> xr.Dataset:
         density, without_photographs = on_grid(reference, curves[along])
         relative.append(density / density.mean())
         measures: tuple[tuple[str, str, Callable[[Array, Array], Array]], ...] = (
-            ("correlation", "z", lambda d, p: _correlation(np.sqrt(d), p)),
+            ("correlation", "identity", lambda d, p: _correlation(np.sqrt(d), p)),
             ("correlation_over_input", "identity", lambda d, p: _over(_correlation(np.sqrt(d), p), inputs)),
             ("exponent", "identity", _exponent),
             ("ratio", "log", lambda d, p: contrast(np.sqrt(d), along, grid, p)),
@@ -110,7 +114,11 @@ def compare(curves: xr.Dataset, prior: xr.Dataset) -> xr.Dataset:
                     variables["correlation_jackknife"] = (("group", "layer"), without[0])
             if without_draws:
                 without.append(np.stack([measure(remaining, density) for remaining in without_draws]))
-            low, high = jackknife_t(estimate, *without, scale=scale)
+            # Errors in p make the exponent smaller, so that its interval would seldom hold the truth.
+            biased = name == "exponent" and without_photographs is not None
+            low, high = jackknife_t(estimate, *([] if biased else without), scale=scale)
+            if name == "correlation":
+                low, high = np.maximum(low, -1), np.minimum(high, 1)
             for end, number in (("", estimate), ("_low", low), ("_high", high)):
                 estimates.setdefault(f"{name}{end}", []).append(number)
         estimates.setdefault("null_p", []).append(_null(root, density) if whole else np.full(len(root), np.nan))
@@ -126,7 +134,7 @@ def compare(curves: xr.Dataset, prior: xr.Dataset) -> xr.Dataset:
     attributes = {
         "along": along,
         **{name: contents.text(curves, name) for name in ("network", "weights", "stimulus")},
-        "photographs": prior.attrs.get("photographs", 0),
+        **{name: prior.attrs[name] for name in ("photographs", "title") if name in prior.attrs},
         "noise_model": results.noise_model(curves),
         "left_out": json.dumps(left_out, ensure_ascii=False),
         "interval": "95 %, jackknife over photographs and random draws, Student's t",
@@ -180,11 +188,15 @@ def records(comparison: xr.Dataset) -> list[dict[str, object]]:
     return listed
 
 
-def _check(curves: xr.Dataset, prior: xr.Dataset) -> str:
-    """The parameter of both; `FechnerError` if they cannot be compared, which says why."""
+def _check_curves(curves: xr.Dataset) -> None:
+    """Raise `FechnerError` for what are no curves."""
     if "fisher_information" not in curves or "along" not in curves.attrs:
         swapped = "; give the curves first, the density second" if "density" in curves else ""
         raise FechnerError(f"the first is not a result of `fechner sensitivity`: it has no fisher_information{swapped}")
+
+
+def _check(curves: xr.Dataset, prior: xr.Dataset) -> str:
+    """The parameter of both; `FechnerError` if they cannot be compared, which says why."""
     if "density" not in prior:
         raise FechnerError("the second is not a result of `fechner statistics`: it has no density")
     along, feature = results.along(curves), str(prior.attrs.get("along", next(iter(prior.density.dims), "")))

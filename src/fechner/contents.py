@@ -209,6 +209,12 @@ def text(dataset: xr.Dataset | xr.DataTree, name: str, default: str = "") -> str
     return str(dataset.attrs.get(name, default))
 
 
+def measured_on(dataset: xr.Dataset | xr.DataTree) -> str:
+    """On what a density was measured, in words; an empty text where that is not known."""
+    count = text(dataset, "photographs", "0")
+    return text(dataset, "title") or ("" if count == "0" else f"{count} photographs")
+
+
 def along(dataset: xr.Dataset | xr.DataTree) -> str:
     """The parameter that a result is measured along; an empty text where there is none."""
     return text(dataset, "along")

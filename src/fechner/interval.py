@@ -19,12 +19,15 @@ Array = npt.NDArray[np.float64]
 GROUPS = 100
 # Of fewer groups the interval covers too seldom.
 FEWEST = 5
-# Where a correlation of exactly 1 counts, since Fisher's z of 1 is infinite.
-_NEAREST = 1 - 1e-9
+# Where an interval is symmetric: there, and back.
 SCALES: dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
     "identity": (np.asarray, np.asarray),
     "log": (np.log, np.exp),
-    "z": (lambda r: np.arctanh(np.clip(r, -_NEAREST, _NEAREST)), np.tanh),
+    # Densities are sums of which a few photographs may make the most. No upper end is too high where it is not negative.
+    "density": (
+        lambda p: -1 / np.sqrt(p),
+        lambda x: np.where(x < 0, np.square(1 / x), np.where(np.isnan(x), np.nan, np.inf)),
+    ),
 }
 
 
@@ -54,16 +57,18 @@ def jackknife_t(value: npt.ArrayLike, *without: npt.ArrayLike, scale: str = "ide
     Args:
         value: the quantity, computed from all units.
         without: for each kind of unit that was sampled (photographs, draws), the quantity (group, …) with each group of
-            units left out in turn. The variances of several kinds add up, and so do their degrees of freedom by
-            Satterthwaite's formula.
-        scale: where the interval is symmetric: "identity", "log" (densities, ratios) or "z" (correlations, Fisher's z).
+            units left out in turn. The variances of several kinds add up.
+        scale: where the interval is symmetric: "identity", "log" (ratios), or "density" (−1/√p).
+
+    The degrees of freedom are one less than there are groups if these scatter like normal numbers, and fewer where a few
+    groups decide: they follow from the kurtosis of the values, and for several kinds from Satterthwaite's formula.
 
     Returns:
-        Two arrays of the shape of the value. They are NaN where nothing was sampled or what was sampled does not change
+        Two arrays of the shape of the value. The upper end of a density is infinite where it is not bounded. They are NaN where nothing was sampled or what was sampled does not change
         the value, where a kind of unit has fewer than five groups, and where the value without some group is not known or
         has no place on the scale.
 
-    Source: Tukey (1958); for groups, Shao & Wu (1989).
+    Sources: Tukey (1958); for groups, Shao & Wu (1989); the variance of a variance, Cramér (1946), 27.4.
     """
     to, back = SCALES[scale]
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -71,10 +76,15 @@ def jackknife_t(value: npt.ArrayLike, *without: npt.ArrayLike, scale: str = "ide
         total, weighted = np.zeros_like(middle), np.zeros_like(middle)
         for each in without:
             values = to(np.asarray(each, float))
-            free = len(values) - 1
-            enough = len(values) >= FEWEST
-            variance = free * np.var(values, 0) if enough else np.full_like(middle, np.nan)
-            total, weighted = total + variance, weighted + np.square(variance) / max(free, 1)
+            count = len(values)
+            if count < FEWEST:
+                total = np.full_like(middle, np.nan)
+                break
+            squares = np.square(values - values.mean(0))
+            variance = (count - 1) * squares.mean(0)
+            excess = np.where(variance > 0, np.square(squares).mean(0) / np.square(squares.mean(0)) - 3, 0.0)
+            doubtful = np.maximum(excess, 0) / count + 2 / (count - 1)
+            total, weighted = total + variance, weighted + np.square(variance) * doubtful / 2
         degrees = np.where(total > 0, np.square(total) / weighted, np.nan)
         half = stats.t.ppf(0.975, degrees) * np.sqrt(total) if without else np.full_like(middle, np.nan)
         return back(middle - half), back(middle + half)

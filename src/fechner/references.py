@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from fechner import circular, human
+from fechner import circular, contents, human
 from fechner.errors import FechnerError
 
 Array = npt.NDArray[np.float64]
@@ -23,7 +23,7 @@ def references(prior: xr.Dataset, coordinate: xr.DataArray) -> Mapping[str, xr.D
 
     A formula of another convention than the coordinate of the curves is left out.
     """
-    name = f"{prior.attrs['photographs']} photographs" if "photographs" in prior.attrs else "density"
+    name = contents.measured_on(prior) or "density"
     convention = coordinate.attrs.get("convention")
     formulas = {
         label: formula

@@ -96,7 +96,7 @@ def curves() -> xr.Dataset:
 
 
 def density(feature: str, values: int) -> xr.Dataset:
-    return fechner.image_statistics(feature=feature, values=values, progress=False)
+    return fechner.image_statistics("scikit-image", feature=feature, values=values, progress=False)
 
 
 @contextmanager

@@ -29,7 +29,7 @@ def page_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     network = load("resnet18_small", "init")
     curves = sensitivity(network, Gabor(size=32), values=12, average={"phase": Draws(4)}, progress=False)
     results.save(curves, folder / "curves.nc")
-    prior = image_statistics(feature="orientation", values=36, progress=False)
+    prior = image_statistics("scikit-image", feature="orientation", values=36, progress=False)
     results.save(prior, folder / "prior.nc")
     reproduce(["trained"], out=folder / "made", trainings=KEPT, say=lambda text: None)
     return report([folder, folder / "made"], folder / "report.html")

@@ -30,7 +30,7 @@ def curves() -> xr.Dataset:
 
 @pytest.fixture(scope="module")
 def prior() -> xr.Dataset:
-    return fechner.image_statistics(feature="orientation", values=36, progress=False)
+    return fechner.image_statistics("scikit-image", feature="orientation", values=36, progress=False)
 
 
 def embedded(page: Path) -> list[dict]:

@@ -81,7 +81,7 @@ def density() -> xr.Dataset:
     photographs = p * np.random.default_rng(0).uniform(0, 2, (100, 180))
     without = circular.normalize(leave_out(photographs), 180)
     p = photographs.sum(0)
-    low, high = jackknife_t(circular.normalize(p, 180), without, scale="log")
+    low, high = jackknife_t(circular.normalize(p, 180), without, scale="density")
     curves = {"density": circular.normalize(p, 180), "density_low": low, "density_high": high}
     return xr.Dataset(
         {n: ("orientation", c) for n, c in curves.items()} | {"density_jackknife": (("group", "orientation"), without)},

@@ -29,7 +29,7 @@ def made() -> dict[str, xr.Dataset]:
         )
         for seed in (0, 1)
     ]
-    prior = fechner.image_statistics(feature="orientation", values=12, progress=False)
+    prior = fechner.image_statistics("scikit-image", feature="orientation", values=12, progress=False)
     pca = fechner.statistics.principal_components(number=200, size=8, progress=False)
     network = LinearNetwork("tied", scale=0.05)
     return {

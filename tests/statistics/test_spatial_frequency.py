@@ -48,7 +48,7 @@ def test_density_integrates_to_one_and_small_images_count_where_they_can() -> No
 
 
 def test_photographs_fall_as_the_inverse_square() -> None:
-    found = image_statistics(feature="spatial_frequency")
+    found = image_statistics("scikit-image", feature="spatial_frequency")
     assert 1.5 < float(found.exponent_low) < float(found.exponent) < float(found.exponent_high) < 3.5
     assert found.spatial_frequency.attrs["units"] == "cycle/degree"
 

@@ -17,7 +17,7 @@ import fechner
 from fechner.statistics import principal_components, stream, workers
 pca = principal_components(number=500, size=4, workers=2, progress=False)
 stream.context = lambda count: workers.Apart()  # as where processes are not copied
-prior = fechner.image_statistics(feature="hue", values=12, workers=1, progress=False)
+prior = fechner.image_statistics("scikit-image", feature="hue", values=12, workers=1, progress=False)
 print(pca.attrs["photographs"], prior.attrs["photographs"])
 """
 

@@ -81,7 +81,8 @@ def options(function: Callable[..., Any], made: Makers, top: bool = True) -> dic
         elif name not in provided() and (read := reader(hints[name])) and name not in listed:
             required, several = parameter.default is parameter.empty, read.type == list[str]
             plain = read.type in (str, list[str]) and read.metavar in (None, "FILE")
-            positional = plain and ((top and i == 0) or (required and not (several and i)))
+            result = read.metavar == "FILE" and not several
+            positional = plain and ((top and (i == 0 or result)) or (required and not (several and i)))
             listed[name] = Option(name, read, help.get(name, ""), parameter.default, positional)
     return listed
 

@@ -13,7 +13,7 @@ from rich.table import Table
 
 from fechner import circular, results
 from fechner.errors import printable
-from fechner.statistics.images import left_out_in_words, source_name
+from fechner.statistics.images import IN_WHEEL, left_out_in_words
 
 
 def printed(result: Any) -> list[Table | str]:
@@ -70,8 +70,9 @@ def of_sensitivity(measured: xr.Dataset) -> Table:
 def of_statistics(result: xr.Dataset) -> str:
     """Where the density comes from and its extremes, or the exponent of a power spectrum."""
     name = result.attrs["images"]
-    few = ": a first look, too few for an estimate of natural statistics" if name == source_name(None) else ""
-    source = f"{result.attrs['feature']} in {result.attrs['photographs']} photographs from {name}{few}\n"
+    few = ": a trial, too few for an estimate of natural statistics" if name == IN_WHEEL else ""
+    where = result.attrs.get("title", f"{result.attrs['photographs']} photographs from {name}{few}")
+    source = f"{result.attrs['feature']} in {where}\n"
     if "exponent" in result:
         return source + f"power falls as 1/frequency^{interval(result, 'exponent')}"
     along = results.along(result)
@@ -104,7 +105,7 @@ def of_comparison(result: xr.Dataset) -> Table:
         )
     table.caption = (
         f"sensitivity along {result.attrs['along']}: √J against {prior}; q = 2 for infomax, 1/2 for discrimax; "
-        "95 % intervals over nuisance values and photographs; J is the Fisher information under independent "
+        "95 % intervals over photographs and random draws; J is the Fisher information under independent "
         "unit-variance Gaussian noise"
     )
     return table

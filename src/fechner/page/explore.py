@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from fechner import circular, human, results
+from fechner import circular, contents, human, results
 from fechner.fisher import evenly, relative_to_mean
 from fechner.interval import t_half_width
 from fechner.page.chart import Chart, chart, reference
@@ -112,7 +112,7 @@ def _references(dataset: xr.Dataset, along: str, densities: Sequence[xr.Dataset]
         return convention is None or other.attrs.get("convention", convention) == convention
 
     return [
-        reference(f"density in {prior.attrs.get('photographs', 'some')} photographs", prior.density)
+        reference(f"density in {contents.measured_on(prior) or 'some photographs'}", prior.density)
         for prior in densities
         if prior.attrs["along"] == along and alike(prior[along])
     ] + [

@@ -123,8 +123,8 @@ def _words(dataset: xr.Dataset) -> str:
     names = [str(dataset.attrs[n]) for n in ("network", "weights", "condition") if dataset.attrs.get(n)]
     along = results.along(dataset).replace("_", " ")
     text = str(dataset.attrs["kind"]) + (f" along {along}" if along else "")
-    if dataset.attrs.get("photographs"):
-        names.append(f"{dataset.attrs['photographs']} photographs")
+    if photographs := contents.measured_on(dataset):
+        names.append(photographs)
     return text + (f": {', '.join(names)}" if names else "")
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from fechner import circular, human, results
+from fechner import circular, contents, human, results
 from fechner.comparison import contrast
 from fechner.paper.claim import Claim, Estimate, above, judge
 from fechner.paper.figure import PaperFigure
@@ -51,7 +51,7 @@ def draw(tree: xr.DataTree) -> dict[str, Figure]:
     density_figure.draw(prior, a)
     angle = np.linspace(0, 180, 361)
     a.plot(angle, 180 * human.analytic_orientation_prior(angle), color="0.3", ls="--", lw=0.9, label="analytic prior")
-    a.set(title=f"how often: {prior.attrs['photographs']} photographs", ylim=(0, 1.2 * a.get_ylim()[1]))
+    a.set(title=f"how often: {contents.measured_on(prior)}", ylim=(0, 1.2 * a.get_ylim()[1]))
     a.legend(loc="upper center", handlelength=1.5)
     for axes, name, title in (
         (b, "relative_sensitivity", "predicted sensitivity √J, J ∝ p$^q$"),

@@ -1,4 +1,7 @@
-"""Densities of features in the photographs: taken once for all figures of a folder, and saved in each figure's data."""
+"""Densities of features in photographs, saved in each figure's data.
+
+Without photographs they are those that ship with the package; else they are measured once for all figures of a folder.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ import xarray as xr
 from fechner import image_statistics, results
 from fechner.outputs import expanded
 from fechner.paper.run import Run, cached
-from fechner.statistics import make, photographs, source_name
+from fechner.statistics import make, photographs, shipped, source_name
 
 # What the root of a figure's data repeats of its nodes, for the page.
 _OF_NODES = ("method", "noise_model", "stimulus")
@@ -28,7 +31,9 @@ def source(run: Run) -> dict[str, str]:
 
 
 def density(feature: str, run: Run, again: bool = False) -> xr.Dataset:
-    """The density of a feature in the photographs, cached for all figures of an output folder; or measured `again`."""
+    """The density of a feature that ships; in photographs, cached for all figures of an output folder or measured `again`."""
+    if run.images is None:
+        return shipped("imagenet", feature)
     path = run.folder.parent / "photographs" / f"{feature}.nc"
     wanted = source(run) | {"settings": json.dumps(asdict(make(feature, {})))}
 
@@ -43,7 +48,7 @@ def density(feature: str, run: Run, again: bool = False) -> xr.Dataset:
 def with_density(figure: str, prior: xr.Dataset, **nodes: xr.Dataset) -> xr.DataTree:
     """The data of a figure: nodes of its own, the density, and a root that names the figure and the photographs."""
     attributes = {"figure": figure, "along": results.along(prior)}
-    attributes |= {name: prior.attrs[name] for name in ("images", "photographs")}
+    attributes |= {name: prior.attrs[name] for name in ("images", "photographs", "title") if name in prior.attrs}
     attributes |= {name: node.attrs[name] for node in nodes.values() for name in _OF_NODES if name in node.attrs}
     root = xr.Dataset(attrs=results.provenance("figure") | attributes)
     return xr.DataTree.from_dict({"/": root, **nodes, "density": prior})

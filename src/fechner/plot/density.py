@@ -7,6 +7,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 
 from fechner import circular, results
+from fechner.interval import jackknife_t
 from fechner.plot.curves import circular_ticks
 from fechner.plot.panel import axis_label, reference
 from fechner.plot.style import HUMAN, PRIOR
@@ -19,7 +20,9 @@ def coarse(dataset: xr.Dataset, values: int) -> xr.Dataset:
     along = results.along(dataset)
     period = circular.circle_of(dataset[along])
     grid = circular.grid(values, period)
-    curves = {n: (along, circular.rebin(dataset[n].values, grid, period)) for n in CURVES}
+    density = circular.rebin(dataset.density.values, grid, period)
+    low, high = jackknife_t(density, circular.rebin(dataset.density_jackknife.values, grid, period), scale="density")
+    curves = {name: (along, curve) for name, curve in zip(CURVES, (density, low, high), strict=True)}
     return xr.Dataset(curves, {along: (along, grid, dataset[along].attrs)}, dataset.attrs)
 
 
@@ -67,7 +70,9 @@ def backdrop(dataset: xr.Dataset, axes: Axes) -> None:
     """The same on a scale of its own, as high as the panel, behind what is drawn there."""
     behind, period = axes.twinx(), circular.circle_of(dataset[results.along(dataset)])
     area(dataset, behind)
-    behind.set_ylim(0, 1.05 * float(dataset.density_high.max()) * period)
+    high = dataset.density_high
+    # Where photographs bound no upper end, the density itself counts.
+    behind.set_ylim(0, 1.05 * float(high.where(np.isfinite(high), dataset.density).max()) * period)
     behind.set_axis_off()
     axes.set_zorder(behind.get_zorder() + 1)
     axes.patch.set_visible(False)

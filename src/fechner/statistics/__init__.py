@@ -9,6 +9,7 @@ from __future__ import annotations
 from fechner.statistics.crops import are_crops, read_crops
 from fechner.statistics.density import FEATURES, image_statistics, make
 from fechner.statistics.images import Photograph, find_photographs, left_out_in_words, photographs, source_name
+from fechner.statistics.measured import shipped
 from fechner.statistics.patches import principal_components, reconstruct, sample_patches
 
 __all__ = [
@@ -24,5 +25,6 @@ __all__ = [
     "read_crops",
     "reconstruct",
     "sample_patches",
+    "shipped",
     "source_name",
 ]

@@ -26,7 +26,9 @@ from fechner.errors import FechnerError, first_line, printable
 from fechner.outputs import expanded
 from fechner.statistics import decoding
 
-# The natural scenes in scikit-image's wheel. Its other images are drawn, microscopic, or second views of a scene.
+# What names the photographs in scikit-image's wheel, as results record them.
+IN_WHEEL = "scikit-image"
+# The natural scenes in it. Its other images are drawn, microscopic, or second views of a scene.
 _IN_WHEEL = (
     "astronaut.png", "brick.png", "camera.png", "chelsea.png", "coffee.png", "grass.png", "gravel.png",
     "motorcycle_left.png", "rocket.jpg",
@@ -97,7 +99,10 @@ class Photograph:
 
 @checked
 def photographs(source: str | Path | None = None) -> list[Photograph]:
-    """All images in a folder tree, a .tar or a .zip, in the order of their names; by default nine of scikit-image.
+    """All images in a folder tree, a .tar or a .zip, in the order of their names.
+
+    By default, or as "scikit-image", these are the nine photographs in scikit-image's wheel: enough to try what needs pixels,
+    and too few for statistics of natural images.
 
     >>> [p.name for p in photographs()][:2]
     ['astronaut.png', 'brick.png']
@@ -117,7 +122,7 @@ def find_photographs(source: str | Path | None = None) -> tuple[list[Photograph]
     >>> find_photographs()[1]
     {}
     """
-    if source is None:
+    if source is None or source == IN_WHEEL:
         folder = Path(str(files("skimage"))) / "data"
         return [Photograph(name, folder) for name in _IN_WHEEL if (folder / name).is_file()], {}
     path = expanded(source)
@@ -164,7 +169,7 @@ def left_out_in_words(left_out: Mapping[str, int], most: int = 5) -> str:
 
 def source_name(source: str | Path | None) -> str:
     """The source of photographs as results record it."""
-    return "scikit-image" if source is None else printable(str(source))
+    return IN_WHEEL if source is None else printable(str(source))
 
 
 def _why_not(entry: str, endings: frozenset[str]) -> str | None:

@@ -95,7 +95,10 @@ def principal_components(
     used = np.flatnonzero(moments.counts)
     groups = used if len(used) > 1 else used[:0]
     without = [np.maximum(eigh(moments.covariance(int(g))[1], eigvals_only=True)[::-1], 0) for g in groups]
-    low, high = jackknife_t(exponent, [power_law(each) for each in without])
+    exponents = [power_law(each) for each in without]
+    # Fewer patches make the exponent larger: the interval is around the value that the jackknife corrects for this.
+    corrected = exponent + (len(exponents) - 1) * (exponent - np.mean(exponents)) if exponents else exponent
+    low, high = jackknife_t(corrected, exponents)
     attributes: dict[str, Any] = results.provenance("components") | {
         "images": "array" if isinstance(images, np.ndarray) else source_name(images),
         "photographs": len(sources) - len(skipped),

@@ -33,11 +33,9 @@ def reduced(recorded: xr.Dataset) -> xr.Dataset:
     """What figures need of a file, as 32-bit numbers.
 
     Of a training, sensitivity at the end of each epoch, averaged over phase, and all samples of the last recording; of
-    curves that `fechner sensitivity` wrote, everything but what can be computed from the samples; of densities that
-    `fechner statistics` wrote, their intervals. What was reduced before stays as it is.
+    curves that `fechner sensitivity` wrote, everything but what can be computed from the samples. What was reduced before
+    stays as it is.
     """
-    if "density" in recorded:
-        return recorded[["density", "density_low", "density_high"]].astype("float32").assign_attrs(recorded.attrs)
     if "fisher_information_recorded" in recorded:
         return recorded
     samples = recorded.fisher_information_samples
