@@ -21,6 +21,7 @@ import xarray as xr
 
 from fechner import load, results, sensitivity
 from fechner.errors import FechnerError, FechnerWarning
+from fechner.layout import MARKS
 from fechner.paper.run import Run, cached
 from fechner.stimuli import settings, stimulus
 
@@ -57,7 +58,8 @@ class Sweep:
 class Part:
     """One curve for every block of a network: the unit that is saved and resumed.
 
-    `integration_error` doubles the cost, and is measured where a claim depends on it.
+    `integration_error` doubles the cost, and is measured where a claim depends on it. Curves that are smooth, or that no grid
+    resolves, are measured at one of `every` so many values.
     """
 
     network: str
@@ -65,6 +67,7 @@ class Part:
     seed: int
     stimulus: str
     integration_error: bool = False
+    every: int = 1
 
     @property
     def file(self) -> str:
@@ -76,7 +79,11 @@ class Part:
 
     def expected(self, sweep: Sweep) -> dict[str, str]:
         """Attributes of the file that holds the part as it is asked for; a checkpoint may have changed under its name."""
-        asked = {"stimulus": settings(stimulus(self.stimulus)), "integration_error": self.integration_error}
+        asked = {
+            "stimulus": settings(stimulus(self.stimulus)),
+            "integration_error": self.integration_error,
+            "every": self.every,
+        }
         attributes = {"part": json.dumps(asked), "sweep": json.dumps(asdict(sweep))}
         if self.weights not in ("pretrained", *RANDOM):
             attributes["weights_sha256"] = load(self.network, self.weights).weights_sha256()
@@ -107,7 +114,12 @@ def _measured(part: Part, sweep: Sweep, device: str) -> xr.Dataset:
         # Figures mark what is uncertain and what is not resolved.
         warnings.filterwarnings("ignore", ".*(integration error|does not resolve)", FechnerWarning)
         return sensitivity(
-            network, presented, sweep.along, sweep.values, sweep.average, integration_error=part.integration_error
+            network,
+            presented,
+            sweep.along,
+            sweep.values // part.every,
+            sweep.average,
+            integration_error=part.integration_error,
         )
 
 
@@ -154,11 +166,12 @@ def measure(parts: Sequence[Part], sweep: Sweep, run: Run) -> xr.Dataset:
 
 
 def select(dataset: xr.Dataset, **labels: str | int) -> xr.Dataset:
-    """The layers of the parts with these labels (network, weights, seed, stimulus); pixels included."""
+    """The layers of the parts with these labels (network, weights, seed, stimulus), at the values that they have."""
     keep = np.ones(dataset.sizes["layer"], dtype=bool)
     for name, value in labels.items():
         keep &= dataset[name].values == value
-    return dataset.isel(layer=np.flatnonzero(keep))
+    part = dataset.isel(layer=np.flatnonzero(keep))
+    return part.dropna(results.along(dataset), how="all", subset=["fisher_information"]) if keep.any() else part
 
 
 def by_seed(part: xr.Dataset) -> list[xr.Dataset]:
@@ -186,14 +199,21 @@ def third(dataset: xr.Dataset, which: str) -> xr.Dataset:
 
 def certain(curves: xr.Dataset) -> xr.Dataset:
     """The curves with J unknown (NaN) where it carries no claim: uncertain values, and layers that are not resolved."""
-    carries = (curves.uncertain < 1) & (curves.get("resolved", xr.ones_like(curves.depth)) > 0)
+    carries = xr.DataArray(curves.get("uncertain", 0) < 1) & (curves.get("resolved", 1) > 0)
     return curves.assign(fisher_information=curves.fisher_information.where(carries))
+
+
+def whole(curves: xr.Dataset) -> xr.Dataset:
+    """The curves without the marks of what carries no claim, for measurements and drawings of all values."""
+    return curves.drop_vars(MARKS, errors="ignore")
 
 
 def _labelled(curves: xr.Dataset, part: Part) -> xr.Dataset:
     if not part.integration_error:
         unknown = xr.full_like(curves.fisher_information, np.nan)
         curves = curves.assign(fisher_information_error=unknown, uncertain=unknown > 0)
+    # A number, so that it stays one where other parts have more values.
+    curves["uncertain"] = curves.uncertain.astype(float)
     labels = {"network": part.network, "weights": part.weights, "seed": part.seed, "stimulus": part.stimulus}
     n = curves.sizes["layer"]
     return curves.assign_coords({name: ("layer", [value] * n) for name, value in labels.items()})

@@ -14,48 +14,25 @@ import xarray as xr
 from fechner import results
 from fechner.comparison import compare
 from fechner.paper.claim import Claim, Estimate, Measurement, above, judge, measured
-from fechner.paper.curves import FAMILY, MAIN, by_seed, layers_only, networks, select, third
+from fechner.paper.curves import FAMILY, MAIN, by_seed, layers_only, networks, select, third, whole
 
 FOLLOWING = "correlation of √J with the density, mean over the last third of the layers"
 
 
 def claims(curves: xr.Dataset, prior: xr.Dataset, figure: str) -> list[Claim]:
     """Claims on the main networks, of the main stimulus of the figure."""
-    feature = results.along(prior)
-    late, early, before = (
-        _correlations(curves, prior, *which)
-        for which in (("pretrained", "late"), ("pretrained", "early"), ("init", "late"))
-    )
-    judged = [
-        (
-            "follows",
-            f"late layers of pretrained networks are more sensitive to {feature}s that are frequent in photographs",
-            FOLLOWING,
-            late,
-        ),
-        (
-            "follows-over-early",
-            f"late layers of pretrained networks follow the frequency of {feature}s better than early layers",
-            f"{FOLLOWING}, minus that over the first third",
-            difference(late, early),
-        ),
-        (
-            "follows-over-init",
-            f"late layers follow the frequency of {feature}s better after training than before",
-            f"{FOLLOWING}, pretrained minus initialised",
-            difference(late, before),
-        ),
-    ]
     return [
         judge(f"{figure}-{id_}", statement, quantity, over_networks(values), above(0))
-        for id_, statement, quantity, values in judged
-        if values
+        for id_, statement, quantity, values in _of_networks(curves, prior)
     ]
 
 
 def measurements(curves: xr.Dataset, prior: xr.Dataset, figure: str) -> list[Measurement]:
-    """How far each network follows the density, over photographs; initialised ones over seeds."""
-    return list(_measurements(curves, prior, figure))
+    """The same of all values, even those that carry no claim; and how far each network follows the density."""
+    return [
+        measured(f"{figure}-{id_}-all-values", f"{quantity}; all values, even uncertain ones", over_networks(values))
+        for id_, _, quantity, values in _of_networks(whole(curves), prior)
+    ] + list(_of_each(curves, prior, figure))
 
 
 def over_networks(values: Mapping[str, float]) -> Estimate:
@@ -98,33 +75,61 @@ def _correlations(curves: xr.Dataset, prior: xr.Dataset, state: str, which: str)
     }
 
 
-def _measurements(curves: xr.Dataset, prior: xr.Dataset, figure: str) -> Iterator[Measurement]:
+def _of_networks(curves: xr.Dataset, prior: xr.Dataset) -> Iterator[tuple[str, str, str, dict[str, float]]]:
+    """Of each claim the end of its id, its sentence, the quantity, and the value of each network."""
+    feature = results.along(prior)
+    late, early, before = (
+        _correlations(curves, prior, *which)
+        for which in (("pretrained", "late"), ("pretrained", "early"), ("init", "late"))
+    )
+    if not late:
+        return
+    yield (
+        "follows",
+        f"late layers of pretrained networks are more sensitive to {feature}s that are frequent in photographs",
+        FOLLOWING,
+        late,
+    )
+    yield (
+        "follows-over-early",
+        f"late layers of pretrained networks follow the frequency of {feature}s better than early layers",
+        f"{FOLLOWING}, minus that over the first third",
+        difference(late, early),
+    )
+    if before:
+        yield (
+            "follows-over-init",
+            f"late layers follow the frequency of {feature}s better after training than before",
+            f"{FOLLOWING}, pretrained minus initialised",
+            difference(late, before),
+        )
+
+
+def _of_each(curves: xr.Dataset, prior: xr.Dataset, figure: str) -> Iterator[Measurement]:
     feature = results.along(prior)
     for network in networks(curves):
-        part = select(curves, network=network, weights="pretrained", stimulus=main_stimulus(curves))
-        if part.sizes["layer"]:
-            compared = compare(part, prior)
+        own = select(curves, network=network, stimulus=main_stimulus(curves))
+
+        def record(id_: str, statement: str, estimate: Estimate | float, network: str = network) -> Measurement:
+            return measured(f"{figure}-{network}-{id_}", f"{network}: {statement}", estimate)
+
+        pretrained, initial = (select(own, weights=state) for state in ("pretrained", "init"))
+        if pretrained.sizes["layer"]:
+            share = float(layers_only(pretrained).uncertain.mean())
+            yield record("uncertain", "share of values whose integration error exceeds 5 %, pretrained", share)
+            compared = compare(whole(pretrained), prior)
             for which in ("late", "early"):
                 layers = _third(compared, which).correlation_jackknife.mean("layer", skipna=True)
-                estimate = Estimate.jackknife(_mean(compared, which), layers.values, "photographs", "z")
-                yield measured(
-                    f"{figure}-{network}-follows-{which}",
-                    f"{network}: correlation of √J with the density of {feature}, {which} layers",
-                    estimate,
+                estimate = Estimate.jackknife(_mean(compared, which), layers.values, "photographs")
+                yield record(
+                    f"follows-{which}", f"correlation of √J with the density of {feature}, {which} layers", estimate
                 )
-            yield measured(
-                f"{figure}-{network}-exponent",
-                f"{network}: exponent q of J ∝ p^q, mean over late layers",
-                float(_third(compared, "late").exponent.mean("layer", skipna=True)),
-            )
-        initial = select(curves, network=network, weights="init", stimulus=main_stimulus(curves))
+            exponent = float(_third(compared, "late").exponent.mean("layer", skipna=True))
+            yield record("exponent", "exponent q of J ∝ p^q, mean over late layers", exponent)
         if initial.sizes["layer"]:
-            late = [_mean(compare(one, prior), "late") for one in by_seed(initial)]
-            yield measured(
-                f"{figure}-{network}-follows-init",
-                f"{network}: correlation of √J with the density of {feature}, late layers at initialisation",
-                Estimate.over(late, "seeds"),
-            )
+            late = [_mean(compare(whole(one), prior), "late") for one in by_seed(initial)]
+            statement = f"correlation of √J with the density of {feature}, late layers at initialisation"
+            yield record("follows-init", statement, Estimate.over(late, "seeds"))
 
 
 def _third(compared: xr.Dataset, which: str) -> xr.Dataset:

@@ -15,6 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import SubFigure
 from matplotlib.lines import Line2D
 
+from fechner import results
 from fechner.layout import MARKS
 from fechner.page import explore
 from fechner.page.chart import Chart
@@ -30,7 +31,9 @@ _BEHIND: Any = {"facecolor": "white", "alpha": 0.8, "lw": 0, "pad": 1}
 
 def charts(tree: xr.DataTree) -> list[Chart]:
     """What can be explored: every layer of every network, state and seed, over the density."""
-    return explore.charts(tree["curves"].to_dataset(), [tree["density"].to_dataset()])
+    measured = tree["curves"].to_dataset()
+    # Between the values of a part that has fewer, a line is straight.
+    return explore.charts(measured.interpolate_na(results.along(measured)), [tree["density"].to_dataset()])
 
 
 def draw_columns(
@@ -44,6 +47,7 @@ def draw_columns(
 
     Gives the panels (row, column).
     """
+    dataset = dataset.isel(layer=np.flatnonzero(np.isin(dataset.weights.values, ROWS)))
     grid = figure.subplots(len(ROWS) + 1, len(networks), squeeze=False)
     for column, network in zip(grid.T, networks, strict=True):
         part = select(dataset, network=network)
@@ -53,7 +57,10 @@ def draw_columns(
         draw_measure(part, column[-1])
     for axes in grid[:, 1:].ravel():
         axes.set_ylabel("")
+    for axes in grid[0]:
+        axes.set_xlabel("")
     same_height(grid[:-1].ravel().tolist())
+    one_legend(grid[:-1].ravel().tolist())
     same_height(grid[-1].tolist(), bottom=None)
     grid[-1, 0].legend(loc="best", handlelength=1)
     curves.depth_bar(*grid[:-1].ravel())
@@ -102,6 +109,20 @@ def same_height(panels: Sequence[Axes], others: Sequence[Axes] = (), bottom: flo
             axes.text(
                 0.02, 0.98, f"peaks up to {height:.1f}", transform=axes.transAxes, va="top", fontsize=6, bbox=_BEHIND
             )
+
+
+def one_legend(panels: Sequence[Axes]) -> None:
+    """The marks of all panels in one legend, above the data of the first."""
+    handles: dict[str, Any] = {}
+    for axes in panels:
+        if (legend := axes.get_legend()) is not None:
+            handles |= {t.get_text(): h for t, h in zip(legend.get_texts(), legend.legend_handles, strict=True)}
+            legend.remove()
+    if handles:
+        low, top = panels[0].get_ylim()
+        for axes in panels:
+            axes.set_ylim(low, 1.4 * top)
+        panels[0].legend(handles.values(), handles, fontsize=6, loc="upper center", borderpad=0)
 
 
 def _height(axes: Axes) -> float:

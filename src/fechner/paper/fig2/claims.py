@@ -18,7 +18,7 @@ from fechner import circular
 from fechner.comparison import contrast
 from fechner.paper import following
 from fechner.paper.claim import Claim, Estimate, Measurement, above, judge, measured, within
-from fechner.paper.curves import RANDOM, by_seed, certain, layers_only, networks, select, third
+from fechner.paper.curves import RANDOM, by_seed, certain, layers_only, networks, select, third, whole
 from fechner.paper.following import difference, main, over_networks
 from fechner.plot.style import LABELS
 
@@ -91,7 +91,10 @@ def claims(tree: xr.DataTree) -> list[Claim]:
 def measurements(tree: xr.DataTree) -> list[Measurement]:
     """What is known of each network and of its controls."""
     curves, prior = tree["curves"].to_dataset(), tree["density"].to_dataset()
+    of_all = {n: float(np.mean(_mean_log(part))) for n, part in main(whole(curves), "pretrained").items()}
+    statement = f"{RATIO}; all values, even uncertain ones"
     return [
+        *([measured("fig2-late-pretrained-all-values", statement, over_networks(of_all).exp())] if of_all else []),
         *(one for network in networks(curves) for one in _of_network(curves, network)),
         *following.measurements(curves, prior, "fig2"),
         *_pooling(curves),
@@ -130,7 +133,6 @@ def _of_network(dataset: xr.Dataset, network: str) -> Iterator[Measurement]:
             "log2 of √J at exactly 0° and 90°, which mirroring leaves as they are, over that 2° to 5° from there"
         )
         yield record("mirror", f"{statement}, late layers", float(np.nanmean(falls)))
-    yield record("uncertain", "share of values whose integration error exceeds 5 %", float(pretrained.uncertain.mean()))
 
 
 def _pooling(dataset: xr.Dataset) -> Iterator[Measurement]:

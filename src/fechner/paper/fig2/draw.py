@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import numpy as np
@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from fechner import human, results
-from fechner.paper.curves import CONTROLS, MAIN, RANDOM, SHUFFLED, by_seed, layers_only, networks, select
+from fechner.paper.curves import CONTROLS, MAIN, RANDOM, SHUFFLED, by_seed, layers_only, networks, select, whole
 from fechner.paper.fig2.claims import ratio
 from fechner.paper.states import draw_along_depth, draw_columns, draw_state, same_height
 from fechner.plot import curves, density
@@ -20,8 +20,9 @@ from fechner.plot.style import LABELS, STATES, new_figure
 
 
 def draw(tree: xr.DataTree) -> dict[str, Figure]:
-    """The main figure and its supplement, by file name."""
-    return {"fig2": draw_main(tree), "fig2_supplement": draw_supplement(tree["curves"].to_dataset())}
+    """The main figure, and its supplement where something was measured for it, by file name."""
+    supplement = draw_supplement(tree["curves"].to_dataset())
+    return {"fig2": draw_main(tree)} | ({"fig2_supplement": supplement} if supplement.axes else {})
 
 
 def draw_main(tree: xr.DataTree) -> Figure:
@@ -42,18 +43,22 @@ def draw_main(tree: xr.DataTree) -> Figure:
 
 def draw_supplement(measured: xr.Dataset) -> Figure:
     """Checks of each network that has them: the envelope of the Gabor, shuffled weights; and the control networks."""
-    checks = [(n, draw) for n in networks(measured) if n in MAIN for draw in (draw_envelope, draw_shuffled)]
-    gabors = select(measured, stimulus="gabor")
+    checks: list[tuple[str, Callable[[xr.Dataset, str, Sequence[Axes]], None]]] = []
+    for network in (n for n in networks(measured) if n in MAIN):
+        part = select(measured, network=network)
+        checks += [(network, draw_envelope)] if "gabor-published" in part.stimulus.values else []
+        checks += [(network, draw_shuffled)] if "shuffled" in part.weights.values else []
     controls = [n for n in networks(measured) if n in CONTROLS]
-    checks = [(n, draw) for n, draw in checks if "shuffled" in select(gabors, network=n).weights.values]
-    rows = max(len(checks) + -(-len(controls) // 3), 1)
+    rows = len(checks) + -(-len(controls) // 3)
     figure = new_figure(7.2, 2.1 * rows + 0.3)
+    if not rows:
+        return figure
     grid = figure.subplots(rows, 3, squeeze=False)
-    for row, (network, draw) in zip(grid, checks, strict=False):
-        draw(select(measured, network=network), network, row)
+    for row, (network, draw_check) in zip(grid, checks, strict=False):
+        draw_check(select(measured, network=network), network, row)
     rest = grid[len(checks) :].ravel()
     for axes, network in zip(rest, controls, strict=False):
-        part = select(gabors, network=network)
+        part = select(measured, network=network, stimulus="gabor")
         draw_ratio(part, axes)
         missing = "" if "pretrained" in part.weights.values else "\nno pretrained weights"
         axes.set_title(f"{network}{missing}")
@@ -153,7 +158,7 @@ def draw_example(measured: xr.Dataset, axes: Axes) -> None:
 
 
 def draw_ratio(part: xr.Dataset, axes: Axes) -> None:
-    """Cardinal over oblique √J of every layer against depth; mean and range over seeds."""
+    """Cardinal over oblique √J of every layer against depth, dotted where it carries no claim; mean and range over seeds."""
     for state, colour in STATES.items():
         one = select(part, weights=state)
         if one.sizes["layer"]:
@@ -162,10 +167,10 @@ def draw_ratio(part: xr.Dataset, axes: Axes) -> None:
 
 
 def _ratio_line(part: xr.Dataset, axes: Axes, colour: str, label: str) -> None:
-    ratios = np.stack([ratio(layers_only(one)) for one in by_seed(part)])
-    # Shuffled weights have no layer that is resolved.
-    if np.isfinite(ratios).any():
-        draw_along_depth(axes, ratios, colour, label)
+    seeds = [layers_only(one) for one in by_seed(part)]
+    judged, every = (np.stack([ratio(one) for one in ones]) for ones in (seeds, map(whole, seeds)))
+    draw_along_depth(axes, judged, colour, label)
+    axes.plot(np.linspace(0, 1, every.shape[1]), every.mean(0), ":", color=colour, lw=0.8)
 
 
 def _ratio_axes(axes: Axes) -> None:

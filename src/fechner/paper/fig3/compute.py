@@ -35,7 +35,7 @@ class Profile:
 
 
 PROFILES = {
-    "quick": Profile(MAIN, values=24, colours=3, seeds=1),
+    "quick": Profile(MAIN, values=24, colours=2, seeds=1),
     "paper": Profile((*MAIN, "resnet18", "vgg16_bn", "vit_b_16"), values=180, colours=16, seeds=3),
 }
 

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from fechner import circular, compare, human
-from fechner.paper.curves import MAIN, RANDOM, by_seed, layers_only, networks, select, third
+from fechner.paper.curves import MAIN, RANDOM, by_seed, layers_only, networks, select, third, whole
 from fechner.paper.fig3.compute import ROTATION
 from fechner.paper.states import draw_along_depth, draw_columns
 from fechner.plot import curves, density
@@ -74,6 +74,8 @@ def draw_reference(prior: xr.Dataset, axes: Axes) -> None:
     """Hue frequency in photographs, and CIELAB distance per degree of hue as a proxy of human sensitivity."""
     density.draw(prior, axes)
     axes.set_ylabel("density (× uniform)", color=PRIOR)
+    # The upper ends of intervals of hues that few photographs have are much higher.
+    axes.set_ylim(0, 1.5 * float(prior.density.max()) * 360)
     axes.set_title(f"{prior.attrs['photographs']} photographs, and human proxy")
     right = axes.twinx()
     right.spines["right"].set_visible(True)
@@ -110,9 +112,10 @@ def _stem(file: str) -> str:
 
 
 def draw_correlation(prior: xr.Dataset, part: xr.Dataset, axes: Axes) -> None:
-    """Correlation of every layer's √J with the density against depth; mean and range over seeds, or the interval."""
+    """Correlation of every layer's √J with the density against depth, of all values; mean and range over seeds, or interval."""
     for state, colour in STATES.items():
-        compared = [layers_only(compare(one, prior).isel(reference=0)) for one in by_seed(select(part, weights=state))]
+        seeds = by_seed(whole(select(part, weights=state)))
+        compared = [layers_only(compare(one, prior).isel(reference=0)) for one in seeds]
         if compared:
             interval = (compared[0].correlation_low, compared[0].correlation_high) if len(compared) == 1 else None
             values = np.stack([one.correlation.values for one in compared])
