@@ -87,10 +87,13 @@ def draw_envelope(measured: xr.Dataset, network: str, row: Sequence[Axes]) -> No
 def draw_shuffled(measured: xr.Dataset, network: str, row: Sequence[Axes]) -> None:
     """Curves of a network with shuffled weights, and in how many layers the grid resolves the curves of every state."""
     gabor = select(measured, stimulus="gabor")
-    for axes, state in zip(row, SHUFFLED, strict=False):
+    measured_states = [state for state in SHUFFLED if state in gabor.weights.values]
+    for axes, state in zip(row, measured_states, strict=False):
         draw_state(select(gabor, weights=state), axes, f"{network}\n{LABELS[state]}")
-    same_height(row[:2])
-    curves.depth_bar(row[1])
+    same_height(row[: len(measured_states)])
+    for axes in row[len(measured_states) : len(SHUFFLED)]:
+        axes.set_axis_off()
+    curves.depth_bar(row[len(measured_states) - 1])
     states = [s for s in ("pretrained", *RANDOM) if s in gabor.weights.values]
     shares = [float(layers_only(select(gabor, weights=s)).resolved.mean()) for s in states]
     row[2].barh(range(len(states)), shares, color="0.6")
