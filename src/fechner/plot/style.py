@@ -20,7 +20,12 @@ from fechner.outputs import whole
 
 # Okabe & Ito's colours, by state of the weights.
 STATES = {"pretrained": "#0072B2", "init": "#E69F00", "shuffled": "#CC79A7"}
-LABELS = {"pretrained": "pretrained", "init": "at initialisation", "shuffled": "weights shuffled"}
+LABELS = {
+    "pretrained": "pretrained",
+    "init": "at initialisation",
+    "shuffled": "weights shuffled",
+    "shuffled-with-buffers": "weights and statistics shuffled",
+}
 DEPTH = "viridis"
 PRIOR = "#009E73"
 HUMAN = "#D55E00"

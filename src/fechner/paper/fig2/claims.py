@@ -1,8 +1,12 @@
-"""What Figure 2 claims, tested: cardinal over oblique sensitivity, by depth and by state of the weights."""
+"""What Figure 2 claims, tested over networks: cardinal over oblique sensitivity, and how far it follows the density.
+
+What is known of each network, and of its controls, are measurements. Values that are uncertain and layers that are not
+resolved count nowhere, so that shuffled weights, whose curves are noise, carry no claim.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import product
 
 import numpy as np
@@ -13,11 +17,11 @@ from scipy import stats
 from fechner import circular
 from fechner.comparison import contrast
 from fechner.paper import following
-from fechner.paper.claim import Bound, Claim, Estimate, above, below, judge, within
-from fechner.paper.curves import MAIN, RANDOM, by_seed, layers_only, networks, select, third
+from fechner.paper.claim import Claim, Estimate, Measurement, above, judge, measured, within
+from fechner.paper.curves import RANDOM, by_seed, certain, layers_only, networks, select, third, whole
+from fechner.paper.following import difference, main, over_networks
 from fechner.plot.style import LABELS
 
-BOOTSTRAPS = 2000
 RATIO = "cardinal/oblique ratio of √J, geometric mean over the last third of the layers"
 _ALEXNETS = {
     "alexnet_no_overlap": "pools that do not overlap",
@@ -27,144 +31,125 @@ _ALEXNETS = {
 Array = npt.NDArray[np.float64]
 
 
-def ratio(sensitivity: Array, orientation: Array) -> Array:
-    """Mean √J within 7.5° of 0° and 90°, over that within 7.5° of 45° and 135°; orientation is the last axis."""
-    root = np.sqrt(np.where(sensitivity > 0, sensitivity, np.nan))
-    return contrast(root, "orientation", orientation, root)
+def ratio(curves: xr.Dataset) -> Array:
+    """Of each layer, mean √J within 7.5° of 0° and 90° over that within 7.5° of 45° and 135°, where it carries a claim."""
+    information = certain(curves).fisher_information.transpose("layer", "orientation").values
+    root = np.sqrt(np.where(information > 0, information, np.nan))
+    return contrast(root, "orientation", curves.orientation.values, root)
 
 
-def dip(sensitivity: Array, orientation: Array) -> Array:
-    """Logarithm (base 2) of √J at exactly 0° and 90° over that 2° to 5° from there; NaN without such orientations."""
-    at, within, beyond = (circular.near(orientation, [0, 90], 180, d) for d in (0.0, 5.0, 1.9))
-    beside = within & ~beyond
-    if not at.any() or not beside.any():
-        return np.full(sensitivity.shape[:-1], np.nan)
+def dip(curves: xr.Dataset) -> Array:
+    """Of each layer, log2 of √J at exactly 0° and 90° over that 2° to 5° from there; NaN without such orientations."""
+    orientation = curves.orientation.values
+    at, within_5, beyond = (circular.near(orientation, [0, 90], 180, d) for d in (0.0, 5.0, 1.9))
+    around = within_5 & ~beyond
+    if not at.any() or not around.any():
+        return np.full(curves.sizes["layer"], np.nan)
+    root = np.sqrt(certain(curves).fisher_information.transpose("layer", "orientation").values)
     with np.errstate(divide="ignore", invalid="ignore"):
-        fall = np.log2(np.sqrt(sensitivity[..., at]).mean(-1) / np.sqrt(sensitivity[..., beside]).mean(-1))
+        fall = np.log2(root[..., at].mean(-1) / root[..., around].mean(-1))
     return np.where(np.isfinite(fall), fall, np.nan)
 
 
-def ratios(dataset: xr.Dataset, measure: Callable[[Array, Array], Array] = ratio) -> tuple[Array, Array]:
-    """Cardinal/oblique ratio, or another measure, of each layer, and of 2000 bootstraps over phases (bootstrap, layer)."""
-    samples = dataset.fisher_information_samples.transpose("phase", "layer", "orientation").values
-    orientation = dataset.orientation.values
-    rng = np.random.default_rng(0)
-    drawn = rng.multinomial(len(samples), np.full(len(samples), 1 / len(samples)), BOOTSTRAPS) / len(samples)
-    again = np.stack([measure(np.tensordot(w, samples, 1), orientation) for w in drawn])
-    return measure(samples.mean(0), orientation), again
-
-
 def claims(tree: xr.DataTree) -> list[Claim]:
-    """All claims that the networks that were measured allow, each with a 95 % interval."""
+    """The paper's sentences on orientation, each with an interval over networks."""
     curves, prior = tree["curves"].to_dataset(), tree["density"].to_dataset()
-    judged: list[Claim] = []
-    for network in (n for n in networks(curves) if n in MAIN):
-        judged += [
-            judge(f"fig2-{network}-{id_}", f"{network}: {statement}", quantity, estimate, bound)
-            for id_, statement, quantity, estimate, bound in _of_network(curves, network)
-        ]
-        judged += following.claims(curves, prior, network, "fig2", "gabor")
-    return judged + [judge(*claim) for claim in _pooling(curves)]
-
-
-def _of_network(dataset: xr.Dataset, network: str) -> Iterator[tuple[str, str, str, Estimate, Bound]]:
-    """Of each claim what `judge` takes; ids and statements without the network's name."""
-    random = {state: logs for state in RANDOM if len(logs := _late_by_seed(dataset, network, state)) > 1}
-    for state, logs in random.items():
-        yield (
-            f"late-{state}",
-            f"late layers {LABELS[state]} do not prefer horizontal and vertical",
+    trained, initial = (
+        {network: float(np.mean(_mean_log(part))) for network, part in main(curves, state).items()}
+        for state in ("pretrained", "init")
+    )
+    judged = [
+        (
+            "late-pretrained",
+            "late layers of pretrained networks are most sensitive to horizontal and vertical",
             RATIO,
-            Estimate.over(logs, "seeds").exp(),
+            trained,
+            above(1),
+        ),
+        (
+            "late-init",
+            "late layers of initialised networks do not prefer horizontal and vertical",
+            RATIO,
+            initial,
             within(0.9, 1.1),
-        )
-    pretrained = layers_only(select(dataset, network=network, weights="pretrained", stimulus="gabor"))
+        ),
+        (
+            "pretrained-over-init",
+            "training brings the preference of late layers for horizontal and vertical",
+            f"{RATIO}, pretrained over initialised",
+            difference(trained, initial),
+            above(1),
+        ),
+    ]
+    return [
+        judge(f"fig2-{id_}", statement, quantity, over_networks(logs).exp(), bound)
+        for id_, statement, quantity, logs, bound in judged
+        if logs
+    ] + following.claims(curves, prior, "fig2")
+
+
+def measurements(tree: xr.DataTree) -> list[Measurement]:
+    """What is known of each network and of its controls."""
+    curves, prior = tree["curves"].to_dataset(), tree["density"].to_dataset()
+    of_all = {n: float(np.mean(_mean_log(part))) for n, part in main(whole(curves), "pretrained").items()}
+    statement = f"{RATIO}; all values, even uncertain ones"
+    return [
+        *([measured("fig2-late-pretrained-all-values", statement, over_networks(of_all).exp())] if of_all else []),
+        *(one for network in networks(curves) for one in _of_network(curves, network)),
+        *following.measurements(curves, prior, "fig2"),
+        *_pooling(curves),
+    ]
+
+
+def _of_network(dataset: xr.Dataset, network: str) -> Iterator[Measurement]:
+    def record(id_: str, statement: str, estimate: Estimate | float) -> Measurement:
+        return measured(f"fig2-{network}-{id_}", f"{network}: {statement}", estimate)
+
+    gabor = select(dataset, network=network, stimulus="gabor")
+    for state in ("pretrained", *RANDOM):
+        part = select(gabor, weights=state)
+        if part.sizes["layer"]:
+            label = f"late layers, {LABELS[state]}"
+            yield record(
+                f"late-{state}", f"cardinal/oblique ratio of √J, {label}", Estimate.over(_mean_log(part), "seeds").exp()
+            )
+            resolved = float(layers_only(part).resolved.mean())
+            yield record(f"resolved-{state}", f"share of all layers that the grid resolves, {LABELS[state]}", resolved)
+    pretrained = layers_only(select(gabor, weights="pretrained"))
     if not pretrained.sizes["layer"]:
         return
-    early, late = (_log_ratio(third(pretrained, which)) for which in ("early", "late"))
-    yield (
-        "late-pretrained",
-        "late layers of the pretrained network are most sensitive to horizontal and vertical",
-        RATIO,
-        late.exp(),
-        above(1),
-    )
-    for state, logs in random.items():
-        yield (
-            f"pretrained-over-{state}",
-            f"the preference of late layers for horizontal and vertical is absent {_ABSENT[state]}",
-            f"{RATIO}, pretrained over {state}",
-            Estimate.over(late.value - logs, "seeds").exp(),
-            above(1),
-        )
-    yield (
-        "early-pretrained",
-        "early layers of the pretrained network prefer horizontal and vertical too",
-        "cardinal/oblique ratio of √J, geometric mean over the first third of the layers",
-        early.exp(),
-        above(1),
-    )
-    by_layer, replicates = ratios(pretrained)
-    lowest, count = int(np.nanargmin(by_layer)), len(by_layer)
-    yield (
-        "early-reversed",
-        f"before that the preference is reversed: '{pretrained.layer.values[lowest]}' prefers obliques (not in the paper)",
-        "smallest cardinal/oblique ratio of √J of any layer",
-        Estimate.bootstrap(by_layer[lowest], replicates[:, lowest], "phases"),
-        below(1),
-    )
-    trend, *trends = (stats.spearmanr(np.arange(count), r).statistic for r in (by_layer, *replicates))
-    yield (
-        "depth",
-        f"the preference grows with depth (above 1 from layer '{_onset(pretrained, replicates)}' on)",
-        "rank correlation of a layer's cardinal/oblique ratio with its depth",
-        Estimate.bootstrap(trend, trends, "phases"),
-        above(0),
-    )
-    by_layer, replicates = ratios(third(pretrained, "late"), dip)
+    by_layer = ratio(pretrained)
+    early = Estimate.over(_mean_log(pretrained, "early"), "seeds").exp()
+    yield record("early-pretrained", "cardinal/oblique ratio of √J, early layers, pretrained", early)
     if np.isfinite(by_layer).any():
-        yield (
-            "mirror",
-            "at exactly 0° and 90°, which mirroring leaves as they are, late layers lose sensitivity (not in the paper)",
-            "log2 of √J at 0° and 90° over that 2° to 5° from there, mean over the last third of the layers",
-            Estimate.bootstrap(float(np.nanmean(by_layer)), np.nanmean(replicates, -1), "phases"),
-            below(0),
+        lowest = int(np.nanargmin(by_layer))
+        name = pretrained.layer.values[lowest]
+        yield record("lowest", f"smallest cardinal/oblique ratio of √J, in layer '{name}'", float(by_layer[lowest]))
+    trend = stats.spearmanr(np.arange(len(by_layer)), by_layer, nan_policy="omit").statistic
+    yield record("depth", "rank correlation of a layer's cardinal/oblique ratio with its depth", float(trend))
+    falls = dip(third(pretrained, "late"))
+    if np.isfinite(falls).any():
+        statement = (
+            "log2 of √J at exactly 0° and 90°, which mirroring leaves as they are, over that 2° to 5° from there"
         )
+        yield record("mirror", f"{statement}, late layers", float(np.nanmean(falls)))
 
 
-_ABSENT = {"init": "at initialisation", "shuffled": "once its weights are shuffled"}
-
-
-def _onset(dataset: xr.Dataset, again: Array) -> str:
-    """First layer from which on every ratio is above 1 with 95 % confidence."""
-    above = np.quantile(again, 0.025, axis=0) > 1
-    below = np.flatnonzero(~above)
-    first = 0 if not len(below) else int(below[-1]) + 1
-    return str(dataset.layer.values[first]) if first < len(above) else "none"
-
-
-def _pooling(dataset: xr.Dataset) -> Iterator[tuple[str, str, str, Estimate, Bound]]:
-    """AlexNet with random weights: does changing its pooling or its kernels change the preference of its architecture?"""
+def _pooling(dataset: xr.Dataset) -> Iterator[Measurement]:
+    """AlexNet with random weights: how much of its late layers' anisotropy is left with another pooling or other kernels."""
     for state, (variant, change) in product(RANDOM, _ALEXNETS.items()):
-        base, other = (_late_by_seed(dataset, n, state) for n in ("alexnet", variant))
-        if len(base) > 1 and len(base) == len(other):
-            yield (
-                f"fig2-{variant}" + ("" if state == "init" else f"-{state}"),
-                f"AlexNet {LABELS[state]}: with {change} the late layers' anisotropy is smaller",
-                "|log cardinal/oblique ratio| of late layers, AlexNet minus variant",
+        base, other = (
+            _mean_log(select(dataset, network=n, weights=state, stimulus="gabor")) for n in ("alexnet", variant)
+        )
+        if len(base) and len(base) == len(other):
+            yield measured(
+                f"fig2-{variant}-{state}",
+                f"AlexNet {LABELS[state]}: |log cardinal/oblique ratio| of late layers, minus that with {change}",
                 Estimate.over(np.abs(base) - np.abs(other), "seeds"),
-                above(0),
             )
 
 
-def _log_ratio(layers: xr.Dataset) -> Estimate:
-    """Log of the geometric mean of the layers' cardinal/oblique ratios; a layer without sensitivity does not count."""
-    value, replicates = (np.nanmean(np.log(r), -1) for r in ratios(layers))
-    return Estimate.bootstrap(value, replicates, "phases")
-
-
-def _late_by_seed(dataset: xr.Dataset, network: str, state: str) -> Array:
-    """Log of the late ratio for every seed of a state."""
-    seeds = by_seed(select(dataset, network=network, weights=state, stimulus="gabor"))
-    late = (third(layers_only(one), "late") for one in seeds)
-    return np.array([np.nanmean(np.log(ratio(one.fisher_information.values, one.orientation.values))) for one in late])
+def _mean_log(part: xr.Dataset, which: str = "late") -> Array:
+    """Mean log of the ratios of a third of the layers, for every seed of a part; NaN where no layer of them has one."""
+    thirds = (ratio(third(layers_only(one), which)) for one in by_seed(part))
+    return np.array([np.log(r[np.isfinite(r)]).mean() if np.isfinite(r).any() else np.nan for r in thirds])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import numpy as np
@@ -10,59 +11,54 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from fechner import human, results
-from fechner.paper.curves import CONTROLS, MAIN, by_seed, layers_only, networks, select
+from fechner.paper.curves import CONTROLS, MAIN, RANDOM, SHUFFLED, by_seed, layers_only, networks, select, whole
 from fechner.paper.fig2.claims import ratio
-from fechner.paper.states import draw_along_depth, draw_rows, draw_state, same_height
+from fechner.paper.states import draw_along_depth, draw_columns, draw_state, same_height
 from fechner.plot import curves, density
 from fechner.plot.panel import letters, reference
 from fechner.plot.style import LABELS, STATES, new_figure
 
 
 def draw(tree: xr.DataTree) -> dict[str, Figure]:
-    """The main figure and its supplement, by file name."""
-    return {"fig2": draw_main(tree), "fig2_supplement": draw_supplement(tree["curves"].to_dataset())}
+    """The main figure, and its supplement where something was measured for it, by file name."""
+    supplement = draw_supplement(tree["curves"].to_dataset())
+    return {"fig2": draw_main(tree)} | ({"fig2_supplement": supplement} if supplement.axes else {})
 
 
 def draw_main(tree: xr.DataTree) -> Figure:
     """The main figure: (a) human reference and prior, (b) the method, (c) curves, (d) ratio against depth."""
     measured, prior = tree["curves"].to_dataset(), tree["density"].to_dataset()
     main = [n for n in networks(measured) if n in MAIN]
-    figure = new_figure(7.2, 2.5 + 2.0 * len(main))
-    top, bottom = figure.subfigures(2, 1, height_ratios=[1, len(main)], squeeze=False)[:, 0]
+    figure = new_figure(7.2, 8.0)
+    top, bottom = figure.subfigures(2, 1, height_ratios=[2.5, 5.5], squeeze=False)[:, 0]
     a, b1, b2, b3 = top.subplots(1, 4, width_ratios=[1.5, 0.8, 0.8, 1.25])
     draw_reference(prior, a)
     draw_method(tree["stimulus"].to_dataset(), b1, b2)
     draw_example(measured, b3)
-    rows = draw_rows(bottom, select(measured, stimulus="gabor"), main, partial(density.area, prior), draw_ratio)
+    draw_columns(bottom, select(measured, stimulus="gabor"), main, partial(density.area, prior), draw_ratio)
     letters((a, b1), "ab")
-    letters((rows[0][3],), "d")
     bottom.supxlabel(sources(), fontsize=6, color="0.3", x=0.01, ha="left")
     return figure
 
 
 def draw_supplement(measured: xr.Dataset) -> Figure:
-    """What cutting the Gabor's envelope does, for each network; and the control networks where they were measured."""
-    gabors, cut = (select(measured, stimulus=name) for name in ("gabor", "gabor-published"))
-    main = [n for n in networks(measured) if n in MAIN and n in cut.network.values]
+    """Checks of each network that has them: the envelope of the Gabor, shuffled weights; and the control networks."""
+    checks: list[tuple[str, Callable[[xr.Dataset, str, Sequence[Axes]], None]]] = []
+    for network in (n for n in networks(measured) if n in MAIN):
+        part = select(measured, network=network)
+        checks += [(network, draw_envelope)] if "gabor-published" in part.stimulus.values else []
+        checks += [(network, draw_shuffled)] if "shuffled" in part.weights.values else []
     controls = [n for n in networks(measured) if n in CONTROLS]
-    rows = max(len(main) + -(-len(controls) // 3), 1)
+    rows = len(checks) + -(-len(controls) // 3)
     figure = new_figure(7.2, 2.1 * rows + 0.3)
+    if not rows:
+        return figure
     grid = figure.subplots(rows, 3, squeeze=False)
-    for row, network in zip(grid, main, strict=False):
-        for stimuli, axes, title, colour, label in (
-            (gabors, row[0], "envelope 0.3 % at the border", "#0072B2", "0.3 %"),
-            (cut, row[1], "published: cut at 8 %", "#D55E00", "cut at 8 %"),
-        ):
-            part = select(stimuli, network=network, weights="pretrained")
-            draw_state(part, axes, f"{network}, pretrained\n{title}")
-            _ratio_line(part, row[2], colour, label)
-        same_height(row[:2])
-        curves.depth_bar(row[1])
-        _ratio_axes(row[2])
-        row[2].legend(loc="upper left", title="envelope", handlelength=1)
-    rest = grid[len(main) :].ravel()
+    for row, (network, draw_check) in zip(grid, checks, strict=False):
+        draw_check(select(measured, network=network), network, row)
+    rest = grid[len(checks) :].ravel()
     for axes, network in zip(rest, controls, strict=False):
-        part = select(gabors, network=network)
+        part = select(measured, network=network, stimulus="gabor")
         draw_ratio(part, axes)
         missing = "" if "pretrained" in part.weights.values else "\nno pretrained weights"
         axes.set_title(f"{network}{missing}")
@@ -71,6 +67,39 @@ def draw_supplement(measured: xr.Dataset) -> Figure:
     for axes in rest[len(controls) :]:
         axes.remove()
     return figure
+
+
+def draw_envelope(measured: xr.Dataset, network: str, row: Sequence[Axes]) -> None:
+    """What cutting the Gabor's envelope does to a pretrained network."""
+    for name, axes, title, colour, label in (
+        ("gabor", row[0], "envelope 0.3 % at the border", "#0072B2", "0.3 %"),
+        ("gabor-published", row[1], "published: cut at 8 %", "#D55E00", "cut at 8 %"),
+    ):
+        part = select(measured, stimulus=name, weights="pretrained")
+        draw_state(part, axes, f"{network}, pretrained\n{title}")
+        _ratio_line(part, row[2], colour, label)
+    same_height(row[:2])
+    curves.depth_bar(row[1])
+    _ratio_axes(row[2])
+    row[2].legend(loc="upper left", title="envelope", handlelength=1)
+
+
+def draw_shuffled(measured: xr.Dataset, network: str, row: Sequence[Axes]) -> None:
+    """Curves of a network with shuffled weights, and in how many layers the grid resolves the curves of every state."""
+    gabor = select(measured, stimulus="gabor")
+    measured_states = [state for state in SHUFFLED if state in gabor.weights.values]
+    for axes, state in zip(row, measured_states, strict=False):
+        draw_state(select(gabor, weights=state), axes, f"{network}\n{LABELS[state]}")
+    same_height(row[: len(measured_states)])
+    for axes in row[len(measured_states) : len(SHUFFLED)]:
+        axes.set_axis_off()
+    curves.depth_bar(row[len(measured_states) - 1])
+    states = [s for s in ("pretrained", *RANDOM) if s in gabor.weights.values]
+    shares = [float(layers_only(select(gabor, weights=s)).resolved.mean()) for s in states]
+    row[2].barh(range(len(states)), shares, color="0.6")
+    row[2].set_yticks(range(len(states)), [LABELS[s].replace(" and ", " and\n") for s in states])
+    row[2].set(xlim=(0, 1), xlabel="share of layers", title="resolved by the grid\nof orientation")
+    row[2].invert_yaxis()
 
 
 def draw_reference(prior: xr.Dataset, axes: Axes) -> None:
@@ -132,7 +161,7 @@ def draw_example(measured: xr.Dataset, axes: Axes) -> None:
 
 
 def draw_ratio(part: xr.Dataset, axes: Axes) -> None:
-    """Cardinal over oblique √J of every layer against depth; mean and range over seeds."""
+    """Cardinal over oblique √J of every layer against depth, dotted where it carries no claim; mean and range over seeds."""
     for state, colour in STATES.items():
         one = select(part, weights=state)
         if one.sizes["layer"]:
@@ -141,9 +170,10 @@ def draw_ratio(part: xr.Dataset, axes: Axes) -> None:
 
 
 def _ratio_line(part: xr.Dataset, axes: Axes, colour: str, label: str) -> None:
-    seeds = (layers_only(one) for one in by_seed(part))
-    ratios = np.stack([ratio(one.fisher_information.values, one.orientation.values) for one in seeds])
-    draw_along_depth(axes, ratios, colour, label)
+    seeds = [layers_only(one) for one in by_seed(part)]
+    judged, every = (np.stack([ratio(one) for one in ones]) for ones in (seeds, map(whole, seeds)))
+    draw_along_depth(axes, judged, colour, label)
+    axes.plot(np.linspace(0, 1, every.shape[1]), every.mean(0), ":", color=colour, lw=0.8)
 
 
 def _ratio_axes(axes: Axes) -> None:

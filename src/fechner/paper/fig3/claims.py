@@ -5,11 +5,14 @@ from __future__ import annotations
 import xarray as xr
 
 from fechner.paper import following
-from fechner.paper.claim import Claim
-from fechner.paper.curves import networks
+from fechner.paper.claim import Claim, Measurement
 
 
 def claims(tree: xr.DataTree) -> list[Claim]:
-    """Whether late layers follow the frequency of hues, and better than what they are compared with."""
-    curves, prior = tree["curves"].to_dataset(), tree["density"].to_dataset()
-    return [c for n in networks(curves) for c in following.claims(curves, prior, n, "fig3", "hue-hsv")]
+    """Whether late layers follow the frequency of hues, and better than early layers and than before training."""
+    return following.claims(tree["curves"].to_dataset(), tree["density"].to_dataset(), "fig3")
+
+
+def measurements(tree: xr.DataTree) -> list[Measurement]:
+    """How far each network follows the frequency of hues."""
+    return following.measurements(tree["curves"].to_dataset(), tree["density"].to_dataset(), "fig3")

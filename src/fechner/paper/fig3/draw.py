@@ -12,9 +12,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from fechner import circular, compare, human
-from fechner.paper.curves import RANDOM, by_seed, layers_only, networks, select, third
+from fechner.paper.curves import MAIN, RANDOM, by_seed, layers_only, networks, select, third, whole
 from fechner.paper.fig3.compute import ROTATION
-from fechner.paper.states import draw_along_depth, draw_rows
+from fechner.paper.states import draw_along_depth, draw_columns
 from fechner.plot import curves, density
 from fechner.plot.panel import letters, reference
 from fechner.plot.style import HUMAN, LABELS, PRIOR, STATES, new_figure
@@ -23,23 +23,36 @@ CHECKPOINTS = ("#0072B2", "#D55E00", "#CC79A7", "#56B4E9")
 
 
 def draw(tree: xr.DataTree) -> dict[str, Figure]:
-    """(a) stimuli, (b) human proxy and photographs, (c) layers by state and correlation, (d) checkpoints if there are any."""
+    """(a) stimuli, (b) human proxy and photographs, (c) curves, (d) correlation, (e) checkpoints if there are any."""
     measured, prior = tree["curves"].to_dataset(), tree["density"].to_dataset()
-    rows, backdrop = networks(measured), density.coarse(prior, 72)
+    backdrop = density.coarse(prior, 72)
     files = [w for w in dict.fromkeys(measured.weights.values.tolist()) if w not in ("pretrained", *RANDOM)]
-    heights = [2.05, 2.0 * len(rows), *([2.05] if files else [])]
+    heights = [2.05, 5.5, *([2.05] if files else [])]
     figure = new_figure(7.2, sum(heights))
     top, middle, *bottom = figure.subfigures(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0]
     a, b = top.subplots(1, 2, width_ratios=[0.4, 1])
     draw_stimuli(tree["stimulus"].to_dataset(), a)
     draw_reference(prior, b)
-    draw_rows(middle, measured, rows, partial(density.backdrop, backdrop), partial(draw_correlation, prior))
+    main = [n for n in networks(measured) if n in MAIN]
+    draw_columns(middle, measured, main, partial(density.backdrop, backdrop), partial(draw_correlation, prior))
     letters((a, b))
     for part in bottom:
-        d = part.subplots()
-        draw_checkpoints(measured, backdrop, files, d)
-        letters((d,), "d")
-    return {"fig3": figure}
+        e = part.subplots()
+        draw_checkpoints(measured, backdrop, files, e)
+        letters((e,), "e")
+    others = [n for n in networks(measured) if n not in MAIN]
+    return {"fig3": figure} | ({"fig3_supplement": draw_others(measured, prior, others)} if others else {})
+
+
+def draw_others(measured: xr.Dataset, prior: xr.Dataset, others: Sequence[str]) -> Figure:
+    """Correlation against depth in networks of other families."""
+    figure = new_figure(7.2, 2.4)
+    panels = figure.subplots(1, len(others), squeeze=False)[0]
+    for axes, network in zip(panels, others, strict=True):
+        draw_correlation(prior, select(measured, network=network), axes)
+        axes.set_title(network)
+    panels[0].legend(loc="best", handlelength=1)
+    return figure
 
 
 def draw_stimuli(stimulus: xr.Dataset, axes: Axes) -> None:
@@ -61,6 +74,8 @@ def draw_reference(prior: xr.Dataset, axes: Axes) -> None:
     """Hue frequency in photographs, and CIELAB distance per degree of hue as a proxy of human sensitivity."""
     density.draw(prior, axes)
     axes.set_ylabel("density (× uniform)", color=PRIOR)
+    # The upper ends of intervals of hues that few photographs have are much higher.
+    axes.set_ylim(0, 1.5 * float(prior.density.max()) * 360)
     axes.set_title(f"{prior.attrs['photographs']} photographs, and human proxy")
     right = axes.twinx()
     right.spines["right"].set_visible(True)
@@ -97,12 +112,12 @@ def _stem(file: str) -> str:
 
 
 def draw_correlation(prior: xr.Dataset, part: xr.Dataset, axes: Axes) -> None:
-    """Correlation of every layer's √J with the density against depth; mean and range over seeds, or the interval."""
+    """Correlation of every layer's √J with the density against depth, of all values; mean and range over seeds, or interval."""
     for state, colour in STATES.items():
-        seeds = by_seed(select(part, weights=state))
+        seeds = by_seed(whole(select(part, weights=state)))
         compared = [layers_only(compare(one, prior).isel(reference=0)) for one in seeds]
         if compared:
-            interval = (compared[0].correlation_low, compared[0].correlation_high) if len(seeds) == 1 else None
+            interval = (compared[0].correlation_low, compared[0].correlation_high) if len(compared) == 1 else None
             values = np.stack([one.correlation.values for one in compared])
             draw_along_depth(axes, values, colour, LABELS[state], interval)
     reference(axes, y=0)
