@@ -9,7 +9,7 @@
 # # Networks trained on rotated images
 #
 # If sensitivity follows what a network saw, turning all training images must turn it. Does it, in which layers, and when
-# during training? A small ResNet18 was trained on CIFAR-10, upright and rotated by 45°, twice each; here the results are
+# during training? A small ResNet18 was trained on CIFAR-10, upright and rotated by 45°, three times each; here the results are
 # read.
 
 # %%
@@ -29,8 +29,8 @@ folder = next((path for path in above if path.is_dir()), Path("fechner", "traini
 if not folder.is_dir():  # outside of the repository, as on Colab
     urls = dict(line.split(", ") for line in metadata.metadata("fechner").get_all("Project-URL"))
     subprocess.run(["git", "clone", "--quiet", "--depth", "1", urls["Repository"], "fechner"], check=True)
-upright = [xr.load_dataset(folder / f"resnet-upright-{seed}.nc") for seed in (0, 1)]
-rotated = [xr.load_dataset(folder / f"resnet-45-{seed}.nc") for seed in (0, 1)]
+upright = [xr.load_dataset(folder / f"resnet-upright-{seed}.nc") for seed in (0, 1, 2)]
+rotated = [xr.load_dataset(folder / f"resnet-45-{seed}.nc") for seed in (0, 1, 2)]
 
 # %% [markdown]
 # The density of orientation in the 50,000 training images, upright. 0° is horizontal.
@@ -39,7 +39,7 @@ rotated = [xr.load_dataset(folder / f"resnet-45-{seed}.nc") for seed in (0, 1)]
 fechner.draw(xr.load_dataset(folder / "cifar10-orientation-density.nc"))
 
 # %% [markdown]
-# All four trainings learned their task about equally well.
+# All six trainings learned their task about equally well.
 
 # %%
 for name, trainings in {"upright": upright, "rotated": rotated}.items():
@@ -48,7 +48,7 @@ for name, trainings in {"upright": upright, "rotated": rotated}.items():
 
 # %% [markdown]
 # The difference between the two, layer by layer, and the shift of the upright curve that fits the rotated one best.
-# Error bars are 95 % intervals over seeds and nuisance values.
+# Error bars are 95 % intervals over the three pairs of trainings.
 
 # %%
 apart = fechner.difference(rotated, upright)

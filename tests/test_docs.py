@@ -125,7 +125,7 @@ def test_tables_of_results_are_made_from_files(tmp_path: Path) -> None:
     page = "before\n<!-- fig1 -->\nold\n<!-- end -->\nafter\n"
     before, made, _ = re.split("<!-- .* -->", with_tables(page, tmp_path))
     assert before == "before\n"
-    assert "9 photographs" in made
+    assert "500 photographs" in made
     (row,) = [line for line in made.splitlines() if "horizontal and vertical" in line]
     (judged,) = json.loads((tmp_path / "fig1" / "claims.json").read_text(encoding="utf-8"))["claims"]
     measured, interval, verdict = (cell.strip() for cell in row.split("|")[2:5])

@@ -11,10 +11,14 @@ train resnet-upright-0 --arch resnet18_small
 train resnet-45-0 --arch resnet18_small --rotation 45
 train resnet-upright-1 --arch resnet18_small --seed 1
 train resnet-45-1 --arch resnet18_small --rotation 45 --seed 1
+train resnet-upright-2 --arch resnet18_small --seed 2
+train resnet-45-2 --arch resnet18_small --rotation 45 --seed 2
 train resnet-hue90-0 --arch resnet18_small --hue 90 --record hue
 train resnet-22-0 --arch resnet18_small --rotation 22.5
 train vgg-upright-0 --arch vgg16_bn_small
 train vgg-45-0 --arch vgg16_bn_small --rotation 45
+train vgg-upright-1 --arch vgg16_bn_small --seed 1
+train vgg-45-1 --arch vgg16_bn_small --rotation 45 --seed 1
 train plain3-upright-0 --arch plain:kernels_of_3
 train plain3-45-0 --arch plain:kernels_of_3 --rotation 45
 train plain3-upright-1 --arch plain:kernels_of_3 --seed 1
@@ -23,6 +27,8 @@ train plain3-unmirrored-upright-0 --arch plain:kernels_of_3 --no-mirror
 train plain3-unmirrored-45-0 --arch plain:kernels_of_3 --rotation 45 --no-mirror
 train plain5-upright-0 --arch plain:kernels_of_5
 train plain5-45-0 --arch plain:kernels_of_5 --rotation 45
+train plain5-upright-1 --arch plain:kernels_of_5 --seed 1
+train plain5-45-1 --arch plain:kernels_of_5 --rotation 45 --seed 1
 train plain3-64-upright-0 --arch plain:kernels_of_3 --epochs 6 --size 64
 train plain3-64-45-0 --arch plain:kernels_of_3 --epochs 6 --size 64 --rotation 45
 train plain3-short-upright-0 --arch plain:kernels_of_3 --epochs 6

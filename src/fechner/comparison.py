@@ -61,8 +61,9 @@ def compare(curves: xr.Dataset, prior: xr.Dataset | None = None) -> xr.Dataset:
           quarter of the grid where the reference is highest over that in the quarter where it is lowest,
         - for each of these but `null_p` `_low` and `_high`, a 95 % interval by the jackknife and Student's t over the
           photographs, and over the random draws (`Draws`) of the curves where they have them. A grid of nuisance values is
-          no sample and adds nothing. NaN where nothing was sampled, or fewer than five photographs or draws were, and of
-          `exponent` wherever photographs were: errors in p bias it, and no interval holds the truth often enough,
+          no sample and adds nothing. NaN where nothing was sampled, or fewer than five photographs or draws were. Those of
+          `ratio` are over draws alone, and `exponent` has none against photographs: errors in p bias it, and no interval
+          holds the truth often enough,
         - `correlation_jackknife` (group, layer): the correlation with `prior` without each group of photographs, from
           which an interval of what is computed from several layers follows (`fechner.interval.jackknife_t`).
 
@@ -100,11 +101,15 @@ def compare(curves: xr.Dataset, prior: xr.Dataset | None = None) -> xr.Dataset:
     for reference in compared_with.values():
         density, without_photographs = on_grid(reference, curves[along])
         relative.append(density / density.mean())
+
+        def ratio(information: Array, _: Array, density: Array = density) -> Array:
+            return contrast(np.sqrt(information), along, grid, density)
+
         measures: tuple[tuple[str, str, Callable[[Array, Array], Array]], ...] = (
             ("correlation", "identity", lambda d, p: _correlation(np.sqrt(d), p)),
             ("correlation_over_input", "identity", lambda d, p: _over(_correlation(np.sqrt(d), p), inputs)),
             ("exponent", "identity", _exponent),
-            ("ratio", "log", lambda d, p: contrast(np.sqrt(d), along, grid, p)),
+            ("ratio", "log", ratio),
         )
         for name, scale, measure in measures:
             estimate, without = measure(information, density), []

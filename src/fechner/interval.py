@@ -64,9 +64,9 @@ def jackknife_t(value: npt.ArrayLike, *without: npt.ArrayLike, scale: str = "ide
     groups decide: they follow from the kurtosis of the values, and for several kinds from Satterthwaite's formula.
 
     Returns:
-        Two arrays of the shape of the value. The upper end of a density is infinite where it is not bounded. They are NaN where nothing was sampled or what was sampled does not change
-        the value, where a kind of unit has fewer than five groups, and where the value without some group is not known or
-        has no place on the scale.
+        Two arrays of the shape of the value. The upper end of a density is infinite where it is not bounded. Both are NaN
+        where nothing was sampled or what was sampled does not change the value, where a kind of unit has fewer than five
+        groups, and where the value without some group is not known or has no place on the scale.
 
     Sources: Tukey (1958); for groups, Shao & Wu (1989); the variance of a variance, Cramér (1946), 27.4.
     """
@@ -80,7 +80,7 @@ def jackknife_t(value: npt.ArrayLike, *without: npt.ArrayLike, scale: str = "ide
             if count < FEWEST:
                 total = np.full_like(middle, np.nan)
                 break
-            squares = np.square(values - values.mean(0))
+            squares = np.square(values - middle)
             variance = (count - 1) * squares.mean(0)
             excess = np.where(variance > 0, np.square(squares).mean(0) / np.square(squares.mean(0)) - 3, 0.0)
             doubtful = np.maximum(excess, 0) / count + 2 / (count - 1)
@@ -100,27 +100,12 @@ def leave_out(sums: Array) -> Array:
     return np.asarray(np.tensordot(1.0 - np.eye(len(sums)), sums, 1))
 
 
-def over_seeds(measure: Callable[..., npt.ArrayLike], *samples: Array) -> tuple[Any, Any, Any]:
-    """The mean over seeds of a measure of curves, and its 95 % t-interval (low, high); NaN for a single seed.
+def interval_in_words(count: int, repetitions: str) -> str:
+    """The kind of interval that Student's t gives, in words.
 
-    >>> mean, low, high = over_seeds(np.mean, np.random.default_rng(0).normal(size=(5, 36, 8)))
-    >>> bool(low < mean < high)
-    True
-
-    Each of `samples` holds J (seed, …, nuisance value). `measure` is called with the J (…) of one seed from each of them,
-    averaged over nuisance values.
+    >>> interval_in_words(3, "seeds"), interval_in_words(1, "seeds")
+    ('95 % t-interval over 3 seeds', '95 % interval over seeds, of which a single one has none,')
     """
-    each = np.stack([np.asarray(measure(*(s.mean(-1) for s in of_seed))) for of_seed in zip(*samples, strict=True)])
-    mean, half = each.mean(0), t_half_width(each)
-    return mean, mean - half, mean + half
-
-
-def interval_in_words(seeds: int) -> str:
-    """The kind of interval that `over_seeds` computes, in words.
-
-    >>> interval_in_words(3), interval_in_words(1)
-    ('95 % t-interval over 3 seeds', '95 % interval, which a single seed does not have,')
-    """
-    if seeds > 1:
-        return f"95 % t-interval over {seeds} seeds"
-    return "95 % interval, which a single seed does not have,"
+    if count > 1:
+        return f"95 % t-interval over {count} {repetitions}"
+    return f"95 % interval over {repetitions}, of which a single one has none,"

@@ -56,7 +56,7 @@ RANGES: dict[str, tuple[float, float]] = {
     ),
     **{f"density{end}": _POSITIVE for end in ("", "_low", "_high", "_jackknife")},
     **{f"correlation{end}": (-1.0, 1.0) for end in ("", "_low", "_high", "_jackknife")},
-    **dict.fromkeys(("validation_accuracy", "accuracy", "depth"), (0.0, 1.0)),
+    **dict.fromkeys(("validation_accuracy", "validation_top5_accuracy", "accuracy", "depth"), (0.0, 1.0)),
     # Truth values, or shares where such were averaged, over seeds for instance.
     **dict.fromkeys(MARKS, (0.0, 1.0)),
     **dict.fromkeys(("step", "epoch", "epoch_end"), _POSITIVE),

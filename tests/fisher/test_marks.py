@@ -22,13 +22,15 @@ def linear() -> nn.Module:
     return nn.Sequential(nn.Flatten(), nn.Linear(3 * 32 * 32, 5, bias=False)).double().eval()
 
 
-def test_two_phases_of_a_linear_network_are_wrong_by_what_is_estimated(linear: nn.Module) -> None:
+def test_two_phases_of_a_linear_network_are_wrong_by_half_of_the_estimate(linear: nn.Module) -> None:
     """J is a constant and one harmonic of twice the phase, so that three phases are exact and two alias it."""
     kw = {"values": 6, "dtype": torch.float64, **QUIET}
     two, three = (sensitivity(linear, GABOR, average={"phase": count}, **kw) for count in (2, 3))
     scale = three.fisher_information.max("orientation")
     error = two.fisher_information_error
-    assert float(np.abs(error - np.abs(two.fisher_information - three.fisher_information)).max() / scale.min()) < 1e-9
+    assert (
+        float(np.abs(error - 2 * np.abs(two.fisher_information - three.fisher_information)).max() / scale.min()) < 1e-9
+    )
     assert float((error / scale).sel(layer="1").max()) > 0.1
     assert float((three.fisher_information_error / scale).max()) < 1e-9
     assert two.uncertain.equals(two.fisher_information_error > 0.05 * two.fisher_information)
@@ -41,7 +43,7 @@ def test_the_midpoint_rule_over_contrast_has_its_closed_form(linear: nn.Module) 
     for spec, count in ((4, 4), (Midpoints(0.0, 1.0, 10), 10)):
         curves = sensitivity(linear, GABOR, average={"contrast": spec, "phase": [0.0]}, **kw)
         assert np.allclose(curves.fisher_information, whole * (1 / 3 - 1 / (12 * count**2)))
-        assert np.allclose(curves.fisher_information_error, whole / (8 * count**2))
+        assert np.allclose(curves.fisher_information_error, whole / (4 * count**2))
         assert curves.contrast.values[0] == pytest.approx(0.5 / count)
 
 
@@ -71,7 +73,7 @@ def test_draws_stay_while_grids_are_shifted(small: Network) -> None:
         sensitivity(small, GABOR, average={"contrast": [float(c)], "phase": np.arange(4) * 90.0 + 45}, **kw)
         for c in drawn.contrast
     ]
-    expected = np.abs(drawn.fisher_information - sum(o.fisher_information for o in other) / 3) / 2
+    expected = np.abs(drawn.fisher_information - sum(o.fisher_information for o in other) / 3)
     assert np.allclose(
         drawn.fisher_information_error, expected, rtol=1e-3, atol=1e-6 * float(drawn.fisher_information.max())
     )
@@ -113,13 +115,15 @@ def test_roughness_of_noise_is_one_and_of_smooth_curves_is_zero() -> None:
         "uneven": (np.geomspace(1, 8, 20), None),
     }
     for name, (values, period) in grids.items():
-        noise = 5 + rng.standard_normal((2000, len(values)))
+        noise = np.exp(0.3 * rng.standard_normal((2000, len(values))))
         assert roughness(noise, values, period).mean() == pytest.approx(1, abs=0.1), name
         smooth = 5 + np.cos(2 * np.pi * values / (period or 2 * values[-1]))
         assert roughness(smooth, values, period) < 1e-3, name
         order = rng.permutation(len(values))
         assert np.allclose(roughness(noise[:, order], values[order], period), roughness(noise, values, period)), name
     assert roughness(5 + 1e-3 * noise, values).max() == 0
+    assert np.isnan(roughness(np.append(noise[0, 1:], np.nan), values))
+    assert roughness(np.zeros(20), values) == 0
 
 
 def test_resolution_is_judged_from_eight_values_on(small: Network) -> None:
@@ -135,5 +139,6 @@ def test_shuffled_weights_make_curves_that_no_usual_grid_resolves() -> None:
     kw = {"values": 36, "average": {"phase": 4}, "layers": "blocks", "integration_error": False, "progress": False}
     with pytest.warns(FechnerWarning, match="does not resolve the curves of .* layers"):
         shuffled = sensitivity(load("efficientnet_lite0", "shuffled"), Gabor(), **kw)
-    assert not shuffled["resolved"].sel(layer=["blocks.4", "blocks.15", "fc"]).any()
+    # With 36 values it is noticed of most layers, and with 60 of all.
+    assert float(shuffled["resolved"].isel(layer=slice(4, None)).mean()) < 0.8
     assert sensitivity(load("efficientnet_lite0", "init"), Gabor(), **kw)["resolved"].all()

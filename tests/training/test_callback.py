@@ -17,8 +17,9 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from torch import nn
 from torch.utils.data import DataLoader, IterableDataset, TensorDataset
 
-from fechner import FechnerError, Gabor, results, sensitivity
+from fechner import FechnerError, Gabor, draw, results, sensitivity
 from fechner.networks import Network
+from fechner.page.explore import charts
 from fechner.training import RecordSensitivity
 
 GABOR = Gabor(size=16, pixels_per_degree=16 / 2.24)
@@ -273,3 +274,16 @@ def test_bad_input(tmp_path: Path) -> None:
     module.body = Network(module.body)  # type: ignore[assignment]
     with pytest.raises(FechnerError, match="'body' is a fechner Network.*leave out std"):
         trained(tmp_path, record, 1, module=module)
+
+
+@pytest.mark.parametrize("asked", [False, True])
+def test_the_integration_error_is_recorded_where_it_is_asked_for(tmp_path: Path, asked: bool) -> None:
+    settings = SETTINGS | {"values": 8, "average": {"phase": 2}} | ({"integration_error": True} if asked else {})
+    trained(tmp_path, RecordSensitivity(tmp_path / "curves.nc", GABOR, network="body", every=5, **settings), 2)
+    recorded = results.read(tmp_path / "curves.nc")
+    assert ("fisher_information_error" in recorded) == ("uncertain" in recorded) == asked
+    assert recorded["resolved"].dims == ("step", "layer")
+    assert recorded["resolved"].dtype == bool
+    assert recorded.fisher_information.dtype == np.float32
+    draw(recorded)
+    charts(recorded)

@@ -30,6 +30,8 @@ def test_large_images_take_the_published_recipe() -> None:
     rule = published.optimizers(nn.Linear(2, 2), 2)["optimizer"]
     assert isinstance(rule, torch.optim.SGD)
     assert rule.defaults["momentum"] == 0.9
+    rule = recipe_for(nn.Linear(2, 2), 224, momentum=0.5).optimizers(nn.Linear(2, 2), 2)["optimizer"]
+    assert rule.defaults["momentum"] == 0.5
 
 
 def test_small_images_take_one_cycle() -> None:
@@ -62,6 +64,8 @@ def test_attention_takes_adamw_and_norms_do_not_decay() -> None:
         ({"learning_rate": 0.0}, "learning_rate must be a number greater than 0"),
         ({"weight_decay": -1.0}, "weight_decay must be a number of at least 0, got -1.0"),
         ({"label_smoothing": 1.0}, "label_smoothing must be less than 1"),
+        ({"momentum": 1.0}, "momentum must be less than 1"),
+        ({"momentum": 0.5, "optimizer": "adamw"}, "momentum does nothing with optimizer adamw"),
     ],
 )
 def test_bad_settings(changed: dict[str, float], message: str) -> None:

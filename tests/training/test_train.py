@@ -23,6 +23,7 @@ from fechner.networks import untrained
 from fechner.training import Condition, preview, train
 from fechner.training.classifier import Classifier
 from fechner.training.probes import probes
+from fechner.training.recipe import recipe_for
 from fechner.training.setup import _network
 
 REAL: dict[str, Any] = {
@@ -228,6 +229,22 @@ def test_a_training_is_recorded_and_its_checkpoint_can_be_measured(tiles: Path, 
     )
     assert float(evaluated.validation_accuracy[-1]) == pytest.approx(float(found.validation_accuracy[-1]))
     assert not (mine / "other").exists()
+
+
+def test_a_checkpoint_of_every_epoch_is_kept_where_asked_for(tiles: Path, mine: Path) -> None:
+    first = Classifier(_network(MINE, "init", 3, 0, 32, "all"), Condition(), recipe_for(torch.nn.Flatten(), 32), 32)
+    trained = run(tiles, mine / "out", record="none", checkpoints="every-epoch")
+    assert sorted(path.name for path in (mine / "out").glob("*.ckpt")) == [
+        *(f"epoch-{epoch:03}.ckpt" for epoch in range(4)),
+        "last.ckpt",
+    ]
+    initial, last = weights(mine / "out" / "epoch-000.ckpt"), weights(mine / "out" / "last.ckpt")
+    assert all(torch.equal(initial[name], tensor) for name, tensor in first.state_dict().items())
+    assert all(torch.equal(last[name], tensor) for name, tensor in weights(mine / "out" / "epoch-003.ckpt").items())
+    # The five best of three classes hold every class.
+    assert trained.validation_top5_accuracy.values.tolist() == [1, 1, 1]
+    evaluated = run(tiles, mine / "none", weights=mine / "out" / "epoch-002.ckpt", evaluate=True)
+    assert float(evaluated.validation_accuracy[-1]) == pytest.approx(float(trained.validation_accuracy[1]))
 
 
 @pytest.mark.slow

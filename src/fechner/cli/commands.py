@@ -91,7 +91,8 @@ def check_train(given: Mapping[str, Any]) -> None:
     if given.get("record") == "none":
         refuse(given, "per_epoch layers", "with --record none")
     if given.get("evaluate"):
-        trained = [*makers.recipe.__signature__.parameters, *["record", "per_epoch", "layers", "resume", "out"]]  # type: ignore[attr-defined]
+        recipe: Any = makers.recipe
+        trained = [*recipe.__signature__.parameters, "record", "per_epoch", "layers", "resume", "checkpoints", "out"]
         refuse(given, " ".join(trained), "with --evaluate, which trains and writes nothing")
         if given.get("weights", "init") != "init" and "resample" not in given:
             refuse(given, "seed", "with --evaluate of given weights")

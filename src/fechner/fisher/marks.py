@@ -6,6 +6,8 @@ come from measurements that docs/explanation/trust.md reports. Tests: tests/fish
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
@@ -14,11 +16,13 @@ Array = npt.NDArray[np.float64]
 # A value whose integration error is a larger share of J is marked as uncertain.
 LIMIT = 0.05
 # A layer is not resolved if what the neighbours of its values do not predict is a larger share of what noise would leave.
-ROUGH = 0.25
+ROUGH = 0.4
 # The least number of values by which resolution is judged.
 FEWEST = 8
 # A curve that varies by a smaller share of its mean is flat, and every grid resolves it.
 FLAT = 1e-2
+# Sensitivity below this share of its mean counts as this share, because zero has no logarithm.
+LEAST = 1e-3
 
 
 def uncertain(information: Array, error: Array) -> npt.NDArray[np.bool_]:
@@ -36,12 +40,13 @@ def roughness(curves: Array, values: Array, period: float | None = None) -> Arra
     """How badly each value of curves (…, value) is predicted by its neighbours: 0 for smooth curves, about 1 for noise.
 
     >>> orientation = np.arange(0, 180, 5.0)
-    >>> bool(roughness(np.cos(np.deg2rad(2 * orientation)), orientation, 180) < 1e-4)
+    >>> bool(roughness(2 + np.cos(np.deg2rad(2 * orientation)), orientation, 180) < 1e-3)
     True
 
     The prediction is the cubic through two neighbours on either side. The mean square of what it leaves is divided by what
-    it would be for independent values of the same variance. A curve that varies by less than 1 % has 0; a curve with values
-    that are not finite has NaN. `values` (value,) may be uneven; they need not cover the circle.
+    it would be for independent values of the same variance. Both are those of the logarithm, because a single peak would
+    hide everything else. A curve that varies by less than 1 % has 0; one with values that are not finite has NaN. `values`
+    (value,) may be uneven; they need not cover the circle.
     """
     order = np.argsort(values)
     x, curves = values[order], curves[..., order]
@@ -49,19 +54,17 @@ def roughness(curves: Array, values: Array, period: float | None = None) -> Arra
     whole = period is not None and x[0] + period - x[-1] < 1.5 * np.diff(x).max()
     at = np.arange(0 if whole else 2, count if whole else count - 2)
     around = at[:, None] + far
-    from_here = x[around % count] + np.floor_divide(around, count) * (period or 0.0) - x[at, None]
+    from_here = x[around % count] + around // count * (period or 0.0) - x[at, None]
     # Lagrange's weights of the neighbours, at the value itself.
-    weights = np.stack(
-        [
-            np.prod([from_here[:, j] / (from_here[:, j] - from_here[:, i]) for j in range(4) if j != i], 0)
-            for i in range(4)
-        ],
-        1,
-    )
-    left = curves[..., at] - (curves[..., around % count] * weights).sum(-1)
-    share = (left**2 / (1 + (weights**2).sum(1))).mean(-1)
+    weights = np.ones((len(at), 4))
+    for i, j in itertools.permutations(range(4), 2):
+        weights[:, i] *= from_here[:, j] / (from_here[:, j] - from_here[:, i])
+    flat = np.ptp(curves, -1) <= FLAT * curves.mean(-1)
     with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(np.ptp(curves, -1) <= FLAT * curves.mean(-1), 0.0, share / curves.var(-1, ddof=1))
+        curves = np.log(np.maximum(curves, LEAST * curves.mean(-1, keepdims=True)))
+        left = curves[..., at] - (curves[..., around % count] * weights).sum(-1)
+        share = (left**2 / (1 + (weights**2).sum(1))).mean(-1)
+        return np.where(flat, 0.0, share / curves.var(-1, ddof=1))
 
 
 def marked(curves: xr.Dataset, along: str, period: float | None) -> xr.Dataset:
@@ -88,15 +91,15 @@ def _uncertain(curves: xr.Dataset, along: str, rules: list[str]) -> list[str]:
     share = (curves.fisher_information_error / curves.fisher_information).values
     marks = curves.uncertain.values
     names = " and ".join(rules)
-    if np.isnan(share).all():
+    if curves.fisher_information_error.isnull().all():
         return [f"the integration error is not known, because a grid of {names} has one value; take more, such as 20"]
     if not marks.any():
         return []
     layer, value = np.unravel_index(np.argmax(np.where(marks, share, 0)), share.shape)
     return [
         f"the integration error exceeds {LIMIT:.0%} of J at {marks.sum()} values of {_layers(curves, marks.any(1))}, at worst "
-        f"{share[layer, value]:.0%} in '{curves.layer.values[layer]}' at {along} {curves[along].values[value]:g}: they are marked "
-        f"uncertain; average over more values of {names}"
+        f"{share[layer, value]:.0%} in '{curves.layer.values[layer]}' at {along} {curves[along].values[value]:g}; they are marked "
+        f"as uncertain: average over more values of {names}"
     ]
 
 
@@ -104,8 +107,8 @@ def _unresolved(curves: xr.Dataset, along: str) -> list[str]:
     if "resolved" not in curves or curves.resolved.all():
         return []
     return [
-        f"the grid of {along} does not resolve the curves of {_layers(curves, ~curves.resolved.values)}: between its values they "
-        "are another; take a finer grid, or none of their shape for known"
+        f"the grid of {along} does not resolve the curves of {_layers(curves, ~curves.resolved.values)}: neighbouring values do "
+        "not predict one another; take more values, or draw no conclusion from the shape of these curves"
     ]
 
 

@@ -91,7 +91,7 @@ def sensitivity(
         - `sensitivity`: √J, d′ per unit of the parameter,
         - `relative_sensitivity`: √J / mean √J, 1 everywhere for a flat curve,
         - `threshold`: 1/√J, in units of the parameter: the difference at which d′ = 1,
-        - `fisher_information_error`: the integration error of J, half of the difference from J with all grids of nuisance
+        - `fisher_information_error`: the integration error of J, the difference from J with all grids of nuisance
           parameters half a step off; NaN for a grid of one value. Values that are listed are no grid and have no such error,
           except an even grid of a whole circle,
         - `uncertain`: where that error is more than 5 % of J: these values carry no claim,
@@ -144,7 +144,7 @@ def sensitivity(
     information = design.mean(samples)
     error: Any = None
     if twin is not None:
-        error = np.abs(twin.mean(twin.arranged(squared[:, count:])) - information) / 2
+        error = np.abs(twin.mean(twin.arranged(squared[:, count:])) - information)
     elif integration_error and single:
         error = np.full_like(information, np.nan)
     attributes = results.provenance("sensitivity") | {

@@ -109,7 +109,7 @@ def chart(
     lists = xr.Dataset({"y": curves, "low": curves - half_width, "high": curves + half_width}).assign_coords(places)
     lists["uncertain"] = curves.where(xr.DataArray(uncertain) > 0)
     # Along the parameter too, so that it is stacked as the others are.
-    lists["dash"] = xr.zeros_like(curves, bool) | ~(xr.DataArray(resolved) > 0)
+    lists["dash"] = xr.zeros_like(curves, bool) | (xr.DataArray(resolved) < 1)
     flat = lists.stack(curve=several, create_index=False)
     texts = {c: [printable(str(v)) for v in np.broadcast_to(flat[c].values, flat.sizes["curve"])] for c in controls}
     choices = {c: texts[c] for c in controls if len(set(texts[c])) > 1} or {controls[-1]: texts[controls[-1]]}

@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args
@@ -27,7 +26,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fechner.errors import FechnerError, first_line, printable
-from fechner.interval import interval_in_words, jackknife_t, over_seeds, t_half_width
+from fechner.interval import interval_in_words, jackknife_t, t_half_width
 from fechner.outputs import whole
 from fechner.results import read_json
 
@@ -89,7 +88,7 @@ class Estimate:
         """
         values = np.asarray(values, float)
         mean, half = values.mean(), t_half_width(values)
-        return cls._of(mean, mean - half, mean + half, f"95 % t-interval over {len(values)} {repetitions}")
+        return cls._of(mean, mean - half, mean + half, interval_in_words(len(values), repetitions))
 
     @classmethod
     def bootstrap(cls, value: float, replicates: npt.ArrayLike, resampled: str) -> Estimate:
@@ -118,11 +117,6 @@ class Estimate:
         '95 % jackknife interval over photographs'
         """
         return cls._of(value, *jackknife_t(value, without, scale=scale), f"95 % jackknife interval over {groups}")
-
-    @classmethod
-    def of_trainings(cls, measure: Callable[..., npt.ArrayLike], *samples: Array) -> Estimate:
-        """Mean over seeds of a measure of curves J (seed, …, nuisance value), as `interval.over_seeds` gives it."""
-        return cls._of(*over_seeds(measure, *samples), interval_in_words(len(samples[0])))
 
     @classmethod
     def _of(cls, value: float, low: float, high: float, interval: str) -> Estimate:

@@ -53,7 +53,7 @@ def draw_marks(dataset: xr.Dataset, mean: xr.DataArray, lines: list[Line2D], axe
         dataset.get(name, xr.DataArray(default)) for name, default in (("uncertain", 0), ("resolved", 1))
     )
     uncertain = (uncertain > 0).any(set(uncertain.dims) - set(mean.dims)).broadcast_like(mean).transpose(*mean.dims)
-    resolved = (resolved == 1).all(set(resolved.dims) - {"layer"}).broadcast_like(mean.layer)
+    resolved = (~(resolved < 1)).all(set(resolved.dims) - {"layer"}).broadcast_like(mean.layer)
     if uncertain.any():
         layers, values = np.nonzero(uncertain.values)
         colours = [lines[i].get_color() for i in layers]

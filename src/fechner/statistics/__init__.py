@@ -9,11 +9,12 @@ from __future__ import annotations
 from fechner.statistics.crops import are_crops, read_crops
 from fechner.statistics.density import FEATURES, image_statistics, make
 from fechner.statistics.images import Photograph, find_photographs, left_out_in_words, photographs, source_name
-from fechner.statistics.measured import shipped
-from fechner.statistics.patches import principal_components, reconstruct, sample_patches
+from fechner.statistics.measured import SHIPPED, shipped
+from fechner.statistics.patches import power_law, principal_components, reconstruct, sample_patches
 
 __all__ = [
     "FEATURES",
+    "SHIPPED",
     "Photograph",
     "are_crops",
     "find_photographs",
@@ -21,6 +22,7 @@ __all__ = [
     "left_out_in_words",
     "make",
     "photographs",
+    "power_law",
     "principal_components",
     "read_crops",
     "reconstruct",

@@ -25,7 +25,7 @@ from scipy.linalg import blas, eigh
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from fechner import results
-from fechner.arguments import Count, Natural, Processes, Seed, Whole, checked
+from fechner.arguments import AboveZero, Count, Natural, Processes, Seed, Whole, array, checked
 from fechner.errors import FechnerError
 from fechner.interval import jackknife_t
 from fechner.limits import check_memory
@@ -54,8 +54,8 @@ def principal_components(
     """Variances and directions of the principal components of image patches, in one pass and constant memory.
 
     >>> pca = principal_components(number=2000, size=8)
-    >>> dict(pca.sizes)
-    {'component': 64, 'pixel': 64}
+    >>> pca.components.dims, pca.components.shape
+    (('component', 'pixel'), (64, 64))
 
     Args:
         images: photographs as for `image_statistics`, from which `number` square patches are cut at random places; or
@@ -97,8 +97,8 @@ def principal_components(
     without = [np.maximum(eigh(moments.covariance(int(g))[1], eigvals_only=True)[::-1], 0) for g in groups]
     exponents = [power_law(each) for each in without]
     # Fewer patches make the exponent larger: the interval is around the value that the jackknife corrects for this.
-    corrected = exponent + (len(exponents) - 1) * (exponent - np.mean(exponents)) if exponents else exponent
-    low, high = jackknife_t(corrected, exponents)
+    bias = (len(exponents) - 1) * (np.mean(exponents) - exponent) if exponents else 0.0
+    low, high = (end - bias for end in jackknife_t(exponent, exponents))
     attributes: dict[str, Any] = results.provenance("components") | {
         "images": "array" if isinstance(images, np.ndarray) else source_name(images),
         "photographs": len(sources) - len(skipped),
@@ -215,15 +215,19 @@ def sample_patches(images: str | Path | None, number: int, size: int = 32, *, se
     return np.concatenate(cuts) / 255.0
 
 
-def power_law(variance: Array) -> float:
-    """The exponent a of variance ∝ 1/rank^a, fitted from the fifth component to the middle one.
+@checked
+def power_law(variance: npt.ArrayLike, first: AboveZero | None = None, last: AboveZero | None = None) -> float:
+    """The exponent a of variance ∝ 1/rank^a, by default from the fifth component to the middle one.
 
     >>> round(power_law(np.arange(1, 101.0) ** -1.3), 3)
     1.3
 
-    Each octave of ranks has the same weight. Fewer than six components are too few for a fit, and give NaN.
+    The line is fitted in logarithms, from rank `first` to rank `last`, and each octave of ranks has the same weight. Fewer
+    than six components are too few for a fit, and give NaN.
     """
-    first, last = min(5, len(variance) // 4 + 1), len(variance) // 2
+    variance = array("variance", variance, 1)
+    first = min(5, len(variance) // 4 + 1) if first is None else first
+    last = len(variance) // 2 if last is None else last
     if first >= last:
         return math.nan
     ranks = np.geomspace(first, last, 50)

@@ -160,8 +160,8 @@ class RecordSensitivity(lightning.Callback):
         recording = measured.expand_dims(step=1).assign_coords(step).assign_coords(epoch=("step", [epochs]))
         # A value beyond the range of 32-bit numbers becomes infinite: such a network diverges.
         with np.errstate(over="ignore"):
-            numbers = [name for name, v in recording.items() if v.dtype.kind == "f"]
-            self.recorded.append(recording.astype(dict.fromkeys(numbers, "float32")))
+            numbers = {name: v.astype("float32") for name, v in recording.items() if v.dtype.kind == "f"}
+            self.recorded.append(recording.assign(numbers))
         if trainer.is_global_zero:
             whole = xr.concat(self.recorded, "step", combine_attrs="override", join="exact")
             results.save(whole.assign_attrs(self.recorded[-1].attrs), self.path)

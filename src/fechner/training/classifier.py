@@ -89,13 +89,16 @@ class Classifier(lightning.LightningModule):
         return loss
 
     def validation_step(self, batch: tuple[Tensor, Tensor], index: int) -> None:
-        """Accuracy and loss of a batch, averaged over all images."""
+        """Accuracy, accuracy among the best five, and loss of a batch, averaged over all images."""
         images, labels = batch
         logits = self(images)
         accuracy = (logits.argmax(1) == labels).float().mean()
+        best = logits.topk(min(5, logits.shape[1]), 1).indices
         count = len(labels)
         self.log("validation_loss", F.cross_entropy(logits, labels), batch_size=count, sync_dist=True)
         self.log("validation_accuracy", accuracy, batch_size=count, sync_dist=True, prog_bar=True)
+        among = (best == labels[:, None]).any(1).float().mean()
+        self.log("validation_top5_accuracy", among, batch_size=count, sync_dist=True)
 
     def configure_optimizers(self) -> Any:
         """The optimizer and the schedule of the recipe."""

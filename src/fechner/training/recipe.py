@@ -31,7 +31,8 @@ class Recipe:
         schedule: "steps" divides the learning rate by ten every `epochs_a_step` epochs; "one-cycle" raises it over the
             first fifth of the steps and lets it fall to nothing (Smith & Topin 2018).
         epochs_a_step: epochs between these divisions.
-        optimizer: "sgd" with momentum 0.9, or "adamw".
+        optimizer: "sgd", or "adamw".
+        momentum: of SGD; AdamW has its own.
         label_smoothing: the share of every label that is spread over all classes.
         mirror: mirror training images left to right at random, before anything else is done to them.
     """
@@ -44,6 +45,7 @@ class Recipe:
     schedule: Literal["steps", "one-cycle"] = "one-cycle"
     epochs_a_step: Count = 30
     optimizer: Literal["sgd", "adamw"] = "sgd"
+    momentum: Annotated[float, Real(0, 1)] = 0.9
     label_smoothing: Annotated[float, Real(0, 1)] = 0.0
     mirror: bool = True
 
@@ -51,6 +53,8 @@ class Recipe:
         check_fields(self)
         if self.label_smoothing == 1:
             raise FechnerError("label_smoothing must be less than 1, at which labels say nothing, got 1.0")
+        if self.momentum == 1:
+            raise FechnerError("momentum must be less than 1, at which no step ever fades, got 1.0")
 
     def optimizers(self, network: nn.Module, steps_an_epoch: int) -> dict[str, Any]:
         """Optimizer and schedule, as Lightning takes them. AdamW does not decay biases and normalisation."""
@@ -62,7 +66,7 @@ class Recipe:
             ]
             rule: torch.optim.Optimizer = torch.optim.AdamW(groups, lr=self.learning_rate)
         else:
-            rule = torch.optim.SGD(parameters, self.learning_rate, momentum=0.9, weight_decay=self.weight_decay)
+            rule = torch.optim.SGD(parameters, self.learning_rate, self.momentum, weight_decay=self.weight_decay)
         if self.schedule == "steps":
             step = self.epochs_a_step * steps_an_epoch
             schedule: torch.optim.lr_scheduler.LRScheduler = torch.optim.lr_scheduler.StepLR(rule, step)
@@ -109,4 +113,6 @@ def recipe_for(network: nn.Module, size: Count, **changed: Any) -> Recipe:
         raise FechnerError(
             f"epochs_a_step does nothing with schedule {recipe.schedule}: leave it out, or choose 'steps'"
         )
+    if "momentum" in changed and recipe.optimizer != "sgd":
+        raise FechnerError(f"momentum does nothing with optimizer {recipe.optimizer}: leave it out, or choose 'sgd'")
     return recipe

@@ -40,10 +40,10 @@ from fechner.training.labelled_images import Labelled
 from fechner.training.plan import CHECKPOINT, Plan, prepare
 from fechner.training.probes import probes
 from fechner.training.resampling import resample as resample_pictures
-from fechner.training.saving import WholeCheckpoints
+from fechner.training.saving import EveryEpoch, WholeCheckpoints
 
 FILE = "training.nc"
-_METRICS = ("validation_accuracy", "validation_loss", "loss")
+_METRICS = ("validation_accuracy", "validation_top5_accuracy", "validation_loss", "loss")
 
 
 class _History(lightning.Callback):
@@ -84,10 +84,11 @@ def run(
     progress: bool,
     say: Callable[[str], None],
     show: Callable[[], None],
+    every_epoch: bool,
 ) -> xr.Dataset:
     """Train or evaluate after everything has been checked; the arguments and the result are those of `train`."""
     with _quiet(), _failures(out), ExitStack() as stack:
-        runner, history = _trainer(plan, out, trainer, evaluate, progress)
+        runner, history = _trainer(plan, out, trainer, evaluate, progress, every_epoch)
         history.say = say = say if runner.is_global_zero else lambda text: None
         if not evaluate and runner.is_global_zero:
             stack.enter_context(outputs.held(out))
@@ -125,7 +126,9 @@ def run(
         if evaluate:
             check_skipped(skipped, len(images.validation.labels))
         epoch = ("epoch_end", np.arange(len(history.epochs)) + 1, {"units": "1", "long_name": "epochs trained"})
-        metrics_by_epoch = {n: ("epoch_end", [e[n] for e in history.epochs], {"units": "1"}) for n in _METRICS}
+        metrics_by_epoch = {
+            n: ("epoch_end", [e.get(n, np.nan) for e in history.epochs], {"units": "1"}) for n in _METRICS
+        }
         dataset = xr.Dataset(metrics_by_epoch, {"epoch_end": epoch}).merge(resampled)
         if plan.record != "none" and not evaluate:
             recorded = recordings(out / FILE)
@@ -146,7 +149,7 @@ def run(
 
 
 def _trainer(
-    plan: Plan, out: Path, options: Mapping[str, Any], evaluate: bool, progress: bool
+    plan: Plan, out: Path, options: Mapping[str, Any], evaluate: bool, progress: bool, every_epoch: bool
 ) -> tuple[lightning.Trainer, _History]:
     """Lightning's Trainer with the processors that `options` name; it writes nothing yet.
 
@@ -161,6 +164,8 @@ def _trainer(
         callbacks.append(
             ModelCheckpoint(out, "last", enable_version_counter=False, save_on_train_epoch_end=True, verbose=False)
         )
+        if every_epoch:
+            callbacks.append(EveryEpoch(out))
         if plan.record != "none":
             stimulus, settings = probes(plan.size)[plan.record]
             callbacks.append(

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import lightning.pytorch as lightning
 import torch
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 
@@ -58,6 +59,22 @@ class WholeCheckpoints(TorchCheckpointIO):
         except Exception as e:
             raise _damaged(path, e) from None
         return checkpoint
+
+
+class EveryEpoch(lightning.Callback):
+    """Keeps a checkpoint of every epoch as OUT/epoch-001.ckpt and so on, and of the initial weights as OUT/epoch-000.ckpt."""
+
+    def __init__(self, out: Path) -> None:
+        self.out = out
+
+    def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Keep the initial weights, unless training is resumed."""
+        if trainer.current_epoch == 0:
+            trainer.save_checkpoint(self.out / "epoch-000.ckpt")
+
+    def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Keep those of this epoch."""
+        trainer.save_checkpoint(self.out / f"epoch-{trainer.current_epoch + 1:03}.ckpt")
 
 
 def check_fits(checkpoint: Mapping[str, Any], expected: Mapping[str, torch.Tensor], path: Any) -> None:

@@ -13,7 +13,7 @@ from contextlib import suppress
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import torch
@@ -62,6 +62,7 @@ def train(
     nodes: Count = 1,
     workers: Processes | None = None,
     resume: bool = False,
+    checkpoints: Literal["last", "every-epoch"] = "last",
     evaluate: bool = False,
     progress: bool = True,
     say: Callable[[str], None] = print,
@@ -93,6 +94,7 @@ def train(
         workers: number of processes that decode images of more than 64 pixels; by default one for each core.
         resume: whether to continue from OUT/last.ckpt, which gives the same weights as without the interruption (on a
             CPU, bit by bit). If there is no checkpoint yet, training starts anew, so that a script may always resume.
+        checkpoints: "every-epoch" also keeps OUT/epoch-000.ckpt, which are the initial weights, OUT/epoch-001.ckpt and so on.
         evaluate: whether to train nothing and to return the accuracy of `weights` on the validation images.
         progress: whether to draw progress bars on a terminal.
         say: function that prints a line of text; only the first process calls it.
@@ -100,7 +102,8 @@ def train(
 
     Returns:
         A Dataset with the recordings over `step`, as `sensitivity` returns them, and `validation_accuracy`,
-        `validation_loss` and `loss` (the mean over an epoch's training) over `epoch_end`. The attributes hold
+        `validation_top5_accuracy` (how often the class is among the best five), `validation_loss` and `loss` (the mean over
+        an epoch's training) over `epoch_end`. The attributes hold
         condition, recipe, seed, classes, the precision that was used, numbers of images, the images that were `skipped`
         and why, and how many files were `left_out` for each reason.
 
@@ -174,6 +177,7 @@ def train(
         progress=progress,
         say=say,
         show=partial(show, *views) if show else lambda: None,
+        every_epoch=checkpoints == "every-epoch",
     )
 
 

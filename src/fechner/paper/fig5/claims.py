@@ -16,7 +16,7 @@ from scipy import stats
 from fechner.learning import readouts
 from fechner.paper.claim import Claim, Estimate, Measurement, above, below, judge, measured, within
 from fechner.paper.fig5.compute import CRITERION, LABELS, starts
-from fechner.statistics.patches import power_law
+from fechner.statistics import power_law
 
 Array = npt.NDArray[np.float64]
 # The spectrum counts as straight if its exponents below and above the middle of the fitted ranks agree within a quarter.
@@ -145,14 +145,8 @@ def bend(variance: Array) -> float:
     >>> round(bend(np.arange(1, 1025.0) ** -1.3), 2)
     1.0
     """
-    first, last = min(5, len(variance) // 4 + 1), len(variance) // 2
-    lower, middle, upper = np.geomspace(first, last, 3)
-    slopes = []
-    for ends in ((lower, middle), (middle, upper)):
-        ranks = np.log(np.geomspace(*ends, 50))
-        logs = np.interp(ranks, np.log(np.arange(1, len(variance) + 1)), np.log(np.maximum(variance, 1e-300)))
-        slopes.append(stats.linregress(ranks, logs).slope)
-    return float(slopes[1] / slopes[0])
+    lower, middle, upper = np.geomspace(min(5, len(variance) // 4 + 1), len(variance) // 2, 3)
+    return power_law(variance, middle, upper) / power_law(variance, lower, middle)
 
 
 def order(network: xr.Dataset, variance: Array) -> Array:

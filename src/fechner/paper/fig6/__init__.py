@@ -15,12 +15,11 @@ FIGURE = PaperFigure(
     compute=compute.compute,
     draw=draw.draw,
     claims=claims.claims,
+    measurements=claims.measurements,
     charts=explore.charts,
     why_not={
-        "fig6-d-erasure": "Theory predicts no preference here: labels that are dropped leave a gradient in proportion to "
-        "density × signal, which balanced erasure makes equal everywhere.",
+        "fig6-d-erasure": "With few steps and seeds the interval is wider than the margin.",
         "*hysteresis*": "Not tested: a network that is large for its task may overwrite what it learned first.",
         "*critical*": "Not tested: plain gradient descent on a task that stays the same may keep its plasticity.",
-        "*starvation*": "Not tested: softmax cross-entropy keeps a gradient for what is not yet learned.",
     },
 )

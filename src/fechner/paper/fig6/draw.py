@@ -115,8 +115,8 @@ def draw_supplement(tree: xr.DataTree) -> Figure:
 
 
 def draw_rearing(reared: xr.Dataset, axes: Axes) -> None:
-    """Preference for A over B along both orders of rearing."""
-    for order, colour in zip(reared.order.values, (MEASURED, "#E69F00"), strict=True):
+    """Preference for A over B along both orders of rearing, and without a switch."""
+    for order, colour in zip(reared.order.values, (MEASURED, "#E69F00", "0.5"), strict=True):
         band(axes, reared.step, rearing(reared, order), colour, str(order))
     reference(axes, x=reared.step[-1] / 2, ls="--")
     reference(axes, y=0)

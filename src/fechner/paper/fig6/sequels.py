@@ -38,9 +38,12 @@ PAPER = Sequels(300, 300, (0, 25, 50, 75, 100, 125, 150, 175, 200, 225), 1024, (
 
 
 def rearing(learn_at: Learner, settings: Sequels) -> xr.Dataset:
-    """Density A (most at 90°) and then B (most at 0°), and the other way round, for equally many steps."""
+    """Density A (most at 90°) and then B (most at 0°), the other way round, and A alone, for equally many steps.
+
+    The same seed sees the same stimuli before the switch with and without it.
+    """
     steps = settings.switch
-    orders = {"A then B": (A, B), "B then A": (B, A)}
+    orders = {"A then B": (A, B), "B then A": (B, A), "A throughout": (A, A)}
     snapshots = np.linspace(0, 2 * steps, 41).astype(int).tolist()
     learned = [learn_at([Exposure(steps, density) for density in order], snapshots) for order in orders.values()]
     both = xr.concat(learned, "order", combine_attrs="drop").assign_coords(order=list(orders))

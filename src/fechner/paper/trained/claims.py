@@ -1,150 +1,134 @@
-"""What the manipulation of training images is claimed to do to sensitivity, and where along a network it does."""
+"""What the manipulation of training images does to late layers: what the paper claims of it, and what else was measured.
+
+A pair is two trainings of one seed, with and without the manipulation, and the sampled unit of every interval. The causal
+test is claimed of every network, so that it can fail; what else the paper says, it says of a ResNet18.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import xarray as xr
 
 from fechner import circular, results
-from fechner.comparison import contrast
 from fechner.differences import difference
 from fechner.fisher import relative_to_mean
 from fechner.interval import interval_in_words
-from fechner.paper.claim import Claim, Estimate, above, judge, within
-from fechner.paper.trained import when
+from fechner.paper.claim import Bound, Claim, Estimate, Measurement, above, judge, measured, within
+from fechner.paper.trained import effect
 from fechner.paper.trained.files import Setup
-from fechner.paper.trained.pairs import (
-    HUE,
-    ROTATED,
-    TURNED,
-    UPRIGHT,
-    curves,
-    density,
-    late,
-    late_curve,
-    pairs,
-    recorded,
-    setups,
-)
+from fechner.paper.trained.pairs import HUE, PAIRS, ROTATED, TURNED, density, late, pairs, setups, trained_alike
 
-Array = npt.NDArray[np.float64]
-MEASURE = "log2 of √J within 7.5° of 0° and 90° over that of 45° and 135°, mean over layers and spatial frequencies"
-FOLLOWS = "late layers become more sensitive to what has become frequent, and less to what has become rare"
-THIRDS = ("early", "middle", "late")
+# As the paper trained a ResNet18.
+PAPER = "resnet18_small"
+RATIO = "cardinal over oblique √J of the last third of layers, trained upright over trained on images rotated by 45°"
+
+
+class Question(NamedTuple):
+    """What a manipulation does to a network: judged by its bound if the paper says it of that network, else measured."""
+
+    setup: Setup
+    name: str
+    statement: str
+    quantity: str
+    estimate: Estimate
+    bound: Bound
+    claimed: bool
+
+    def claim(self) -> Claim:
+        """By the bound."""
+        return judge(
+            self.setup.claim_id(self.name),
+            f"{self.setup.label}: {self.statement}",
+            self.quantity,
+            self.estimate,
+            self.bound,
+        )
+
+    def measurement(self) -> Measurement:
+        """The number alone."""
+        return measured(self.setup.claim_id(self.name), f"{self.setup.label}: {self.quantity}", self.estimate)
 
 
 def claims(tree: xr.DataTree) -> list[Claim]:
-    """For every setup with a pair of trainings, and for hue."""
-    orientation, hue = tree.children["orientation"], tree.children.get("hue")
-    judged = [claim for setup in setups(orientation) for claim in _of_setup(orientation, setup)]
-    judged += when.claims(orientation)
-    if hue is not None:
-        for setup in sorted(setups(hue, HUE), key=lambda setup: setup.label):
-            judged += _of_pairs(hue, setup, HUE, 90.0, "hue + 90°")
-    return judged
+    """The causal test of every network, and what the paper says of its own."""
+    return [question.claim() for question in questions(tree) if question.claimed]
 
 
-def octaves(information: xr.DataArray) -> Array:
-    """Cardinal over oblique √J in octaves (layer, frequency, …), of orientation curves; NaN where there is no sensitivity."""
-    root = information.transpose("layer", "spatial_frequency", ..., "orientation").astype(float) ** 0.5
-    return np.log2(contrast(root.values, "orientation", root.orientation.values, np.ones(root.sizes["orientation"])))
+def measurements(tree: xr.DataTree) -> list[Measurement]:
+    """The same of variants and other networks; what mirroring does at its axes, what is left beside them; early layers."""
+    part = tree.children["orientation"]
+    numbers = [question.measurement() for question in questions(tree) if not question.claimed]
+
+    def add(setup: Setup, name: str, quantity: str, ratios: list[float]) -> None:
+        numbers.append(measured(setup.claim_id(name), f"{setup.label}: {quantity}", effect.geometric(ratios)))
+
+    for setup in setups(part):
+        add(setup, "beside", f"{RATIO}; 7.5° to 20° from each", effect.by_pair(part, setup, effect.BESIDE))
+        dips = [float(effect.dip(late(u), late(r))) for r, u in zip(*pairs(part, setup, ROTATED), strict=True)]
+        add(setup, "dip", "√J of late layers at the axes of mirroring over that 10° to 20° from them", dips)
+    for setup in trained_alike(part):
+        add(setup, "early", RATIO.replace("last", "first"), effect.by_pair(part, setup, which="early"))
+    return numbers
 
 
-def final_octaves(seeds: Sequence[xr.Dataset]) -> Array:
-    """The same at the end of training (seed, layer, frequency)."""
-    return np.stack([octaves(one.fisher_information_samples.mean("phase")) for one in seeds])
+def questions(tree: xr.DataTree) -> Iterator[Question]:
+    """Everything that the paper says, asked of every setup with a pair of trainings."""
+    orientation, hue = tree.children["orientation"], tree.children.get("hue", xr.DataTree())
+    alike = trained_alike(orientation)
+    for setup in setups(orientation):
+        yield Question(
+            setup,
+            "cause",
+            "late layers become more sensitive to the orientations that have become frequent",
+            RATIO,
+            effect.geometric(effect.by_pair(orientation, setup)),
+            above(1),
+            claimed=setup in alike,
+        )
+    for part, condition, angle in ((orientation, ROTATED, 45.0), (orientation, TURNED, 22.5), (hue, HUE, 90.0)):
+        for setup in trained_alike(part, condition):
+            yield from _turned(part, setup, condition, angle)
 
 
-def _of_setup(part: xr.DataTree, setup: Setup) -> list[Claim]:
-    """Which orientations are preferred after either training, and what rotation moved, by layer, frequency and epoch."""
-    judged: list[Claim] = []
-
-    def add(name: str, statement: str, which: str, values: Array) -> None:
-        # Of a single training nothing can be said with an interval.
-        if len(values) > 1:
-            estimate = Estimate.over(values, "seeds")
-            statement = f"{setup.label}: {statement}"
-            judged.append(judge(setup.claim_id(name), statement, MEASURE + which, estimate, above(0)))
-
-    def add_moved(name: str, statement: str, which: str, values: Array) -> None:
-        add(name, statement, f", upright minus rotated; {which}", values)
-
-    upright, rotated = (final_octaves(list(curves(part, setup, state).values())) for state in (UPRIGHT, ROTATED))
-    statement = "late layers trained upright are more sensitive to cardinal orientations"
-    add("cardinal", statement, "; last third of layers", _third(upright, 2))
-    statement = "late layers trained on images rotated by 45° are more sensitive to obliques"
-    add("oblique", statement, ", negative; last third of layers", -_third(rotated, 2))
-    manipulated, plain = pairs(part, setup, ROTATED)
-    moved = final_octaves(plain) - final_octaves(manipulated)
-    for i, name in enumerate(THIRDS):
-        statement = f"rotating the images moves the preference of {name} layers"
-        add_moved(name, statement, f"{name} third of layers", _third(moved, i))
-    statement = "rotating the images moves the preference of the output"
-    add_moved("output", statement, "last layer", moved[:, -1].mean(-1))
-    for i, frequency in enumerate(plain[0].spatial_frequency.values):
-        statement = f"it moves that of late layers at {frequency:g} cycles/degree"
-        which = "last third of layers, this frequency alone"
-        add_moved(f"late-{frequency:g}", statement, which, _third(moved[..., [i]], 2))
-    if recorded([*plain, *manipulated]):
-        for epoch in (e for e in (1.0, 4.0) if e in plain[0].epoch.values):
-            after = [
-                np.stack([octaves(one.fisher_information_recorded.sel(epoch=epoch)) for one in seeds])
-                for seeds in (plain, manipulated)
-            ]
-            statement = f"it has moved that of late layers after {epoch:g} epoch{'s' if epoch > 1 else ''}"
-            which = f"last third of layers, after epoch {epoch:g}"
-            add_moved(f"late-epoch-{epoch:g}", statement, which, _third(after[0] - after[1], 2))
-    for condition, angle in ((ROTATED, 45.0), (TURNED, 22.5)):
-        judged += _of_pairs(part, setup, condition, angle, f"images rotated by {angle:g}°")
-    return judged
-
-
-def _of_pairs(part: xr.DataTree, setup: Setup, condition: str, angle: float, manipulation: str) -> list[Claim]:
+def _turned(part: xr.DataTree, setup: Setup, condition: str, angle: float) -> Iterator[Question]:
     """By how much curves are turned, and whether sensitivity changed where the manipulation changed the images."""
     manipulated, upright = pairs(part, setup, condition)
-    if not manipulated:
-        return []
-    along = results.along(manipulated[0])
-    grid, period = manipulated[0][along].values, circular.circle_of(manipulated[0][along])
-    turned = difference([late_curve(c) for c in manipulated], [late_curve(c) for c in upright]).isel(layer=0)
-    best, low, high = (float(turned[f"shift{end}"]) for end in ("", "_low", "_high"))
-    shift = Estimate(best, low, high, interval_in_words(len(upright)))
-    shift += round((angle - shift.value) / period) * period if np.isfinite(shift.value) else 0.0
-    judged = [
-        judge(
-            setup.claim_id(f"shift-{angle:g}-{along}"),
-            f"{setup.label}, {manipulation}: sensitivity of late layers is shifted by {angle:g}°",
-            f"shift of the upright curve of {along} that correlates best, modulo {period:g}°, last third of layers",
-            shift,
-            within(angle / 2, 3 * angle / 2),
-        )
-    ]
+    along, claimed = results.along(upright[0]), setup == Setup(PAPER) and condition != TURNED
+    grid, period = upright[0][along].values, circular.circle_of(upright[0][along])
+    images = f"images {'with hue shifted' if condition == HUE else 'rotated'} by {angle:g}°"
+    turned = difference(*([_one(late(curves), along) for curves in group] for group in (manipulated, upright)))
+    best, low, high = (float(turned[f"shift{end}"][0]) for end in ("", "_low", "_high"))
+    shift = Estimate(best, low, high, interval_in_words(len(upright), PAIRS))
+    yield Question(
+        setup,
+        f"shift-{angle:g}-{along}",
+        f"trained on {images}, sensitivity of late layers is shifted with them",
+        f"trained on {images}: shift of the upright curve that correlates best, modulo {period:g}°, last third of layers",
+        shift + round((angle - shift.value) / period) * period if np.isfinite(shift.value) else shift,
+        within(angle / 2, 3 * angle / 2),
+        claimed,
+    )
     before, after = density(part), density(part, angle)
     if before is None or after is None:
-        return judged
+        return
     changed = circular.rebin((after.density - before.density).values, grid, period)
-
-    def correlation(manipulated: Array, upright: Array) -> float:
-        change = np.subtract(*(relative_to_mean(np.sqrt(c)) for c in (manipulated, upright)))
-        return float(np.corrcoef(change, changed)[0, 1])
-
-    return [
-        *judged,
-        judge(
-            setup.claim_id(f"follows-{angle:g}-{along}"),
-            f"{setup.label}, {manipulation}: {FOLLOWS}",
-            f"correlation over {along} of the change of relative sensitivity with the change of density, last third of layers",
-            Estimate.of_trainings(correlation, late(manipulated), late(upright)),
-            above(0),
-        ),
+    changes = [
+        np.subtract(*(relative_to_mean(np.sqrt(late(one).values)) for one in pair))
+        for pair in zip(manipulated, upright, strict=True)
     ]
+    yield Question(
+        setup,
+        f"follows-{angle:g}-{along}",
+        f"trained on {images}, late layers become more sensitive to what has become frequent, and less to what has become rare",
+        f"trained on {images}: correlation over {along} of the change of relative sensitivity with that of density, last third",
+        Estimate.over([np.corrcoef(change, changed)[0, 1] for change in changes], PAIRS),
+        above(0),
+        claimed,
+    )
 
 
-def _third(values: Array, which: int) -> Array:
-    """Mean over a third of the layers and over frequencies, of values (seed, layer, frequency)."""
-    n = values.shape[1]
-    edges = [0, max(1, round(n / 3)), n - max(1, round(n / 3)), n]
-    return np.nanmean(values[:, edges[which] : edges[which + 1]], (1, 2))
+def _one(curve: xr.DataArray, along: str) -> xr.Dataset:
+    return curve.expand_dims(layer=["late"]).to_dataset(name="fisher_information").assign_attrs(along=along)

@@ -15,7 +15,7 @@ from fechner import contents, results
 from fechner.errors import FechnerError, printable
 from fechner.paper.run import Run
 from fechner.paper.trained.files import coordinates, files, reduced, setup_of
-from fechner.statistics.measured import SHIPPED, shipped
+from fechner.statistics import SHIPPED, shipped
 
 PROFILES = ("quick", "paper")
 

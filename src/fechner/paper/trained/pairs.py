@@ -5,10 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
-import numpy.typing as npt
 import xarray as xr
 
 from fechner import circular
@@ -16,7 +13,8 @@ from fechner.differences import difference
 from fechner.paper.curves import layers_only, third
 from fechner.paper.trained.files import Setup, setup_of
 
-Array = npt.NDArray[np.float64]
+# What is sampled, as intervals and criteria name it.
+PAIRS = "pairs of trainings"
 UPRIGHT, ROTATED, TURNED, HUE = "upright", "rotation 45", "rotation 22.5", "hue 90"
 
 
@@ -28,19 +26,34 @@ def trainings(part: xr.DataTree | None) -> list[xr.Dataset]:
 
 
 def curves(part: xr.DataTree, setup: Setup, condition: str) -> dict[int, xr.Dataset]:
-    """The trainings of a condition by seed, without pixels, all spatial frequencies counting alike."""
+    """The trainings of a condition by seed, without pixels; what is left are values, layers, frequencies and epochs."""
     chosen = [one for one in trainings(part) if setup_of(one) == setup and one.condition == condition]
-    return {one.seed.item(): _even(layers_only(one)) for one in sorted(chosen, key=lambda one: one.seed.item())}
+    return {one.seed.item(): _curves(layers_only(one)) for one in sorted(chosen, key=lambda one: one.seed.item())}
 
 
-def _even(training: xr.Dataset) -> xr.Dataset:
-    samples = training.fisher_information_samples
+def _curves(training: xr.Dataset) -> xr.Dataset:
     along = training.attrs["along"]
-    if "spatial_frequency" in samples.dims:
-        # A layer is more sensitive at high frequencies by orders of magnitude.
-        samples = samples / samples.mean([along, "phase"])
-    mean = samples.mean([d for d in samples.dims if d not in ("layer", along)])
-    return training.assign(fisher_information=mean, fisher_information_samples=samples)
+    samples = training.fisher_information_samples.astype(float)
+    samples = samples.mean([d for d in samples.dims if d not in ("layer", along, "spatial_frequency")])
+    information = even(samples, along, "layer").transpose("layer", along)
+    # Without their dimension, so that pairs may be measured at different phases.
+    return training.drop_dims(["phase", "saturation"], errors="ignore").assign(
+        fisher_information=information, fisher_information_samples=samples
+    )
+
+
+def even(information: xr.DataArray, along: str, *keep: str) -> xr.DataArray:
+    """J, relative to its mean over the parameter, averaged over all else but `keep`: layers and frequencies count alike.
+
+    Layers differ in sensitivity by orders of magnitude, and a layer does between spatial frequencies.
+    """
+    relative = (information / information.mean(along)).astype(float)
+    return relative.mean([d for d in relative.dims if d not in (along, *keep)]).transpose(*keep, along)
+
+
+def late(training: xr.Dataset, which: str = "late") -> xr.DataArray:
+    """One curve J for the last third of the layers, or the first."""
+    return even(third(training, which).fisher_information_samples, training.attrs["along"])
 
 
 def pairs(part: xr.DataTree, setup: Setup, condition: str) -> tuple[list[xr.Dataset], list[xr.Dataset]]:
@@ -50,9 +63,10 @@ def pairs(part: xr.DataTree, setup: Setup, condition: str) -> tuple[list[xr.Data
     return [manipulated[seed] for seed in seeds], [upright[seed] for seed in seeds]
 
 
-def recorded(seeds: Sequence[xr.Dataset]) -> bool:
-    """Whether all were recorded at the end of every epoch; curves that `fechner sensitivity` measured were not."""
-    return all("fisher_information_recorded" in one for one in seeds)
+def recorded(part: xr.DataTree, setup: Setup) -> bool:
+    """Whether all of a setup were recorded at the end of every epoch; curves that `fechner sensitivity` measured were not."""
+    every = [one for condition in (UPRIGHT, ROTATED) for one in curves(part, setup, condition).values()]
+    return all("fisher_information_recorded" in one for one in every)
 
 
 def compared(part: xr.DataTree, setup: Setup, condition: str) -> xr.Dataset | None:
@@ -72,9 +86,9 @@ def setups(part: xr.DataTree, condition: str = ROTATED) -> list[Setup]:
     return sorted((setup for setup in known if seeds[setup]), key=order)
 
 
-def trained_alike(part: xr.DataTree) -> list[Setup]:
+def trained_alike(part: xr.DataTree, condition: str = ROTATED) -> list[Setup]:
     """The setups that differ in nothing but their network, each network once."""
-    known = setups(part)
+    known = setups(part, condition)
     return [setup for setup in known if not setup.variant or Setup(setup.network) not in known]
 
 
@@ -89,23 +103,3 @@ def density(part: xr.DataTree, turned: float = 0.0) -> xr.Dataset | None:
     return upright.map(
         lambda curve: curve.copy(data=np.interp(place, *circular.around(grid, curve, period))), keep_attrs=True
     )
-
-
-def late_curve(training: xr.Dataset) -> xr.Dataset:
-    """One curve for the last third of the layers, each counting alike."""
-    samples = third(training, "late").fisher_information_samples
-    along = training.attrs["along"]
-    one = (samples / samples.mean([d for d in samples.dims if d != "layer"])).mean("layer").expand_dims(layer=["late"])
-    nuisance = [d for d in one.dims if d not in ("layer", along)]
-    return xr.Dataset(
-        {"fisher_information": one.mean(nuisance), "fisher_information_samples": one}, attrs={"along": along}
-    )
-
-
-def late(curves_of_seeds: Sequence[xr.Dataset]) -> Array:
-    """J of the late layers (seed, value, nuisance values), each layer counting alike."""
-    late_curves = [
-        late_curve(one).fisher_information_samples.isel(layer=0).transpose(one.attrs["along"], ...).values
-        for one in curves_of_seeds
-    ]
-    return np.stack([samples.reshape(len(samples), -1).astype(float) for samples in late_curves])

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from fechner import FechnerError, results
 from fechner.paper.run import Run
-from fechner.paper.trained import when as trained_when
+from fechner.paper.trained import effect
+from fechner.paper.trained.claims import claims, measurements
 from fechner.paper.trained.compute import compute
 from fechner.paper.trained.files import Setup, coordinates, reduced
 from fechner.paper.trained.pairs import density, setups, trained_alike
@@ -22,26 +23,26 @@ THETA = np.arange(36) * 5.0
 LAYERS = ["input", *(f"layer{i}" for i in range(3))]
 
 
-def curve(octaves: float, dip: float, turned: float) -> np.ndarray:
+def curve(octaves: float, dip: float, turned: float) -> xr.DataArray:
     """J whose √ is 2^octaves higher within 20° of 0° and 90° than elsewhere, and 2^dip lower at these; all turned."""
     away = np.abs((THETA - turned + 45) % 90 - 45)
-    return np.asarray(4.0 ** (octaves * (away <= 20) + dip * (away < 2)))
+    return xr.DataArray(4.0 ** (octaves * (away <= 20) + dip * (away < 2)), {"orientation": THETA}, ("orientation",))
 
 
 @given(st.floats(-2, 2), st.floats(-4, 0))
 def test_the_effect_beside_the_axes_does_not_see_the_dip(octaves: float, dip: float) -> None:
     upright, rotated = curve(octaves, dip, 0), curve(octaves, dip, 45)
-    assert trained_when.moved(upright, rotated, THETA, trained_when.BESIDE) == pytest.approx(2 * octaves)
-    assert trained_when.dip(upright, rotated, THETA) == pytest.approx(dip)
-    around = trained_when.moved(upright, rotated, THETA, trained_when.AROUND)
-    assert around == pytest.approx(2 * (octaves + np.log2((2 + 2**dip) / 3)))
+    assert float(effect.moved(upright, rotated, effect.BESIDE)) == pytest.approx(4**octaves)
+    assert float(effect.dip(upright, rotated)) == pytest.approx(2**dip)
+    around = float(effect.moved(upright, rotated))
+    assert around == pytest.approx((2**octaves * (2 + 2**dip) / 3) ** 2)
 
 
 def training(condition: str, dip: float, seed: int, size: int = 32, mirror: bool = True) -> xr.Dataset:
     """All of a network like `curve` with one octave, but for 5 % of noise."""
     rng = np.random.default_rng([seed, size, condition == "upright", mirror])
     turned = 45.0 if condition == "rotation 45" else 0.0
-    samples = curve(1.0, dip, turned)[:, None, None] * np.exp(0.05 * rng.normal(size=(4, 36, 2, 2)))
+    samples = curve(1.0, dip, turned).values[:, None, None] * np.exp(0.05 * rng.normal(size=(4, 36, 2, 2)))
     dims = ("layer", "orientation", "phase", "spatial_frequency")
     steps = xr.Dataset(
         {
@@ -88,34 +89,31 @@ def run(tmp_path: Path) -> Run:
     return Run("quick", tmp_path, trainings=tmp_path, say=lambda text: None)
 
 
-def test_variants_are_told_apart_and_mirroring_is_found_to_be_the_cause(run: Run) -> None:
-    part = compute(run)["orientation"]
+def test_variants_stay_apart_and_mirroring_is_found_to_be_the_cause_of_the_dip(run: Run) -> None:
+    tree = compute(run)
+    part = tree["orientation"]
     assert setups(part) == [Setup("net"), Setup("net", size=64), Setup("net", mirrored=False)]
     assert [setup.label for setup in setups(part)] == ["net", "net, 64 pixels", "net, not mirrored"]
     assert trained_alike(part) == [Setup("net")]
-    found = {c.id: c for c in trained_when.claims(part)}
-    for name in ("net", "net-not-mirrored"):
-        assert found[f"trained-{name}-beside"].measured == pytest.approx(2, abs=0.1)
-        assert found[f"trained-{name}-beside"].verdict == "holds"
-    assert found["trained-net-mirror"].verdict == "holds"
-    assert found["trained-net-not-mirrored-mirror"].verdict != "holds"
-    assert found["trained-net-without-mirror-dip"].measured == pytest.approx(2, abs=0.2)
-    assert found["trained-net-without-mirror-dip"].verdict == "holds"
-    assert found["trained-net-without-mirror-around"].measured == pytest.approx(-2 * np.log2((2 + 2**-2) / 3), abs=0.1)
-    assert "over 3 seeds" in found["trained-net-without-mirror-dip"].criterion
-    # A single pair of trainings says nothing on others.
-    alone = found["trained-net-64-pixels-beside"]
-    assert alone.measured == pytest.approx(2, abs=0.1)
-    assert np.isnan(alone.interval).all()
-    assert not alone.holds
+    assert [one.id for one in claims(tree)] == ["trained-net-cause"]
+    measured = {one.id.removeprefix("trained-"): one for one in measurements(tree)}
+    for name in ("net", "net-64-pixels", "net-not-mirrored"):
+        assert measured[f"{name}-beside"].measured == pytest.approx(4, rel=0.1)
+    low, high = measured["net-dip"].interval
+    assert high < 0.3
+    low, high = measured["net-not-mirrored-dip"].interval
+    assert low < 1 < high
+    assert measured["net-not-mirrored-dip"].sampled == "95 % t-interval over 3 pairs of trainings"
+    assert measured["net-not-mirrored-cause"].measured == pytest.approx(4, rel=0.1)
+    assert measured["net-64-pixels-beside"].sampled == ""
 
 
 @pytest.mark.parametrize("dimension", ["layer", "spatial_frequency", "epoch"])
 def test_the_effect_along_what_it_may_depend_on(run: Run, dimension: str) -> None:
-    axis, effect = trained_when.moved_along(compute(run)["orientation"], Setup("net"), dimension)
-    assert effect.shape == axis.shape
-    expected = [0, 2] if dimension == "epoch" else np.full(len(axis), 2)
-    assert effect == pytest.approx(np.array(expected), abs=0.15)
+    ratio = effect.moved_along(compute(run)["orientation"], Setup("net"), dimension)
+    assert ratio.dims == (dimension,)
+    expected = [1, 4] if dimension == "epoch" else np.full(len(ratio), 4)
+    assert ratio.values == pytest.approx(np.array(expected), rel=0.1)
 
 
 def test_what_figures_need_of_a_training_is_taken_once() -> None:
