@@ -91,16 +91,6 @@ class Estimate:
         return cls._of(mean, mean - half, mean + half, interval_in_words(len(values), repetitions))
 
     @classmethod
-    def bootstrap(cls, value: float, replicates: npt.ArrayLike, resampled: str) -> Estimate:
-        """A value, and the percentiles of its bootstrap replicates; one that is NaN makes them NaN.
-
-        >>> Estimate.bootstrap(2.0, np.linspace(1, 3, 201), "photographs")
-        Estimate(value=2.0, low=1.05, high=2.95, interval='95 % bootstrap interval over photographs')
-        """
-        low, high = np.quantile(np.asarray(replicates, float), [0.025, 0.975])
-        return cls._of(value, low, high, f"95 % bootstrap interval over {resampled}")
-
-    @classmethod
     def alone(cls, value: float) -> Estimate:
         """A value without an interval, because nothing was sampled.
 
