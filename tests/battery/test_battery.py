@@ -245,6 +245,8 @@ REQUIRED: dict[Callable[..., Any], str] = {
     statistics.make: "feature='hue', settings={}",
     statistics.photographs: "",
     statistics.principal_components: "",
+    statistics.power_law: "variance=np.ones(20)",
+    statistics.shipped: "",
     statistics.reconstruct: "pca=pca, patches=np.zeros((1, 16)), components=3",
     human.read: "name='grating-acuity'",
     human.priors: "along='hue'",
