@@ -57,6 +57,30 @@ def test_flow_and_descent_agree_within_a_hundredth(depth: int | str) -> None:
 
 
 @pytest.mark.parametrize("depth", ["tied", 2])
+def test_adam_is_that_of_pytorch_on_all_of_the_data(depth: int | str) -> None:
+    network = LinearNetwork(depth, scale=0.3)  # type: ignore[arg-type]
+    x = torch.as_tensor(data(VARIANCE, 500))
+    weights = [w.requires_grad_() for w in network.weights(12, 12, torch.float64, torch.device("cpu"))]
+    rule = torch.optim.Adam(weights, lr=0.01)
+    for _ in range(40):
+        rule.zero_grad()
+        (network.respond(weights, x) - x).square().mean().backward()
+        rule.step()
+    learned = learn(
+        network,
+        Stage(VARIANCE, 40),
+        [0, 25, 40],
+        learning_rate=0.01,
+        engine="adam",
+        dtype=torch.float64,
+        progress=False,
+    )
+    assert learned.end_to_end.values[-1] == pytest.approx(network.map(weights).detach().numpy(), abs=1e-8)
+    # A learning rate at which gradient descent would diverge is none for Adam.
+    learn(network, Stage(1000 * VARIANCE, 5), [5], engine="adam", progress=False)
+
+
+@pytest.mark.parametrize("depth", ["tied", 2])
 def test_minibatches_agree_within_their_noise(depth: int | str) -> None:
     network = LinearNetwork(depth, scale=0.3)  # type: ignore[arg-type]
     stage = Stage(VARIANCE, 300, data=data(VARIANCE))
@@ -165,7 +189,7 @@ def test_flow_is_of_second_order_and_stable_on_stiff_problems() -> None:
         ({"start": "zero"}, {}, {}, "unknown start 'zero'"),
         ({}, {}, {"engine": "descent", "learning_rate": 0.4}, "stable below 0.375"),
         ({}, {}, {"learning_rate": 0.0}, "greater than 0"),
-        ({}, {}, {"engine": "adam"}, "unknown engine"),
+        ({}, {}, {"engine": "rmsprop"}, "unknown engine"),
         ({}, {}, {"engine": "minibatch"}, "need the data"),
         ({}, {"variance": np.array([1.0, np.nan])}, {}, "must be finite"),
         ({}, {"variance": np.array([1.0, -1.0])}, {}, "must not be negative"),

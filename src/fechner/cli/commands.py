@@ -77,7 +77,7 @@ def check_learn(given: Mapping[str, Any]) -> None:
     engine = given.get("engine", "flow")
     if engine == "minibatch":
         raise FechnerError(
-            "--engine minibatch draws from patches, which only Python can give (Stage.data); choose flow or descent"
+            "--engine minibatch draws from patches, which only Python can give (Stage.data); choose flow, descent or adam"
         )
     refuse(given, "batch", "without engine minibatch, which is of Python alone")
     if engine != "flow":

@@ -1,7 +1,7 @@
 """How sensitivity emerges in learning: without labels in linear networks (`learn`), and with labels (`learn_labels`).
 
-Without labels, `linear` learns a `linear_network`, with `flow` as one of its engines; `theory` has the closed forms, and
-`readouts` reads results. With labels, `supervised` learns a `task` under an `exposure` with noise from `labels`, while
+Without labels, `linear` learns a `linear_network` from a `stage`, with `flow` as one of its engines; `theory` has the
+closed forms, and `readouts` reads results. With labels, `supervised` learns a `task` under an `exposure` with noise from `labels`, while
 `recorder` measures; `history` reads results.
 """
 
@@ -18,9 +18,10 @@ from fechner.learning.labels import (
     published_noise,
     specific_information,
 )
-from fechner.learning.linear import Stage, learn
+from fechner.learning.linear import learn
 from fechner.learning.linear_network import LinearNetwork
 from fechner.learning.perceptron import Perceptron
+from fechner.learning.stage import Stage
 from fechner.learning.supervised import learn_labels
 from fechner.learning.task import GRATING, Task
 

@@ -1,15 +1,15 @@
-"""Gradient descent in deep linear networks: the end-to-end map in the course of learning, by three engines.
+"""Gradient descent in deep linear networks: the end-to-end map in the course of learning, by four engines.
 
 Everything happens in the basis of the principal components, where the covariance is a diagonal. Learning is gradient
 descent on the mean squared error over all output elements, so that a step of learning rate η advances the gradient flow
 on ½E‖y − Ŵx‖² by the time 2η/d, d being the number of outputs. The engines must agree with each other and with the closed
-forms of `fechner.learning.theory`; tests/learning/test_linear.py compares them.
+forms of `fechner.learning.theory`; tests/learning/test_linear.py compares them. Only Adam learns differently: it scales
+every weight by itself, so that its course depends on the basis, and a stage of pixels needs the covariance of the pixels.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
 import numpy as np
@@ -19,75 +19,15 @@ import xarray as xr
 from torch import Tensor
 
 from fechner import results
-from fechner.arguments import AboveZero, Count, Real, array, check_device, check_dtype, check_fields, checked
+from fechner.arguments import AboveZero, Count, Real, check_device, check_dtype, checked
 from fechner.errors import FechnerError
 from fechner.learning.flow import evaluations, flow
 from fechner.learning.linear_network import LinearNetwork, Weights, times
+from fechner.learning.stage import Stage
 from fechner.limits import check_memory, check_time
 from fechner.progress import bar
 
-Array = npt.NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Stage:
-    """A number of steps with the same inputs and targets.
-
-    >>> Stage(np.array([4.0, 1.0]), steps=200).outputs
-    2
-
-    `variance` is that of the inputs' principal components (input,), or the covariance of the inputs (input, input) where
-    these are not the components, as after a switch of image statistics. `covariance` is that of target and input (output,
-    input); without it the target is the input. Minibatches are drawn from `data` (n, input), with the input as target.
-    """
-
-    variance: Array
-    steps: Count
-    covariance: Array | None = None
-    data: Array | None = field(default=None, repr=False)
-
-    def __post_init__(self) -> None:
-        check_fields(self)
-        variance = array("variance", self.variance, 1, 2)
-        inputs = len(variance)
-        if not inputs or variance.shape not in ((inputs,), (inputs, inputs)):
-            raise FechnerError(f"variance must be (input,) or (input, input), got shape {variance.shape}")
-        if variance.ndim == 2 and not np.allclose(variance, variance.T, atol=1e-6 * np.abs(variance).max()):
-            raise FechnerError("variance, where it is a covariance of inputs, must be symmetric: this one is not")
-        if (variance if variance.ndim == 1 else np.diagonal(variance)).min() < 0:
-            raise FechnerError("variance must not be negative")
-        object.__setattr__(self, "variance", variance)
-        if self.covariance is not None:
-            covariance = array("covariance", self.covariance, 2)
-            if covariance.shape[1] != inputs or not len(covariance):
-                raise FechnerError(f"covariance must be (output, {inputs}) for {inputs} inputs, got {covariance.shape}")
-            object.__setattr__(self, "covariance", covariance)
-        if self.data is not None and (self.data.ndim != 2 or self.data.shape[1] != inputs or not len(self.data)):
-            raise FechnerError(f"data must be (n, {inputs}) for {inputs} inputs, got shape {self.data.shape}")
-
-    @property
-    def inputs(self) -> int:
-        """Dimensions of the input."""
-        return len(self.variance)
-
-    @property
-    def outputs(self) -> int:
-        """Dimensions of the target."""
-        return self.inputs if self.covariance is None else len(self.covariance)
-
-    def strongest(self) -> float:
-        """The largest variance along any direction."""
-        return float(self.variance.max() if self.variance.ndim == 1 else np.linalg.eigvalsh(self.variance)[-1])
-
-    def tensors(self, dtype: torch.dtype, device: torch.device) -> tuple[Tensor, Tensor]:
-        """Variance and covariance with the target."""
-        variance = torch.as_tensor(self.variance, dtype=dtype, device=device)
-        if self.covariance is not None:
-            return variance, torch.as_tensor(self.covariance, dtype=dtype, device=device)
-        return variance, torch.diag(variance) if variance.dim() == 1 else variance
-
-
-Engine = Literal["flow", "descent", "minibatch"]
+Engine = Literal["flow", "descent", "adam", "minibatch"]
 
 
 @checked
@@ -115,9 +55,10 @@ def learn(
         stages: what it learns from: the variances of principal components (`principal_components(...).variance`), and the
             target. Several stages follow one another.
         snapshots: the steps at which the map is recorded.
-        learning_rate: learning rate of gradient descent on the mean squared error.
+        learning_rate: learning rate of gradient descent on the mean squared error, or of Adam.
         engine: "descent" takes every step, on the covariance; "flow" integrates gradient flow over the same time with
-            adaptive steps; "minibatch" draws `batch` of the stage's `data` (n, component) for every step, as published.
+            adaptive steps; "adam" takes every step on the covariance by Adam (Kingma & Ba 2015, PyTorch's defaults), whose
+            moments begin anew in every stage; "minibatch" draws `batch` of the stage's `data` (n, component) for every step, as published.
         batch: patches in a minibatch.
         tolerance: error of each adaptive step, relative to the weights.
         dtype: precision of the weights.
@@ -175,7 +116,8 @@ def learn(
         "seed": network.seed,
         "learning_rate": learning_rate,
         "engine": engine,
-        "time_per_step": 2 * learning_rate / outputs,
+        # Adam's steps have no common length in the time of gradient flow.
+        "time_per_step": np.nan if engine == "adam" else 2 * learning_rate / outputs,
         "dtype": str(dtype).removeprefix("torch."),
     }
     return xr.Dataset(
@@ -216,6 +158,19 @@ def _engine(
             weights = [w + time * g for w, g in zip(weights, slope(weights), strict=True)]
         return weights
 
+    rule: torch.optim.Optimizer | None = None
+
+    def adapting(weights: Weights, steps: int) -> Weights:
+        nonlocal rule
+        if rule is None:
+            weights = [w.clone() for w in weights]
+            rule = torch.optim.Adam(weights, lr=learning_rate)
+        for _ in range(steps):
+            for w, downhill in zip(weights, slope(weights), strict=True):
+                w.grad = -downhill * (2 / stage.outputs)
+            rule.step()
+        return weights
+
     rng = np.random.default_rng(network.seed)
 
     def sampling(weights: Weights, steps: int) -> Weights:
@@ -229,7 +184,7 @@ def _engine(
             weights = [(w - learning_rate * g).detach() for w, g in zip(weights, slopes, strict=True)]
         return weights
 
-    return {"flow": flowing, "descent": descending, "minibatch": sampling}[engine]
+    return {"flow": flowing, "descent": descending, "adam": adapting, "minibatch": sampling}[engine]
 
 
 def _check(
@@ -253,7 +208,7 @@ def _check(
     if strongest <= 0:
         raise FechnerError("the inputs do not vary: there is nothing to learn")
     limit = stages[0].outputs / network.curvature(strongest)
-    if learning_rate >= limit and engine != "flow":
+    if learning_rate >= limit and engine in ("descent", "minibatch"):
         raise FechnerError(
             f"learning rate {learning_rate:g} diverges: with the largest variance {strongest:.4g} gradient descent is "
             f"stable below {limit:.4g}"
