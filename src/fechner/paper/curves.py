@@ -154,7 +154,9 @@ def measure(parts: Sequence[Part], sweep: Sweep, run: Run) -> xr.Dataset:
         else:
             measured.append((part, curves))
             run.done(i / len(parts))
-    dataset = xr.concat([_labelled(c, p) for p, c in measured], "layer", data_vars="all", combine_attrs="drop")
+    dataset = xr.concat(
+        [_labelled(c, p) for p, c in measured], "layer", data_vars="all", combine_attrs="drop", join="outer"
+    )
     attributes = {
         # All parts have these in common, but for the stimulus: the first part has the one that the figure is about.
         **{name: measured[0][1].attrs[name] for name in ("along", "stimulus", "method", "noise_model")},

@@ -72,7 +72,8 @@ def principal_components(
         A Dataset with `variance` of each component (eigenvalues of the covariance, largest first; pixels in [0, 1],
         arrays in their own units, bytes divided by 255), `components` (component, pixel) and `mean` (pixel). It also
         holds `variance_jackknife` (group, component), the variances without each of ten groups of photographs in turn, and the
-        `exponent` of variance ∝ 1/rank^exponent, fitted from the fifth component to the middle one, with a
+        `exponent` of variance ∝ 1/rank^exponent, fitted from the fifth component to the middle one, corrected by the jackknife
+        for the number of patches, with a
         95 % interval by jackknife over ten groups of photographs; NaN for fewer than five.
 
     Raises:
@@ -96,9 +97,9 @@ def principal_components(
     groups = used if len(used) > 1 else used[:0]
     without = [np.maximum(eigh(moments.covariance(int(g))[1], eigvals_only=True)[::-1], 0) for g in groups]
     exponents = [power_law(each) for each in without]
-    # Fewer patches make the exponent larger: the interval is around the value that the jackknife corrects for this.
-    bias = (len(exponents) - 1) * (np.mean(exponents) - exponent) if exponents else 0.0
-    low, high = (end - bias for end in jackknife_t(exponent, exponents))
+    # The fewer patches, the larger is the exponent of their variances: the jackknife corrects it.
+    bias = (len(exponents) - 1) * (float(np.mean(exponents)) - exponent) if exponents else 0.0
+    corrected, (low, high) = exponent - bias, (end - bias for end in jackknife_t(exponent, exponents))
     attributes: dict[str, Any] = results.provenance("components") | {
         "images": "array" if isinstance(images, np.ndarray) else source_name(images),
         "photographs": len(sources) - len(skipped),
@@ -117,7 +118,7 @@ def principal_components(
             "variance_jackknife": (("group", "component"), np.reshape(without, (len(groups), -1))),
             "components": (("component", "pixel"), components),
             "mean": ("pixel", mean),
-            "exponent": ((), exponent, {"long_name": "variance falls as 1/rank^exponent"}),
+            "exponent": ((), corrected, {"long_name": "variance falls as 1/rank^exponent"}),
             "exponent_low": ((), low),
             "exponent_high": ((), high),
         },

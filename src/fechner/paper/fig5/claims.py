@@ -86,7 +86,9 @@ def measurements(tree: xr.DataTree) -> list[Measurement]:
     """Exponents of the spectrum, and for each network how many components it learns and in what order."""
     components, networks = tree["components"].to_dataset(), starts(tree)
     exponent = "exponent of variance ∝ 1/rank^exponent, fitted from the fifth component to the middle one"
-    listed = [measured("fig5-exponent", exponent, _over_photographs(components, power_law))]
+    value, low, high = (float(components[f"exponent{end}"]) for end in ("", "_low", "_high"))
+    known = Estimate(value, low, high, "95 % jackknife interval over groups of photographs")
+    listed = [measured("fig5-exponent", exponent, known)]
     for name, network in networks.items():
         learned = np.isfinite(network.learning_step).sum("component").values
         listed += [
