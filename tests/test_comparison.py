@@ -112,7 +112,7 @@ def test_a_grid_of_nuisance_values_contributes_no_interval_and_draws_do() -> Non
     rng = np.random.default_rng(0)
     measured = curves_of(root, noise=0.3)
     drawn = measured.assign(fisher_information_samples=measured.fisher_information_samples.rename(phase="draw"))
-    photographs = lobes(36) * rng.gamma(5, 1 / 5, (20, 36))
+    photographs = lobes(36) * rng.gamma(5, 1 / 5, (100, 36))
     without = circular.normalize(leave_out(photographs), 180)
     density = circular.normalize(photographs.sum(0), 180)
     width = {}
@@ -127,6 +127,8 @@ def test_a_grid_of_nuisance_values_contributes_no_interval_and_draws_do() -> Non
         # Errors in p bias the exponent, so that it has no interval over photographs.
         assert np.isfinite(one.exponent_low) == (name == "draws")
     assert np.isnan(width.pop("nothing"))
+    few = compare(measured, prior_of(density, without=without[:50])).isel(reference=0, layer=1)
+    assert np.isnan(few.correlation_low)
     assert max(width["photographs"], width["draws"]) < width["both"] < width["photographs"] + width["draws"]
 
 
@@ -154,7 +156,7 @@ def test_formulas_of_the_same_feature_are_compared_too() -> None:
 
 
 def test_records_and_figure(tmp_path) -> None:
-    without = circular.normalize(lobes(90) * np.random.default_rng(0).gamma(50, 1 / 50, (9, 90)), 180)
+    without = circular.normalize(lobes(90) * np.random.default_rng(0).gamma(50, 1 / 50, (100, 90)), 180)
     curves = curves_of(np.stack([lobes(36), lobes(36) ** 0.5]), noise=0.1)
     found = compare(curves, prior_of(lobes(90), without=without))
     listed = json.loads(json.dumps(records(found), allow_nan=False))
@@ -250,7 +252,7 @@ def test_marked_values_are_left_out_and_unresolved_layers_have_no_measures() -> 
     left_out = json.loads(compared.left_out)
     assert left_out == {
         "layer2": "the grid of orientation does not resolve its curve",
-        "layer3": "fewer than 4 of its values are certain",
+        "layer3": "fewer than half of its values are certain",
     }
     for name in ("correlation", "exponent", "ratio", "null_p"):
         assert np.isnan(one[name][2:]).all(), name

@@ -27,6 +27,8 @@ from fechner.statistics import shipped
 Array = npt.NDArray[np.float64]
 # A curve that varies by less than this share of its mean is flat: its correlation would be that of rounding errors.
 FLAT = 1e-2
+# Correlations with a density of fewer photographs have no interval.
+MANY = 100
 # Degrees around a cardinal or an oblique orientation that count as near it.
 WITHIN = 7.5
 
@@ -61,14 +63,15 @@ def compare(curves: xr.Dataset, prior: xr.Dataset | None = None) -> xr.Dataset:
           quarter of the grid where the reference is highest over that in the quarter where it is lowest,
         - for each of these but `null_p` `_low` and `_high`, a 95 % interval by the jackknife and Student's t over the
           photographs, and over the random draws (`Draws`) of the curves where they have them. A grid of nuisance values is
-          no sample and adds nothing. NaN where nothing was sampled, or fewer than five photographs or draws were. Those of
+          no sample and adds nothing. NaN where nothing was sampled, or fewer than five draws; correlations have one from
+          100 photographs on, because of fewer a single one can decide them. Those of
           `ratio` are over draws alone, and `exponent` has none against photographs: errors in p bias it, and no interval
           holds the truth often enough,
         - `correlation_jackknife` (group, layer): the correlation with `prior` without each group of photographs, from
           which an interval of what is computed from several layers follows (`fechner.interval.jackknife_t`).
 
         Values that are marked `uncertain` are left out. Where the sensitivity of a layer is not known at every value, where
-        the grid does not resolve its curve, or where fewer than 4 values are certain, all of these are NaN, and the
+        the grid does not resolve its curve, or where fewer than half of the values are certain, all of these are NaN, and the
         attribute `left_out` (JSON) says why.
 
     Raises:
@@ -86,7 +89,7 @@ def compare(curves: xr.Dataset, prior: xr.Dataset | None = None) -> xr.Dataset:
     curves = curves.sortby(along)
     grid = curves[along].values
     uncertain = contents.uncertain(curves)
-    few = {str(n): "fewer than 4 of its values are certain" for n in curves.layer.values[(~uncertain).sum(-1) < 4]}
+    few = {str(n): "fewer than half of its values are certain" for n in curves.layer.values[uncertain.mean(-1) > 0.5]}
     left_out = few | contents.unresolved(curves) | contents.unknown(curves)
     unknown = uncertain | np.isin(curves.layer.values, list(left_out))[:, None]
     information = np.where(unknown, np.nan, curves.fisher_information.transpose("layer", along).values)
@@ -107,7 +110,7 @@ def compare(curves: xr.Dataset, prior: xr.Dataset | None = None) -> xr.Dataset:
 
         measures: tuple[tuple[str, str, Callable[[Array, Array], Array]], ...] = (
             ("correlation", "identity", lambda d, p: _correlation(np.sqrt(d), p)),
-            ("correlation_over_input", "identity", lambda d, p: _over(_correlation(np.sqrt(d), p), inputs)),
+            ("correlation_over_input", "identity", lambda d, p: _over_pixels(np.sqrt(d), p, inputs)),
             ("exponent", "identity", _exponent),
             ("ratio", "log", ratio),
         )
@@ -119,9 +122,9 @@ def compare(curves: xr.Dataset, prior: xr.Dataset | None = None) -> xr.Dataset:
                     variables["correlation_jackknife"] = (("group", "layer"), without[0])
             if without_draws:
                 without.append(np.stack([measure(remaining, density) for remaining in without_draws]))
-            # Errors in p make the exponent smaller, so that its interval would seldom hold the truth.
-            biased = name == "exponent" and without_photographs is not None
-            low, high = jackknife_t(estimate, *([] if biased else without), scale=scale)
+            low, high = jackknife_t(
+                estimate, *([] if _covers_seldom(name, without_photographs) else without), scale=scale
+            )
             if name == "correlation":
                 low, high = np.maximum(low, -1), np.minimum(high, 1)
             for end, number in (("", estimate), ("_low", low), ("_high", high)):
@@ -136,15 +139,29 @@ def compare(curves: xr.Dataset, prior: xr.Dataset | None = None) -> xr.Dataset:
     coordinates = {str(n): c for n, c in curves.coords.items() if set(c.dims) <= {"layer", along}}
     comparison = xr.Dataset(variables, coordinates | {"reference": list(compared_with)})
     comparison["ratio"].attrs["long_name"] = "√J cardinal / oblique" if along == "orientation" else "√J peak / trough"
+    sampled = [
+        *(["photographs"] if "density_jackknife" in prior else []),
+        *(["random draws"] if without_draws else []),
+    ]
     attributes = {
         "along": along,
         **{name: contents.text(curves, name) for name in ("network", "weights", "stimulus")},
         **{name: prior.attrs[name] for name in ("photographs", "title") if name in prior.attrs},
         "noise_model": results.noise_model(curves),
         "left_out": json.dumps(left_out, ensure_ascii=False),
-        "interval": "95 %, jackknife over photographs and random draws, Student's t",
+        "interval": f"95 %, jackknife over {' and '.join(sampled)}, Student's t" if sampled else "",
     }
     return comparison.assign_attrs(results.provenance("comparison") | attributes)
+
+
+def _covers_seldom(measure: str, without: Array | None) -> bool:
+    """Whether an interval over photographs would hold the truth too seldom: docs/explanation/intervals.md has the numbers.
+
+    Errors in p make the exponent smaller, and of few photographs a single one can decide a correlation.
+    """
+    if without is None:
+        return False
+    return measure == "exponent" or (measure.startswith("correlation") and len(without) < MANY)
 
 
 def contrast(root: Array, along: str, grid: Array, reference: Array) -> Array:
@@ -286,9 +303,10 @@ def _flat(root: Array) -> Any:
     return np.fmax.reduce(root, -1) - np.fmin.reduce(root, -1) <= FLAT * _mean(root)
 
 
-def _over(correlation: Array, inputs: npt.NDArray[np.intp]) -> Array:
-    """The correlation of each layer (last axis) minus that of its pixels."""
-    return correlation - correlation[..., inputs]
+def _over_pixels(root: Array, reference: Array, inputs: npt.NDArray[np.intp]) -> Array:
+    """The correlation of each layer minus that of its pixels, over the same values."""
+    pixels = np.where(np.isfinite(root), root[..., inputs, :], np.nan)
+    return _correlation(root, reference) - _correlation(pixels, reference)
 
 
 def _exponent(information: Array, reference: Array) -> Array:

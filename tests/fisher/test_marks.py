@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import numpy as np
 import pytest
 import torch
@@ -11,6 +13,7 @@ from fechner import Draws, FechnerError, Gabor, Midpoints, load, sensitivity
 from fechner.errors import FechnerWarning
 from fechner.fisher.marks import roughness
 from fechner.networks import Network
+from fechner.stimuli import Parameter
 
 GABOR = Gabor(size=32, pixels_per_degree=16)
 QUIET = {"progress": False, "layers": "all"}
@@ -64,6 +67,24 @@ def test_the_error_of_one_value_is_not_known_and_said_so(small: Network) -> None
         curves = sensitivity(small, GABOR, values=3, average={"phase": 1}, **QUIET)
     assert np.isnan(curves.fisher_information_error).all()
     assert not curves.uncertain.any()
+
+
+Circle = Annotated[torch.Tensor, Parameter("degree", period=360.0)]
+
+
+def aliased(angle: torch.Tensor, a: Circle, b: Circle) -> torch.Tensor:
+    """Images whose derivative by the angle has a squared length of 1 + ½ cos 8(a + b), but for a factor."""
+    size = torch.sqrt(1 + 0.5 * torch.cos(8 * torch.deg2rad(a + b)))
+    return (0.5 + 1e-3 * angle * size)[:, None, None, None].expand(-1, 3, 32, 32)
+
+
+def test_what_depends_on_the_sum_of_two_parameters_is_not_hidden(linear: nn.Module) -> None:
+    """Two grids of 8 alias cos 8(a + b), and shifted together they would do so alike."""
+    both = {"a": 8, "b": 8}
+    curves = sensitivity(linear, aliased, "angle", [1.0, 2.0], both, dtype=torch.float64, **QUIET)
+    assert curves.uncertain.all()
+    one = sensitivity(linear, aliased, "angle", [1.0, 2.0], {"a": 8, "b": 1}, dtype=torch.float64, **QUIET)
+    assert one.uncertain.all()
 
 
 def test_draws_stay_while_grids_are_shifted(small: Network) -> None:

@@ -125,6 +125,24 @@ def test_a_control_fails_the_claims() -> None:
     assert set(verdicts.values()) == {"does not hold"}
 
 
+def test_training_that_changes_nothing_has_no_gain() -> None:
+    data = synthetic({"pretrained": 1.5, "init": 1.5})
+    rng = np.random.default_rng(0)
+    curve = rng.uniform(1, 2, data.sizes["orientation"])
+    # Before training, the same curves were measured at every second value, and other values and layers are marked.
+    initial = data.weights == "init"
+    data["fisher_information"] = data.fisher_information * xr.DataArray(curve, dims="orientation")
+    coarse = xr.DataArray(np.arange(data.sizes["orientation"]) % 2 > 0, dims="orientation") & initial
+    data["fisher_information"] = data.fisher_information.where(~coarse)
+    marks = rng.random(data.fisher_information.shape) < 0.2
+    data["uncertain"] = (data.fisher_information.dims, marks.astype(float))
+    data["resolved"] = data.resolved & ((data.layer != "blocks.8") | initial)
+    claims = judged(data)
+    for name in ("pretrained-over-init", "follows-over-init"):
+        assert claims[name].measured == pytest.approx(1 if name.startswith("pre") else 0, abs=0.01)
+        assert claims[name].verdict != "holds"
+
+
 def test_one_network_decides_nothing() -> None:
     claims = judged(synthetic({"pretrained": 1.5, "init": 1.0}, curves.MAIN[:1]))
     assert {c.verdict for c in claims.values()} == {"undecided"}

@@ -40,17 +40,20 @@ def test_without_nuisances_there_is_one_run() -> None:
     assert Design(GABOR, "phase", 3).dims == ()
 
 
-def test_half_a_step_off_shifts_all_rules_and_nothing_else() -> None:
+def test_half_a_step_off_shifts_one_rule_at_a_time() -> None:
     average = {"phase": 4, "contrast": Midpoints(0.2, 0.8, 3), "sigma": [0.1, 0.2], "spatial_frequency": [2.0]}
-    twin = Design(GABOR, "orientation", 3, average).half_a_step_off()
-    assert twin.grids["phase"].tolist() == [45.0, 135.0, 225.0, 315.0]
-    assert twin.grids["contrast"] == pytest.approx([0.2, 0.4, 0.6, 0.8])
-    assert twin.grids["sigma"].tolist() == [0.1, 0.2]
-    assert twin.shape == (4, 4, 2, 1)
+    design = Design(GABOR, "orientation", 3, average)
+    phase, contrast = design.half_a_step_off()
+    assert phase.grids["phase"].tolist() == [45.0, 135.0, 225.0, 315.0]
+    assert phase.grids["contrast"].tolist() == design.grids["contrast"].tolist()
+    assert contrast.grids["contrast"] == pytest.approx([0.2, 0.4, 0.6, 0.8])
+    assert contrast.grids["phase"].tolist() == design.grids["phase"].tolist()
+    assert contrast.grids["sigma"].tolist() == [0.1, 0.2]
+    assert contrast.shape == (4, 4, 2, 1)
     # The trapezoid rule is exact for a line; the ends count half.
-    contrast = np.broadcast_to(twin.grids["contrast"][:, None, None], (3, 4, 4, 2, 1))
-    assert twin.mean(contrast) == pytest.approx(np.full(3, 0.5))
-    assert twin.mean(contrast**2) == pytest.approx(np.full(3, (0.02 + 0.16 + 0.36 + 0.32) / 3))
+    values = np.broadcast_to(contrast.grids["contrast"][:, None, None], (3, 4, 4, 2, 1))
+    assert contrast.mean(values) == pytest.approx(np.full(3, 0.5))
+    assert contrast.mean(values**2) == pytest.approx(np.full(3, (0.02 + 0.16 + 0.36 + 0.32) / 3))
 
 
 def test_draws_are_uniform_and_drawn_together() -> None:

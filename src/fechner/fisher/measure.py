@@ -91,8 +91,8 @@ def sensitivity(
         - `sensitivity`: √J, d′ per unit of the parameter,
         - `relative_sensitivity`: √J / mean √J, 1 everywhere for a flat curve,
         - `threshold`: 1/√J, in units of the parameter: the difference at which d′ = 1,
-        - `fisher_information_error`: the integration error of J, the difference from J with all grids of nuisance
-          parameters half a step off; NaN for a grid of one value. Values that are listed are no grid and have no such error,
+        - `fisher_information_error`: the integration error of J, the difference from J with a grid of nuisance values half a
+          step off, summed over the grids; NaN where all of them have one value. Values that are listed are no grid and have no such error,
           except an even grid of a whole circle,
         - `uncertain`: where that error is more than 5 % of J: these values carry no claim,
         - `resolved` (layer): whether the grid of the parameter resolves the curve; not judged of fewer than 8 values. The shape
@@ -119,8 +119,7 @@ def sensitivity(
     derivative = method_of(method, step, design)
     _check_resolved(design, step if method == "central" else None, dtype)
     design.check_reach(derivative.reach)
-    single = any(len(design.grids[name]) == 1 for name in design.rules)
-    twin = design.half_a_step_off() if integration_error and design.rules and not single else None
+    twins = design.half_a_step_off() if integration_error else []
 
     # Before the copy in another dtype: a record names the weights of the network that it was asked about.
     original, weights_sha256 = wrapped.model, wrapped.weights_sha256()
@@ -134,19 +133,19 @@ def sensitivity(
             batch_size = min(processes.gather(batch_size))
     edges = derivative.edges(design)
     # Differences between neighbours do not reach from one combination of nuisance values to the next.
-    designs = [design] if twin is None else [design, twin]
+    designs = [design, *twins]
     runs = [run for d in designs for run in (d.runs(like, edges) if derivative.overlap else [d.tensors(like)])]
     measured = [Layer(INPUT, INPUT, "pixels", tuple(verdict.image.shape), 0), *verdict.chosen]
     norms = sweep(wrapped, stimulus, runs, along, measured, derivative, norm, batch_size, progress, shared)
     squared = np.stack([norms[layer.name] for layer in measured]) ** 2
-    count = len(derivative.between(edges)) * math.prod(design.shape)
-    samples = design.arranged(squared[:, :count])
-    information = design.mean(samples)
-    error: Any = None
-    if twin is not None:
-        error = np.abs(twin.mean(twin.arranged(squared[:, count:])) - information)
-    elif integration_error and single:
-        error = np.full_like(information, np.nan)
+    ends = np.cumsum([len(derivative.between(edges)) * math.prod(d.shape) for d in designs])
+    arranged = [d.arranged(part) for d, part in zip(designs, np.split(squared, ends[:-1], axis=1), strict=True)]
+    samples, information = arranged[0], design.mean(arranged[0])
+    # A rule of one value cannot be shifted: its error is not known.
+    error: Any = np.full_like(information, np.nan) if integration_error and design.rules else None
+    if twins:
+        others = [d.mean(part) for d, part in zip(twins, arranged[1:], strict=True)]
+        error = sum(np.abs(other - information) for other in others)
     attributes = results.provenance("sensitivity") | {
         "network": wrapped.name,
         "weights": wrapped.weights,

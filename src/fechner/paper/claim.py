@@ -148,7 +148,12 @@ class Bound:
 
     def verdict(self, low: float, high: float) -> Verdict:
         """What follows of an interval: undecided where it reaches over an end of the bound, or there is none."""
-        if self.least < low and high < self.most:
+        # An end of the interval may be infinite where the bound has none.
+        above_least, below_most = (
+            self.least < low or low == self.least == -math.inf,
+            high < self.most or high == self.most == math.inf,
+        )
+        if above_least and below_most:
             return "holds"
         if high <= self.least or self.most <= low:
             return "does not hold"

@@ -42,6 +42,8 @@ CONTROLS = (
     "vgg13",
 )
 SHUFFLED = ("shuffled", "shuffled-with-buffers")
+# Which values and layers claims count, in words.
+COUNTED = "of values whose integration error is at most 5 % and layers that the grid resolves"
 RANDOM = ("init", *SHUFFLED)
 
 

@@ -6,17 +6,18 @@ is a measurement. Values that are uncertain and layers that are not resolved cou
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 import numpy as np
 import xarray as xr
 
 from fechner import results
-from fechner.comparison import compare
+from fechner.comparison import MANY, compare
 from fechner.paper.claim import Claim, Estimate, Measurement, above, judge, measured
-from fechner.paper.curves import FAMILY, MAIN, by_seed, layers_only, networks, select, third, whole
+from fechner.paper.curves import COUNTED, FAMILY, MAIN, by_seed, layers_only, networks, select, third, whole
 
-FOLLOWING = "correlation of √J with the density, mean over the last third of the layers"
+FOLLOWING = f"correlation of √J with the density, mean over the last third of the layers, {COUNTED}"
 
 
 def claims(curves: xr.Dataset, prior: xr.Dataset, figure: str) -> list[Claim]:
@@ -44,16 +45,39 @@ def over_networks(values: Mapping[str, float]) -> Estimate:
     A network whose value is not known is left out.
     """
     known = [value for value in values.values() if np.isfinite(value)]
-    return Estimate.over(known or [np.nan], FAMILY)
+    return (
+        Estimate.over(known, FAMILY)
+        if known
+        else Estimate(np.nan, np.nan, np.nan, f"95 % interval over {FAMILY}, none of which has such layers,")
+    )
 
 
-def difference(values: Mapping[str, float], minus: Mapping[str, float]) -> dict[str, float]:
-    """The difference of two values of each network that has both.
+def gain(curves: xr.Dataset, value: Callable[[xr.Dataset], float]) -> dict[str, float]:
+    """By how much a value is larger after training than before, for every main network; mean over seeds of initial weights.
 
-    >>> difference({"a": 3.0, "b": 2.0}, {"a": 1.0})
-    {'a': 2.0}
+    Both states count at the same orientations or hues, where both are certain, and in layers that both grids resolve, so that
+    a network which training left as it was has a gain of 0.
     """
-    return {network: value - minus[network] for network, value in values.items() if network in minus}
+    trained, initial = (main(curves, state) for state in ("pretrained", "init"))
+    gains = {}
+    for network in (n for n in trained if n in initial):
+        pairs = [_alike(trained[network], one) for one in by_seed(initial[network])]
+        gains[network] = float(np.mean([value(after) - value(before) for after, before in pairs]))
+    return gains
+
+
+def _alike(first: xr.Dataset, second: xr.Dataset) -> tuple[xr.Dataset, xr.Dataset]:
+    """Two states of a network at the values that both have, with the marks of both."""
+    (along,) = (str(d) for d in first.fisher_information.dims if d != "layer")
+    shared = np.intersect1d(first[along], second[along])
+    first, second = first.sel({along: shared}), second.sel({along: shared})
+    marks: dict[str, Any] = {}
+    if "uncertain" in first:
+        either = (first.uncertain.values > 0) | (second.uncertain.values > 0)
+        marks["uncertain"] = (first.uncertain.dims, either.astype(float))
+    if "resolved" in first:
+        marks["resolved"] = ("layer", (first.resolved.values > 0) & (second.resolved.values > 0))
+    return first.assign(marks), second.assign(marks)
 
 
 def main(curves: xr.Dataset, state: str) -> dict[str, xr.Dataset]:
@@ -67,21 +91,15 @@ def main_stimulus(curves: xr.Dataset) -> str:
     return str(curves.stimulus.values[0])
 
 
-def _correlations(curves: xr.Dataset, prior: xr.Dataset, state: str, which: str) -> dict[str, float]:
-    """Mean correlation over a third of the layers, and over seeds, of every main network."""
-    return {
-        network: float(np.mean([_mean(compare(one, prior), which) for one in by_seed(part)]))
-        for network, part in main(curves, state).items()
-    }
+def _correlations(curves: xr.Dataset, prior: xr.Dataset, which: str) -> dict[str, float]:
+    """Mean correlation over a third of the layers of every main network after training."""
+    return {n: _mean(compare(part, prior), which) for n, part in main(curves, "pretrained").items()}
 
 
 def _of_networks(curves: xr.Dataset, prior: xr.Dataset) -> Iterator[tuple[str, str, str, dict[str, float]]]:
     """Of each claim the end of its id, its sentence, the quantity, and the value of each network."""
     feature = results.along(prior)
-    late, early, before = (
-        _correlations(curves, prior, *which)
-        for which in (("pretrained", "late"), ("pretrained", "early"), ("init", "late"))
-    )
+    late, early = (_correlations(curves, prior, which) for which in ("late", "early"))
     if not late:
         return
     yield (
@@ -94,14 +112,14 @@ def _of_networks(curves: xr.Dataset, prior: xr.Dataset) -> Iterator[tuple[str, s
         "follows-over-early",
         f"late layers of pretrained networks follow the frequency of {feature}s better than early layers",
         f"{FOLLOWING}, minus that over the first third",
-        difference(late, early),
+        {network: value - early[network] for network, value in late.items()},
     )
-    if before:
+    if gains := gain(curves, lambda part: _mean(compare(part, prior), "late")):
         yield (
             "follows-over-init",
             f"late layers follow the frequency of {feature}s better after training than before",
-            f"{FOLLOWING}, pretrained minus initialised",
-            difference(late, before),
+            f"{FOLLOWING}, pretrained minus initialised, where both count",
+            gains,
         )
 
 
@@ -120,7 +138,9 @@ def _of_each(curves: xr.Dataset, prior: xr.Dataset, figure: str) -> Iterator[Mea
             compared = compare(whole(pretrained), prior)
             for which in ("late", "early"):
                 layers = _third(compared, which).correlation_jackknife.mean("layer", skipna=True)
-                estimate = Estimate.jackknife(_mean(compared, which), layers.values, "photographs")
+                value = _mean(compared, which)
+                many = len(layers) >= MANY
+                estimate = Estimate.jackknife(value, layers.values, "photographs") if many else Estimate.alone(value)
                 yield record(
                     f"follows-{which}", f"correlation of √J with the density of {feature}, {which} layers", estimate
                 )

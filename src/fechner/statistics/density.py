@@ -19,7 +19,7 @@ import xarray as xr
 from fechner import results
 from fechner.arguments import Processes, checked
 from fechner.errors import FechnerError, FechnerWarning, choices
-from fechner.interval import jackknife_t
+from fechner.interval import FEWEST, jackknife_t
 from fechner.statistics.feature import Feature
 from fechner.statistics.hue import HueFeature
 from fechner.statistics.images import IN_WHEEL, find_photographs, source_name
@@ -111,7 +111,9 @@ def image_statistics(
         "skipped": json.dumps(skipped),
         "left_out": json.dumps(left_out),
         "settings": json.dumps(asdict(measured)),
-        "interval": f"95 %, jackknife over {len(without)} groups of photographs, Student's t",
+        "interval": f"95 %, jackknife over {len(without)} groups of photographs, Student's t"
+        if len(without) >= FEWEST
+        else "",
     }
     if warning := measured.warning(summed):
         attributes["warning"] = warning

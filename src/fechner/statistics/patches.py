@@ -115,7 +115,7 @@ def principal_components(
     return xr.Dataset(
         {
             "variance": ("component", variance, {"long_name": "variance of the component"}),
-            "variance_jackknife": (("group", "component"), np.reshape(without, (len(groups), -1))),
+            "variance_jackknife": (("group", "component"), np.reshape(without, (len(groups), len(variance)))),
             "components": (("component", "pixel"), components),
             "mean": ("pixel", mean),
             "exponent": ((), corrected, {"long_name": "variance falls as 1/rank^exponent"}),

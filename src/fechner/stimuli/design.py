@@ -117,26 +117,31 @@ class Design:
         reach = max(float(np.ptp(self.values)), float(np.abs(self.values).max()), 1e-3)
         return self.parameter.period or reach
 
-    def half_a_step_off(self) -> Design:
-        """The same design with all of its integration rules half a step off.
+    def half_a_step_off(self) -> list[Design]:
+        """The same design with one of its integration rules half a step off, for each rule of several values.
 
         >>> from fechner import Gabor
-        >>> Design(Gabor(), "orientation", 4, {"phase": 2}).half_a_step_off().grids["phase"]
-        array([ 90., 270.])
+        >>> [twin.grids["phase"] for twin in Design(Gabor(), "orientation", 4, {"phase": 2}).half_a_step_off()]
+        [array([ 90., 270.])]
 
-        Raises `FechnerError` where its values are out of range.
+        Rules that were shifted together would hide what depends on the sum or the difference of their parameters. Raises
+        `FechnerError` where the values are out of range.
         """
-        twin = copy.copy(self)
-        twin.grids = self.grids | {name: values for name, (values, _) in self.rules.items()}
-        twin._weights = {name: weights for name, (_, weights) in self.rules.items()}
-        try:
-            twin.check_reach(0.0)
-        except FechnerError as e:
-            raise FechnerError(
-                f"the grid half a step off, which estimates the integration error, cannot be presented: {e}; "
-                "or leave the error out (integration_error=False)"
-            ) from None
-        return twin
+        twins = []
+        for name, (values, weights) in self.rules.items():
+            if len(self.grids[name]) == 1:
+                continue
+            twin = copy.copy(self)
+            twin.grids, twin._weights = self.grids | {name: values}, {name: weights}
+            try:
+                twin.check_reach(0.0)
+            except FechnerError as e:
+                raise FechnerError(
+                    f"the grid half a step off, which estimates the integration error, cannot be presented: {e}; "
+                    "or leave the error out (integration_error=False)"
+                ) from None
+            twins.append(twin)
+        return twins
 
     @property
     def dims(self) -> tuple[str, ...]:

@@ -18,11 +18,11 @@ from fechner import circular
 from fechner.comparison import contrast
 from fechner.paper import following
 from fechner.paper.claim import Claim, Estimate, Measurement, above, judge, measured, within
-from fechner.paper.curves import RANDOM, by_seed, certain, layers_only, networks, select, third, whole
-from fechner.paper.following import difference, main, over_networks
+from fechner.paper.curves import COUNTED, RANDOM, by_seed, certain, layers_only, networks, select, third, whole
+from fechner.paper.following import gain, main, over_networks
 from fechner.plot.style import LABELS
 
-RATIO = "cardinal/oblique ratio of √J, geometric mean over the last third of the layers"
+RATIO = f"cardinal/oblique ratio of √J, geometric mean over the last third of the layers, {COUNTED}"
 _ALEXNETS = {
     "alexnet_no_overlap": "pools that do not overlap",
     "alexnet_no_pooling": "strided convolutions",
@@ -76,8 +76,8 @@ def claims(tree: xr.DataTree) -> list[Claim]:
         (
             "pretrained-over-init",
             "training brings the preference of late layers for horizontal and vertical",
-            f"{RATIO}, pretrained over initialised",
-            difference(trained, initial),
+            f"{RATIO}; pretrained over initialised, where both count",
+            gain(curves, lambda part: float(np.mean(_mean_log(part)))),
             above(1),
         ),
     ]

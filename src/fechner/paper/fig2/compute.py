@@ -23,13 +23,12 @@ from fechner.stimuli import stimulus
 class Profile:
     """What is measured: orientations, phases, and seeds of random weights.
 
-    `networks` are measured pretrained, and initialised and shuffled at one of `every` so many orientations; which of them are
-    shuffled, `checked` says. Those in the `supplement` are measured with the published Gabor, and with shuffled statistics of
+    `networks` are measured pretrained and initialised. Those in `checked` are shuffled, and measured at one of `every` so many
+    orientations. Those in the `supplement` are measured with the published Gabor, and with shuffled statistics of
     batch normalisation too, and `controls` in all states.
 
-    In late layers of pretrained networks the curves change within few degrees. A grid of 5° resolves all but one or two late
-    layers of EfficientNet-Lite1 and few of -Lite0; of -Lite2 not even one of 3° does. Initialised networks are smooth, and
-    their integration error is 2 % of J at most with 20 phases.
+    In late layers of pretrained networks the curves change within few degrees: a grid of 5° resolves all but one or two late
+    layers of EfficientNet-Lite1 and few of -Lite0; of -Lite2 not even one of 3° does. Initialised networks are smooth.
     Large networks, which take ten minutes of a core and more, have fewer seeds.
     """
 
@@ -53,11 +52,14 @@ PROFILES = {
 
 def plan(profile: Profile) -> list[Part]:
     """All parts: what claims are made of, what checks them, and controls."""
-    parts = [Part(network, "pretrained", 0, "gabor", integration_error=True) for network in profile.networks]
-    coarse = [part for network in profile.networks for part in states(network, "gabor", ("init",), profile.seeds)]
+    parts = [
+        replace(part, integration_error=True)
+        for network in profile.networks
+        for part in states(network, "gabor", ("pretrained", "init"), profile.seeds)
+    ]
     for networks, weights in ((profile.checked, SHUFFLED[:1]), (profile.supplement, SHUFFLED[1:])):
-        coarse += [part for network in networks for part in states(network, "gabor", weights, profile.seeds)]
-    parts += [replace(part, every=profile.every) for part in coarse]
+        shuffled = [part for network in networks for part in states(network, "gabor", weights, profile.seeds)]
+        parts += [replace(part, every=profile.every) for part in shuffled]
     parts += [Part(network, "pretrained", 0, "gabor-published") for network in profile.supplement]
     for network in profile.controls:
         seeds = profile.seeds_of_large if network in LARGE else profile.seeds

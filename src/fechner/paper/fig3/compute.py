@@ -43,7 +43,7 @@ PROFILES = {
 def plan(profile: Profile, checkpoints: tuple[tuple[str, str], ...]) -> list[Part]:
     """All parts: every network after training and before, then the checkpoints."""
     parts = [
-        replace(part, integration_error=part.weights == "pretrained")
+        replace(part, integration_error=True)
         for network in profile.networks
         for part in states(network, "hue-hsv", ("pretrained", "init"), profile.seeds)
     ]
