@@ -53,7 +53,7 @@ bar = figure.colorbar(derivative, label="change of luminance (1/degree)")
 
 # %% [markdown]
 # EfficientNet-Lite0, trained on ImageNet, at 24 orientations and 2 phases (a nuisance parameter, over which J is
-# averaged). The full setting is images of 224 pixels, 180 orientations and 10 phases.
+# averaged). The full setting is images of 224 pixels, 180 orientations and 40 phases.
 
 # %%
 settings = {"values": np.arange(3.75, 180, 7.5), "average": {"phase": [0, 90]}, "progress": False}
@@ -104,7 +104,7 @@ legend = plt.legend()
 # ## The whole figure
 #
 # All panels, at the quick setting, which takes three minutes on two cores. Photographs of your own are named by
-# `images="photographs/"`. The setting of the paper is `profile="paper"`: every network, 180 orientations and 10 phases, in
+# `images="photographs/"`. The setting of the paper is `profile="paper"`: every network, 180 orientations and 40 phases, in
 # hours.
 
 # %% tags=["whole-figure"]

@@ -189,7 +189,7 @@ def read(path: str | Path) -> Any:
     """
     path = expanded(path)
     if not path.is_file():
-        raise FechnerError(f"no result file '{path}'")
+        raise FechnerError(f"no result file '{path}': give one that fechner saved, such as with --out")
     engine: Literal["scipy", "h5netcdf"] = "scipy" if _classic(path) else "h5netcdf"
     opened: Callable[..., Any] = xr.open_dataset
     try:
