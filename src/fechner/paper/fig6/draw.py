@@ -125,7 +125,7 @@ def draw_rearing(reared: xr.Dataset, axes: Axes) -> None:
     reference(axes, x=reared.step[-1] / 2, ls="--")
     reference(axes, y=0)
     axes.set(xlabel="step", ylabel="preference for A (log ratio)", title="controlled rearing")
-    axes.legend(loc="upper right", handlelength=1, borderpad=0)
+    axes.legend(loc="lower right", handlelength=1, borderpad=0, fontsize=6)
 
 
 def draw_switch(reared: xr.Dataset, axes: Axes) -> None:
