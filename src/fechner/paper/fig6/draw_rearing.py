@@ -14,7 +14,6 @@ from matplotlib.collections import QuadMesh
 from matplotlib.figure import Figure
 
 from fechner import circular
-from fechner.fisher.curves import relative_to_mean
 from fechner.paper.fig6.compute import FREQUENT, LAYER, RARE
 from fechner.plot.curves import RATIOS, ratio_bar, ticks
 from fechner.plot.panel import letters, reference
@@ -41,7 +40,7 @@ def draw_rearing_images(reared: xr.Dataset) -> Figure:
 def reared_sensitivity(reared: xr.Dataset, order: str) -> xr.DataArray:
     """Mean over seeds of √J relative to its mean over orientation (step, orientation), along one order of rearing."""
     root = np.sqrt(reared.fisher_information.sel(order=order, layer=LAYER).transpose("seed", "step", "orientation"))
-    return root.copy(data=relative_to_mean(root.values)).mean("seed")
+    return (root / root.mean("orientation")).mean("seed")
 
 
 def step_image(values: xr.DataArray, axes: Axes, **colours: Any) -> QuadMesh:
