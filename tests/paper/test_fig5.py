@@ -18,7 +18,9 @@ from fechner.paper import reproduce
 from fechner.paper.fig5 import claims as fig5_claims
 from fechner.paper.fig5 import compute as fig5
 from fechner.paper.fig5 import draw as fig5_draw
+from fechner.paper.fig5 import draw_readouts as fig5_readouts
 from fechner.paper.run import Run, code
+from fechner.plot.style import new_figure
 from fechner.statistics import principal_components
 from fechner.statistics.patches import sample_patches
 
@@ -47,6 +49,7 @@ def test_reproduce_small_and_resume(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert {m["id"] for m in written["measurements"]} > {"fig5-exponent", "fig5-order-2", "fig5-last-elbow"}
     assert {p.name for p in folder.iterdir()} == {
         "parts", "data.nc", "claims.json", "fig5.svg", "fig5.png", "fig5_supplement.svg", "fig5_supplement.png",
+        "fig5_readouts.svg", "fig5_readouts.png",
     }  # fmt: skip
     for part in (folder / "parts").iterdir():
         assert results.read(part).attrs["code"] == code("fechner.paper.fig5.compute")
@@ -83,6 +86,44 @@ def test_a_file_of_patches_in_the_published_layout_is_averaged_to_grey(
     assert data.attrs["patches"] == 400
     assert data.attrs["images"] == str(tmp_path / "crops.pt")
     assert all((np.abs(grey - p).max(1) < 1e-7).any() for p in data["patches"].patch.values)
+
+
+def test_readouts_are_drawn_from_what_is_stored(small_patches: npt.NDArray[np.float64], tmp_path: Path) -> None:
+    np.save(tmp_path / "crops.npy", small_patches)
+    data = fig5.compute(Run("quick", tmp_path / "fig5", tmp_path / "crops.npy", say=lambda text: None))
+    components, patches = data["components"].to_dataset(), data["patches"].to_dataset()
+    assert components.leading_components.shape == (fig5.LEADING, 64)
+    # Reconstruction is a projection: what it leaves is orthogonal to every component that it retains.
+    lost = patches.patch.values - patches.retained.values
+    assert components.leading_components.values[: fig5.RETAINED] @ lost.T == pytest.approx(0, abs=1e-9)
+    assert np.abs(lost).max() > 1e-3
+    assert len(fig5_readouts.draw_readouts(data).axes) == 6 + fig5.LEADING
+
+
+def test_the_loss_of_fifty_components_is_the_variance_of_the_others() -> None:
+    pca = xr.Dataset({"variance": ("component", np.arange(64.0, 0, -1))})
+    patches = xr.Dataset({name: (("example", "pixel"), np.zeros((1, 64))) for name in ("patch", "retained")})
+    axes = new_figure(2, 2).subplots()
+    fig5_readouts.draw_retained(pca, patches, axes)
+    assert axes.texts[0].get_text().endswith(f"{sum(range(1, 15)) / 64:.4f}")
+
+
+def test_acuity_is_drawn_relative_to_its_last_value() -> None:
+    frequency, reached = np.arange(1.0, 40.0), np.array([5.0, 10.0, 20.0])
+    information = (fig5_claims.CRITERION * frequency / reached[:, None]) ** -2.0
+    network = xr.Dataset(
+        {"fisher_information_samples": (("step", "spatial_frequency", "phase"), information[..., None])},
+        {"step": [0, 10, 40], "spatial_frequency": frequency, "phase": [0.0]},
+    )
+    axes = new_figure(2, 2).subplots()
+    fig5_readouts.draw_development({"tied": network}, axes)
+    assert axes.lines[0].get_xydata() == pytest.approx(np.array([[0, 0.25], [0.25, 0.5], [1, 1]]), rel=1e-6)
+    # The oldest children are those of 79 months, with 32.4 cycles/degree.
+    assert axes.lines[-1].get_xydata() == pytest.approx(np.array([[7 / 79, 8.4 / 32.4], [1, 1]]))
+    axes = new_figure(2, 2).subplots()
+    fig5_readouts.draw_discrimination({"tied": network}, axes)
+    # A threshold in proportion to frequency is a constant percentage.
+    assert axes.lines[0].get_ydata() == pytest.approx(100 * fig5_claims.CRITERION / 20)
 
 
 def test_files_that_figure_5_cannot_be_made_of_are_refused_at_once(

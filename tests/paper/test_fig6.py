@@ -16,6 +16,7 @@ from fechner.paper import reproduce
 from fechner.paper.fig6 import claims as fig6_claims
 from fechner.paper.fig6 import compute as fig6
 from fechner.paper.fig6 import draw as fig6_draw
+from fechner.paper.fig6 import draw_rearing as fig6_rearing
 from fechner.paper.fig6 import sequels as fig6_sequels
 from fechner.paper.run import Run, code
 
@@ -43,6 +44,7 @@ def test_reproduce_small_and_resume(made: tuple[Path, xr.DataTree]) -> None:
     assert data["conditions"].sizes["seed"] == 2
     assert {p.name for p in folder.iterdir()} == {
         "parts", "data.nc", "claims.json", "fig6.svg", "fig6.png", "fig6_supplement.svg", "fig6_supplement.png",
+        "fig6_rearing.svg", "fig6_rearing.png",
     }  # fmt: skip
     written = json.loads((folder / "claims.json").read_text())
     assert [len(written[name]) for name in ("claims", "measurements")] == [7, 11]
@@ -137,8 +139,22 @@ def test_toy_follows_its_closed_form(made: tuple[Path, xr.DataTree]) -> None:
     assert float(other.sel(orientation=90.0) - other.sel(orientation=0.0)) > 0.3
 
 
+def test_images_of_rearing_are_relative_to_the_mean_over_orientation(made: tuple[Path, xr.DataTree]) -> None:
+    reared = made[1]["rearing"].to_dataset().copy(deep=True)
+    shape = np.where(circular.near(reared.orientation.values, [90.0], 180.0, 45.0), 9.0, 1.0)
+    # Seeds of different scale count alike.
+    reared.fisher_information.loc[{"order": "B then A", "layer": fig6.LAYER}] = (
+        np.array([1.0, 100.0])[:, None, None] * shape
+    )
+    image = fig6_rearing.reared_sensitivity(reared, "B then A")
+    assert image.dims == ("step", "orientation")
+    assert image.values == pytest.approx(np.tile(np.sqrt(shape) / np.sqrt(shape).mean(), (reared.sizes["step"], 1)))
+
+
 def test_drawing_computes_nothing(made: tuple[Path, xr.DataTree]) -> None:
     figures = fig6_draw.draw(made[1])
-    assert set(figures) == {"fig6", "fig6_supplement"}
+    assert set(figures) == {"fig6", "fig6_supplement", "fig6_rearing"}
+    # Two orders of rearing, the control and the colour scale.
+    assert len(figures["fig6_rearing"].axes) == 4
     # Seven images, each with its profile, two panels of theory, and the colour scale.
     assert len(figures["fig6"].axes) == 17

@@ -25,7 +25,7 @@ from fechner.errors import FechnerError
 from fechner.learning import LinearNetwork, Stage, learn, readouts
 from fechner.paper.photographs import source
 from fechner.paper.run import Run, cached
-from fechner.statistics import are_crops, principal_components, read_crops, sample_patches
+from fechner.statistics import are_crops, principal_components, read_crops, reconstruct, sample_patches
 from fechner.stimuli import Frequency
 from fechner.stimuli import Phase as GratingPhase
 
@@ -38,6 +38,8 @@ NETWORKS: dict[str, LinearNetwork] = {
     "2": LinearNetwork(2, scale=0.005),
     "3": LinearNetwork(3, scale=0.01),
 }
+# How many components are stored as images, and how many make up the patch that is drawn of them, as published.
+LEADING, RETAINED = 56, 50
 LABELS = {"tied": "one matrix, tied", "2": "two matrices", "3": "three matrices"}
 
 
@@ -89,10 +91,15 @@ def compute(run: Run) -> xr.DataTree:
     return xr.DataTree.from_dict(
         {
             "/": xr.Dataset(attrs=results.provenance("figure") | attributes),
-            "components": pca[
-                ["variance", "variance_jackknife", "exponent", "exponent_low", "exponent_high"]
-            ].drop_attrs(deep=False),
-            "patches": xr.Dataset({"patch": (("example", "pixel"), patches)}),
+            "components": pca[["variance", "variance_jackknife", "exponent", "exponent_low", "exponent_high"]]
+            .drop_attrs(deep=False)
+            .assign(leading_components=(("leading", "pixel"), pca.components.values[:LEADING])),
+            "patches": xr.Dataset(
+                {
+                    "patch": (("example", "pixel"), patches),
+                    "retained": (("example", "pixel"), reconstruct(pca, patches, RETAINED)),
+                }
+            ),
             **nodes,
         }
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import matplotlib as mpl
@@ -14,18 +13,21 @@ from matplotlib.figure import Figure
 from fechner import human
 from fechner.learning import theory
 from fechner.paper.fig5.claims import acuities, elbows, late_steps, thresholds
-from fechner.paper.fig5.compute import CRITERION, LABELS, NETWORKS, SIZE, learning, starts
-from fechner.plot.panel import letters, reference
+from fechner.paper.fig5.compute import LABELS, NETWORKS, SIZE, learning, starts
+from fechner.paper.fig5.draw_readouts import COLOURS, Networks, draw_readouts, draw_thresholds, nearest
+from fechner.plot.panel import letters
 from fechner.plot.style import new_figure
 
 COMPONENTS = (1, 2, 4, 8, 16, 32, 64, 256)
-COLOURS = {"tied": "#0072B2", "2": "#E69F00", "3": "#CC79A7"}
-Networks = dict[str, xr.Dataset]
 
 
 def draw(tree: xr.DataTree) -> dict[str, Figure]:
-    """The main figure and its supplement, by file name."""
-    return {"fig5": draw_main(tree), "fig5_supplement": draw_supplement(tree)}
+    """The main figure and its two supplements, by file name."""
+    return {
+        "fig5": draw_main(tree),
+        "fig5_supplement": draw_supplement(tree),
+        "fig5_readouts": draw_readouts(tree),
+    }
 
 
 def draw_supplement(tree: xr.DataTree) -> Figure:
@@ -88,7 +90,7 @@ def draw_main(tree: xr.DataTree) -> Figure:
     for axes, (name, network) in zip(panels, networks.items(), strict=True):
         draw_learning(network, name, components.variance, axes)
     c, d, children, e = middle.subplots(1, 4)
-    draw_thresholds(networks["tied"], c)
+    draw_thresholds(networks["tied"], "tied", c)
     draw_acuity(networks, d)
     draw_human(children)
     draw_theory(networks, components.variance.values, e)
@@ -138,23 +140,6 @@ def _start(name: str, components: int) -> float:
     return start if name == "tied" else start / 2
 
 
-def _nearest(steps: np.ndarray, shares: Sequence[float]) -> list[int]:
-    """Places of the steps nearest to shares of the last one."""
-    return [int(np.abs(steps - share * steps[-1]).argmin()) for share in shares]
-
-
-def draw_thresholds(tied: xr.Dataset, axes: Axes) -> None:
-    """Threshold against spatial frequency, from early to late steps of the tied network."""
-    steps, curves = tied.step.values, thresholds(tied)
-    for i, place in enumerate(_nearest(steps, (0.03, 0.1, 0.25, 0.5, 1.0))):
-        colour = mpl.colormaps["plasma"](i / 5)
-        axes.plot(tied.spatial_frequency, curves[place], color=colour, label=str(steps[place]))
-    reference(axes, y=CRITERION, ls="--")
-    axes.set(xlim=(0, 40), ylim=(0, 1), title=LABELS["tied"])
-    axes.set(xlabel="frequency (cycles/100 px)", ylabel="threshold (cycles/100 px)")
-    axes.legend(title="step", handlelength=0.8, loc="lower right", fontsize=5, title_fontsize=6, borderpad=0)
-
-
 def draw_acuity(networks: Networks, axes: Axes) -> None:
     """Acuity against steps, each network's divided by its last."""
     for name, network in networks.items():
@@ -191,7 +176,7 @@ def draw_theory(networks: Networks, variance: np.ndarray, axes: Axes) -> None:
 
 def draw_reconstructions(tied: xr.Dataset, patches: np.ndarray, figure: Any) -> None:
     """Two patches as the tied network gives them back along learning."""
-    places = _nearest(tied.step.values, (0, 0.005, 0.03, 0.1, 0.3, 1.0))
+    places = nearest(tied.step.values, (0, 0.005, 0.03, 0.1, 0.3, 1.0))
     grid = figure.subplots(2, len(places) + 1, squeeze=False)
     titles = [*(f"step {tied.step.values[place]}" for place in places), "patch"]
     for axes, title in zip(grid[0], titles, strict=True):

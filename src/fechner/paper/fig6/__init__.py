@@ -9,7 +9,9 @@ FIGURE = PaperFigure(
     "relative sensitivity of the first hidden layer, orientation × step, with its final profile, under uniform inputs whose "
     "labels differ in information (b), under frequencies without noise (c), and at equal total information (d), for each "
     "definition of noise. Informative orientations win under uniform inputs, and frequent ones without noise; at "
-    "equal total information frequent ones win where theory leaves them an advantage.",
+    "equal total information frequent ones win where theory leaves them an advantage. The second supplement, fig6_rearing, has "
+    "relative sensitivity, orientation × step, of networks whose inputs are first frequent at one orientation and then at "
+    "another (a, b), and without that switch (c). Sensitivity follows the new inputs after the switch.",
     share=14,
     profiles=compute.PROFILES,
     compute=compute.compute,

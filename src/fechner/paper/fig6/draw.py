@@ -13,12 +13,12 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 from scipy import stats
 
-from fechner import circular
 from fechner.interval import t_half_width
 from fechner.paper.fig6.claims import WINDOW, burst_effects, growth, rearing, switch_slopes
 from fechner.paper.fig6.compute import FREQUENT, LABELS, LAYER
+from fechner.paper.fig6.draw_rearing import around, draw_rearing_images, step_image
 from fechner.paper.fig6.sequels import BURST
-from fechner.plot.curves import RATIOS, circular_ticks, ratio_bar, ticks
+from fechner.plot.curves import RATIOS, circular_ticks, ratio_bar
 from fechner.plot.panel import band, letters, reference
 from fechner.plot.style import letter, new_figure
 
@@ -27,8 +27,12 @@ THEORY, FINAL, MEASURED = "#D55E00", "#5E3C99", "#0072B2"
 
 
 def draw(tree: xr.DataTree) -> dict[str, Figure]:
-    """The main figure and its supplement, by file name."""
-    return {"fig6": draw_main(tree["conditions"].to_dataset()), "fig6_supplement": draw_supplement(tree)}
+    """The main figure and its two supplements, by file name."""
+    return {
+        "fig6": draw_main(tree["conditions"].to_dataset()),
+        "fig6_supplement": draw_supplement(tree),
+        "fig6_rearing": draw_rearing_images(tree["rearing"].to_dataset()),
+    }
 
 
 def draw_main(conditions: xr.Dataset) -> Figure:
@@ -57,9 +61,9 @@ def draw_noise(conditions: xr.Dataset, axes: Axes) -> None:
     """Probability that noise changes a label, by channel; and the density in grey."""
     first = conditions.isel(exposure=0)
     for name, label in LABELS.items():
-        axes.plot(*_around(first.noise.sel(condition=f"d-{name}")), color=COLOURS[name], label=label)
+        axes.plot(*around(first.noise.sel(condition=f"d-{name}")), color=COLOURS[name], label=label)
     density = first.density.sel(condition="c")
-    axes.fill_between(*_around(density / density.max()), color="0.9", label="density p (b: uniform)")
+    axes.fill_between(*around(density / density.max()), color="0.9", label="density p (b: uniform)")
     axes.set(ylim=(0, 1.75), yticks=[0, 0.5, 1], ylabel="noise (probability)", title="label noise")
     axes.legend(loc="upper center", fontsize=6, handlelength=1.2, borderpad=0)
     _orientation_axis(axes)
@@ -71,7 +75,7 @@ def draw_theory(conditions: xr.Dataset, axes: Axes) -> None:
         axes.plot([], [], line, color="0.3", label=label)
         for name in LABELS:
             curve = conditions.effective_density.sel(condition=f"{panel}-{name}").isel(exposure=0)
-            axes.plot(*_around(curve / curve.mean()), line, color=COLOURS[name])
+            axes.plot(*around(curve / curve.mean()), line, color=COLOURS[name])
     axes.set(ylim=(0, 2.4), ylabel="relative to mean", title="theory: density × signal of labels")
     axes.legend(loc="upper center", fontsize=6, handlelength=1.6, borderpad=0)
     _orientation_axis(axes)
@@ -79,15 +83,15 @@ def draw_theory(conditions: xr.Dataset, axes: Axes) -> None:
 
 def draw_condition(one: xr.Dataset, image: Axes, profile: Axes) -> QuadMesh:
     """Relative sensitivity over orientation and step, mean over seeds; next to it the last recording and theory."""
-    mesh = _image(np.log2(one.relative_sensitivity.mean("seed")), image, **RATIOS)
+    mesh = step_image(np.log2(one.relative_sensitivity.mean("seed")), image, **RATIOS)
     panel, _, channel = str(one.condition.values).partition("-")
     inputs = "uniform inputs" if panel == "b" else f"frequent at {FREQUENT:g}°"
     image.set_title(f"{inputs},\n{LABELS[channel] if channel else 'no label noise'}", fontsize=7)
     image.set_xticks(np.linspace(0, one.step.values[-1], 4)[:3])
-    x, final = _around(one.relative_sensitivity.isel(step=-1))
+    x, final = around(one.relative_sensitivity.isel(step=-1))
     band(profile, x, final, FINAL, sideways=True)
     expected = one.effective_density.isel(exposure=0)
-    profile.plot(_around(expected / expected.mean())[1], x, ":", color=THEORY)
+    profile.plot(around(expected / expected.mean())[1], x, ":", color=THEORY)
     reference(profile, x=1)
     profile.tick_params(labelleft=False)
     profile.set(xlim=(0, 2.6), xticks=[0, 1, 2], xlabel="final √J")
@@ -121,7 +125,7 @@ def draw_rearing(reared: xr.Dataset, axes: Axes) -> None:
     reference(axes, x=reared.step[-1] / 2, ls="--")
     reference(axes, y=0)
     axes.set(xlabel="step", ylabel="preference for A (log ratio)", title="controlled rearing")
-    axes.legend(loc="upper right", handlelength=1, borderpad=0)
+    axes.legend(loc="lower right", handlelength=1, borderpad=0, fontsize=6)
 
 
 def draw_switch(reared: xr.Dataset, axes: Axes) -> None:
@@ -186,7 +190,7 @@ def draw_strength(strength: xr.Dataset, axes: Axes) -> None:
 def draw_accuracy(conditions: xr.Dataset, axes: Axes) -> None:
     """Accuracy by orientation along learning, condition c."""
     accuracy = conditions.accuracy.sel(condition="c").mean("seed")
-    mesh = _image(accuracy, axes, cmap="cividis", vmin=0, vmax=1)
+    mesh = step_image(accuracy, axes, cmap="cividis", vmin=0, vmax=1)
     axes.set(ylabel="orientation (degree)", title="accuracy, condition c")
     axes.figure.colorbar(mesh, ax=axes, pad=0.02)
 
@@ -211,24 +215,12 @@ def draw_layers(conditions: xr.Dataset, axes: Axes) -> None:
     final = one.relative_sensitivity.isel(step=-1).mean("seed")
     layers = [name for name in one.layer.values if name.startswith(("relu", "linear3", "softmax"))]
     for i, name in enumerate(layers):
-        axes.plot(*_around(final.sel(layer=name)), color=_viridis(i, layers), label=name)
+        axes.plot(*around(final.sel(layer=name)), color=_viridis(i, layers), label=name)
     density = one.density.isel(exposure=0)
-    axes.plot(*_around(density / density.mean()), ":", color=THEORY, label="density")
+    axes.plot(*around(density / density.mean()), ":", color=THEORY, label="density")
     axes.set(ylim=(0, 3.4), ylabel="relative sensitivity √J", title="all layers, condition c")
     axes.legend(loc="upper left", handlelength=1, borderpad=0, fontsize=6, ncols=2)
     _orientation_axis(axes)
-
-
-def _image(values: xr.DataArray, axes: Axes, **colours: Any) -> QuadMesh:
-    """Values (step, orientation) as an image, orientations upwards."""
-    y, closed = _around(values)
-    axes.set(xlabel="step", ylim=(0, 180), yticks=ticks(180))
-    return axes.pcolormesh(values.step, y, closed.T, shading="gouraud", rasterized=True, **colours)
-
-
-def _around(curve: xr.DataArray) -> tuple[np.ndarray, np.ndarray]:
-    """Orientations and a curve (…, orientation), so that its line reaches around the circle."""
-    return circular.around(curve.orientation, curve.transpose(..., "orientation"), 180.0)
 
 
 def _orientation_axis(axes: Axes) -> None:
