@@ -62,7 +62,9 @@ def test_names_of_layers_and_files(
 
 def test_errors(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
     assert command(monkeypatch, "compare", "[/b]\x1b[2J\n:smile:.nc", "prior.nc") == 2
-    assert capfd.readouterr().err == "fechner: no result file '[/b]\\x1b[2J\\n:smile:.nc'\n"
+    said = capfd.readouterr().err
+    assert said.startswith("fechner: no result file '[/b]\\x1b[2J\\n:smile:.nc': give one that fechner saved")
+    assert said.count("\n") == 1
     assert command(monkeypatch, "[/b]") == 2
     assert "No such command '[/b]'" in capfd.readouterr().err
 

@@ -44,6 +44,7 @@ CONTROLS = (
 SHUFFLED = ("shuffled", "shuffled-with-buffers")
 # Which values and layers claims count, in words.
 COUNTED = "of values whose integration error is at most 5 % and layers that the grid resolves"
+ALL = "of all values and layers, marked or not"
 RANDOM = ("init", *SHUFFLED)
 
 

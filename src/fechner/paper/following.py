@@ -15,7 +15,7 @@ import xarray as xr
 from fechner import results
 from fechner.comparison import MANY, compare
 from fechner.paper.claim import Claim, Estimate, Measurement, above, judge, measured
-from fechner.paper.curves import COUNTED, FAMILY, MAIN, by_seed, layers_only, networks, select, third, whole
+from fechner.paper.curves import ALL, COUNTED, FAMILY, MAIN, by_seed, layers_only, networks, select, third, whole
 
 FOLLOWING = f"correlation of √J with the density, mean over the last third of the layers, {COUNTED}"
 
@@ -31,7 +31,7 @@ def claims(curves: xr.Dataset, prior: xr.Dataset, figure: str) -> list[Claim]:
 def measurements(curves: xr.Dataset, prior: xr.Dataset, figure: str) -> list[Measurement]:
     """The same of all values, even those that carry no claim; and how far each network follows the density."""
     return [
-        measured(f"{figure}-{id_}-all-values", f"{quantity}; all values, even uncertain ones", over_networks(values))
+        measured(f"{figure}-{id_}-all-values", quantity.replace(COUNTED, ALL), over_networks(values))
         for id_, _, quantity, values in _of_networks(whole(curves), prior)
     ] + list(_of_each(curves, prior, figure))
 

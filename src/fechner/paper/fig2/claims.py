@@ -18,7 +18,7 @@ from fechner import circular
 from fechner.comparison import contrast
 from fechner.paper import following
 from fechner.paper.claim import Claim, Estimate, Measurement, above, judge, measured, within
-from fechner.paper.curves import COUNTED, RANDOM, by_seed, certain, layers_only, networks, select, third, whole
+from fechner.paper.curves import ALL, COUNTED, RANDOM, by_seed, certain, layers_only, networks, select, third, whole
 from fechner.paper.following import gain, main, over_networks
 from fechner.plot.style import LABELS
 
@@ -92,7 +92,7 @@ def measurements(tree: xr.DataTree) -> list[Measurement]:
     """What is known of each network and of its controls."""
     curves, prior = tree["curves"].to_dataset(), tree["density"].to_dataset()
     of_all = {n: float(np.mean(_mean_log(part))) for n, part in main(whole(curves), "pretrained").items()}
-    statement = f"{RATIO}; all values, even uncertain ones"
+    statement = RATIO.replace(COUNTED, ALL)
     return [
         *([measured("fig2-late-pretrained-all-values", statement, over_networks(of_all).exp())] if of_all else []),
         *(one for network in networks(curves) for one in _of_network(curves, network)),
