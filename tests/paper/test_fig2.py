@@ -218,6 +218,7 @@ def test_missing_weights_are_marked(tmp_path: Path) -> None:
     assert "weights\nnot available" in texts
 
 
+@pytest.mark.slow
 def test_reproduce_resumes_and_redraws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(fig2.PROFILES, "quick", TINY)
     said: list[str] = []
