@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from torch import nn
 
 from fechner import FechnerError, Gabor, circular, compare, human, image_statistics, sensitivity
-from fechner.comparison import contrast, records
+from fechner.agreement import contrast
+from fechner.comparison import records
 from fechner.interval import leave_out
 from fechner.plot import comparison as drawing
 from fechner.plot import style

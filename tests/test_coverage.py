@@ -16,7 +16,7 @@ import pytest
 import xarray as xr
 
 from fechner import circular, compare, results
-from fechner.comparison import contrast
+from fechner.agreement import contrast
 from fechner.differences import difference
 from fechner.interval import GROUPS, jackknife_t, leave_out
 from fechner.statistics import make, photographs

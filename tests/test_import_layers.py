@@ -18,7 +18,7 @@ LAYERS = [
     ("annotations", "errors"),
     ("circular", "progress", "arguments", "layout", "limits", "import_path"),
     ("contents", "outputs"),
-    ("interval", "processes", "results", "seeds"),
+    ("agreement", "interval", "processes", "results", "seeds"),
     ("stimuli", "networks", "statistics", "human"),
     ("fisher", "references"),
     ("comparison", "differences", "learning", "training"),

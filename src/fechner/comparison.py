@@ -17,6 +17,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from fechner import circular, contents, results
+from fechner.agreement import contrast, correlation, correlation_over_pixels, exponent, flat, share_of_rotations
 from fechner.arguments import checked
 from fechner.errors import FechnerError
 from fechner.interval import GROUPS, jackknife_t
@@ -25,12 +26,8 @@ from fechner.references import is_whole, on_grid, references
 from fechner.statistics import shipped
 
 Array = npt.NDArray[np.float64]
-# A curve that varies by less than this share of its mean is flat: its correlation would be that of rounding errors.
-FLAT = 1e-2
 # Correlations with a density of fewer photographs have no interval.
 MANY = 100
-# Degrees around a cardinal or an oblique orientation that count as near it.
-WITHIN = 7.5
 
 
 @checked
@@ -109,9 +106,9 @@ def compare(curves: xr.Dataset, prior: xr.Dataset | None = None) -> xr.Dataset:
             return contrast(np.sqrt(information), along, grid, density)
 
         measures: tuple[tuple[str, str, Callable[[Array, Array], Array]], ...] = (
-            ("correlation", "identity", lambda d, p: _correlation(np.sqrt(d), p)),
-            ("correlation_over_input", "identity", lambda d, p: _over_pixels(np.sqrt(d), p, inputs)),
-            ("exponent", "identity", _exponent),
+            ("correlation", "identity", lambda d, p: correlation(np.sqrt(d), p)),
+            ("correlation_over_input", "identity", lambda d, p: correlation_over_pixels(np.sqrt(d), p, inputs)),
+            ("exponent", "identity", exponent),
             ("ratio", "log", ratio),
         )
         for name, scale, measure in measures:
@@ -129,12 +126,14 @@ def compare(curves: xr.Dataset, prior: xr.Dataset | None = None) -> xr.Dataset:
                 low, high = np.maximum(low, -1), np.minimum(high, 1)
             for end, number in (("", estimate), ("_low", low), ("_high", high)):
                 estimates.setdefault(f"{name}{end}", []).append(number)
-        estimates.setdefault("null_p", []).append(_null(root, density) if whole else np.full(len(root), np.nan))
+        estimates.setdefault("null_p", []).append(
+            share_of_rotations(root, density) if whole else np.full(len(root), np.nan)
+        )
     variables |= {name: (("reference", "layer"), np.stack(values)) for name, values in estimates.items()}
     variables |= {
         "reference_curve": (("reference", along), np.stack(relative), {"long_name": "reference / its mean"}),
         "relative_sensitivity": _relative(curves, along),
-        "flat": ("layer", _flat(root)),
+        "flat": ("layer", flat(root)),
     } | {name: curves[name] for name in MARKS if name in curves}
     coordinates = {str(n): c for n, c in curves.coords.items() if set(c.dims) <= {"layer", along}}
     comparison = xr.Dataset(variables, coordinates | {"reference": list(compared_with)})
@@ -162,29 +161,6 @@ def _covers_seldom(measure: str, without: Array | None) -> bool:
     if without is None:
         return False
     return measure == "exponent" or (measure.startswith("correlation") and len(without) < MANY)
-
-
-def contrast(root: Array, along: str, grid: Array, reference: Array) -> Array:
-    """Mean √J (last axis) where it should be high over where it should be low.
-
-    >>> float(contrast(np.array([3.0, 1.0, 3.0, 1.0]), "orientation", np.array([0.0, 45.0, 90.0, 135.0]), np.ones(4)))
-    3.0
-
-    For orientation these are the cardinal and the oblique ones, otherwise the quarters of the grid in which the reference is
-    highest and lowest; values that are NaN are left out. NaN where there are no such values, and for a layer without
-    sensitivity, such as a classifier that starts at zero.
-    """
-    if along == "orientation":
-        high, low = circular.near(grid, [0, 90], 180, WITHIN), circular.near(grid, [45, 135], 180, WITHIN)
-    else:
-        order = np.argsort(reference, kind="stable")
-        quarter = max(1, len(order) // 4)
-        low, high = (np.isin(np.arange(len(order)), part) for part in (order[:quarter], order[-quarter:]))
-    if not high.any() or not low.any():
-        return np.full(root.shape[:-1], np.nan)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = _mean(root[..., high]) / _mean(root[..., low])
-    return np.where(np.isfinite(ratio), ratio, np.nan)
 
 
 def records(comparison: xr.Dataset) -> list[dict[str, object]]:
@@ -281,50 +257,6 @@ def _without_draws(curves: xr.Dataset) -> list[Array]:
     groups = np.arange(draws.shape[-1]) % GROUPS
     others = [groups != group for group in np.unique(groups)]
     return [draws[..., chosen].sum(-1) / max(chosen.sum(), 1) for chosen in others]
-
-
-def _correlation(root: Array, reference: Array) -> Array:
-    """Pearson's r over the values of the last axis that are known; 0 for a flat curve."""
-    y = np.where(np.isfinite(root), reference, np.nan)
-    x, y = (v - _mean(v)[..., None] for v in (root, y))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        r = np.nansum(x * y, -1) / np.sqrt(np.nansum(x * x, -1) * np.nansum(y * y, -1))
-    return np.where(_flat(root), 0.0, r)
-
-
-def _mean(values: Array) -> Any:
-    """The mean of the values of the last axis that are known; NaN where none is."""
-    with np.errstate(invalid="ignore"):
-        return np.nansum(values, -1) / np.isfinite(values).sum(-1)
-
-
-def _flat(root: Array) -> Any:
-    """Whether a curve varies by less than 1 % of its mean, where it is known."""
-    return np.fmax.reduce(root, -1) - np.fmin.reduce(root, -1) <= FLAT * _mean(root)
-
-
-def _over_pixels(root: Array, reference: Array, inputs: npt.NDArray[np.intp]) -> Array:
-    """The correlation of each layer minus that of its pixels, over the same values."""
-    pixels = np.where(np.isfinite(root), root[..., inputs, :], np.nan)
-    return _correlation(root, reference) - _correlation(pixels, reference)
-
-
-def _exponent(information: Array, reference: Array) -> Array:
-    """The slope of log J on log p by least squares, over the values at which neither is zero."""
-    usable = (reference > 0) & (information > 0)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        x, y = (np.where(usable, np.log(v), 0.0) for v in np.broadcast_arrays(reference, information))
-        n = usable.sum(-1, keepdims=True)
-        x = np.where(usable, x - x.sum(-1, keepdims=True) / n, 0.0)
-        return (x * y).sum(-1) / (x * x).sum(-1)
-
-
-def _null(root: Array, reference: Array) -> Array:
-    """The share of all rotations of the reference at which the correlation is at least as large as without one."""
-    n = len(reference)
-    shifted = np.stack([_correlation(root, np.roll(reference, k)) for k in range(n)])
-    p = np.where(np.isfinite(shifted[0]), (shifted >= shifted[0] - 1e-12).mean(0), np.nan)
-    return np.where(_flat(root), 1.0, p)
 
 
 def _input_of(curves: xr.Dataset) -> npt.NDArray[np.intp]:

@@ -15,14 +15,13 @@ import numpy.typing as npt
 import xarray as xr
 
 from fechner import circular, contents, results
+from fechner.agreement import FLAT
 from fechner.arguments import checked
 from fechner.errors import FechnerError, FechnerWarning
 from fechner.fisher import relative_to_mean
 from fechner.interval import t_half_width
 
 Array = npt.NDArray[np.float64]
-# A curve of relative sensitivity whose range is at most this has no shift: any shift would be due to rounding.
-FLAT = 1e-2
 # Shifts are looked for on a grid of so many steps of the circle.
 _FINE = 720
 

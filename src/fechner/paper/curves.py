@@ -61,7 +61,7 @@ class Sweep:
 class Part:
     """One curve for every block of a network: the unit that is saved and resumed.
 
-    `integration_error` doubles the cost, and is measured where a claim depends on it. Curves that are smooth, or that no grid
+    `integration_error` multiplies the cost, and is measured where a claim depends on it. Curves that are smooth, or that no grid
     resolves, are measured at one of `every` so many values.
     """
 

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from fechner import circular, contents, human, results
-from fechner.comparison import contrast
+from fechner.agreement import contrast
 from fechner.paper.claim import Claim, Estimate, above, judge
 from fechner.paper.figure import PaperFigure
 from fechner.paper.photographs import density, with_density

@@ -6,11 +6,12 @@ A feature (`feature.Feature`) says what one photograph contributes; `stream` add
 
 from __future__ import annotations
 
+from fechner.statistics.components import power_law, principal_components, reconstruct
 from fechner.statistics.crops import are_crops, read_crops
 from fechner.statistics.density import FEATURES, image_statistics, make
 from fechner.statistics.images import Photograph, find_photographs, left_out_in_words, photographs, source_name
 from fechner.statistics.measured import SHIPPED, shipped
-from fechner.statistics.patches import power_law, principal_components, reconstruct, sample_patches
+from fechner.statistics.patches import sample_patches
 
 __all__ = [
     "FEATURES",

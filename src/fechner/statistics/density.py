@@ -1,7 +1,7 @@
 """The density of a feature in photographs, with intervals, by one function for every feature.
 
-`image_statistics` is the verb; `stream.totals` does the work, and `measured` has what ships. A new feature needs an entry in `FEATURES` and nothing
-else here: its name is the dimension of the result, and its fields are the settings.
+`image_statistics` is the verb; `stream.totals` does the work, and `measured` has what ships. A new feature needs an
+entry in `FEATURES` and nothing else here: its name is the dimension of the result, and its fields are the settings.
 """
 
 from __future__ import annotations

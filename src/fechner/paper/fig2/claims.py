@@ -15,7 +15,7 @@ import xarray as xr
 from scipy import stats
 
 from fechner import circular
-from fechner.comparison import contrast
+from fechner.agreement import contrast
 from fechner.paper import following
 from fechner.paper.claim import Claim, Estimate, Measurement, above, judge, measured, within
 from fechner.paper.curves import ALL, COUNTED, RANDOM, by_seed, certain, layers_only, networks, select, third, whole

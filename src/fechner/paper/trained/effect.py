@@ -14,7 +14,7 @@ import numpy as np
 import xarray as xr
 
 from fechner import circular
-from fechner.comparison import WITHIN
+from fechner.agreement import WITHIN
 from fechner.paper.claim import LOG, Estimate
 from fechner.paper.curves import third
 from fechner.paper.trained.files import Setup
