@@ -65,6 +65,9 @@ def run(notebook: nbformat.NotebookNode) -> None:
             # What is said meanwhile depends on what had been measured before.
             cell.outputs = [output for output in cell.outputs if output.output_type != "stream"]
         for output in cell.get("outputs", []):
+            if output.output_type == "stream":
+                # Where the kernel kept the cell that warned differs from run to run.
+                output.text = re.sub(r"\S*/ipykernel_\d+/\d+\.py:\d+: ", "", output.text)
             if "image/png" in output.get("data", {}):
                 output.data["image/png"] = smaller(output.data["image/png"])
 

@@ -62,7 +62,7 @@ def test_what_is_no_rule_has_no_error(small: Network) -> None:
 
 def test_the_error_of_one_value_is_not_known_and_said_so(small: Network) -> None:
     with pytest.warns(
-        FechnerWarning, match="the integration error is not known, because a grid of phase has one value"
+        FechnerWarning, match="the integration error over phase is not known, because a grid has one value"
     ):
         curves = sensitivity(small, GABOR, values=3, average={"phase": 1}, **QUIET)
     assert np.isnan(curves.fisher_information_error).all()
@@ -83,7 +83,8 @@ def test_what_depends_on_the_sum_of_two_parameters_is_not_hidden(linear: nn.Modu
     both = {"a": 8, "b": 8}
     curves = sensitivity(linear, aliased, "angle", [1.0, 2.0], both, dtype=torch.float64, **QUIET)
     assert curves.uncertain.all()
-    one = sensitivity(linear, aliased, "angle", [1.0, 2.0], {"a": 8, "b": 1}, dtype=torch.float64, **QUIET)
+    with pytest.warns(FechnerWarning, match="error over b is not known"):
+        one = sensitivity(linear, aliased, "angle", [1.0, 2.0], {"a": 8, "b": 1}, dtype=torch.float64, **QUIET)
     assert one.uncertain.all()
 
 

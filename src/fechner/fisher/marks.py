@@ -12,6 +12,8 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from fechner.agreement import FLAT
+
 Array = npt.NDArray[np.float64]
 # A value whose integration error is a larger share of J is marked as uncertain.
 LIMIT = 0.05
@@ -19,8 +21,6 @@ LIMIT = 0.05
 ROUGH = 0.4
 # The least number of values by which resolution is judged.
 FEWEST = 8
-# A curve that varies by a smaller share of its mean is flat, and every grid resolves it.
-FLAT = 1e-2
 # Sensitivity below this share of its mean counts as this share, because zero has no logarithm.
 LEAST = 1e-3
 
@@ -90,17 +90,19 @@ def _uncertain(curves: xr.Dataset, along: str, rules: list[str]) -> list[str]:
         return []
     share = (curves.fisher_information_error / curves.fisher_information).values
     marks = curves.uncertain.values
-    names = " and ".join(rules)
-    if curves.fisher_information_error.isnull().all():
-        return [f"the integration error is not known, because a grid of {names} has one value; take more, such as 20"]
-    if not marks.any():
-        return []
-    layer, value = np.unravel_index(np.argmax(np.where(marks, share, 0)), share.shape)
-    return [
-        f"the integration error exceeds {LIMIT:.0%} of J at {marks.sum()} values of {_layers(curves, marks.any(1))}, at worst "
-        f"{share[layer, value]:.0%} in '{curves.layer.values[layer]}' at {along} {curves[along].values[value]:g}; they are marked "
-        f"as uncertain: average over more values of {names}"
-    ]
+    single = " and ".join(name for name in rules if curves.sizes[name] == 1)
+    unknown = f"the integration error over {single} is not known, because a grid has one value; take more, such as 20"
+    listed = [unknown] if single else []
+    if marks.any():
+        count = int(marks.sum())
+        layer, value = np.unravel_index(np.argmax(np.where(marks, share, 0)), share.shape)
+        names = " and ".join(name for name in rules if curves.sizes[name] > 1)
+        listed.append(
+            f"the integration error exceeds {LIMIT:.0%} of J at {count} value{'s' * (count > 1)} of "
+            f"{_layers(curves, marks.any(1))}, at worst {share[layer, value]:.0%} in '{curves.layer.values[layer]}' at {along} "
+            f"{curves[along].values[value]:g}; what is marked as uncertain carries no claim: average over more values of {names}"
+        )
+    return listed
 
 
 def _unresolved(curves: xr.Dataset, along: str) -> list[str]:

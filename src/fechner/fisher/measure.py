@@ -71,8 +71,8 @@ def sensitivity(
         method: "exact" (forward-mode derivative), "central" (differences of ±step) or "forward" (differences between
             neighbours on the grid, placed half-way).
         step: the step of central differences, in units of the parameter; by default a hundredth of the grid's spacing.
-        integration_error: whether to measure again half a step off the grids of nuisance parameters, which doubles the
-            stimuli: without it, nobody knows by how much the mean over a grid differs from the mean over all values.
+        integration_error: whether to measure again with each grid of a nuisance parameter half a step off, which presents
+            as many stimuli once more for every grid: without it, nobody knows by how much the mean over a grid differs from the mean over all values.
         seed: decides random draws of nuisance parameters; the seed of weights belongs to `load`.
         dtype: everything is computed in this dtype; a network of another dtype is copied.
         batch_size: the number of stimuli that run together, by default the power of two that fits in half of the free
@@ -92,8 +92,8 @@ def sensitivity(
         - `relative_sensitivity`: √J / mean √J, 1 everywhere for a flat curve,
         - `threshold`: 1/√J, in units of the parameter: the difference at which d′ = 1,
         - `fisher_information_error`: the integration error of J, the difference from J with a grid of nuisance values half a
-          step off, summed over the grids; NaN where all of them have one value. Values that are listed are no grid and have no such error,
-          except an even grid of a whole circle,
+          step off, summed over the grids; NaN where all of them have one value. Values that are listed are no grid and have
+          no such error, except an even grid of a whole circle,
         - `uncertain`: where that error is more than 5 % of J: these values carry no claim,
         - `resolved` (layer): whether the grid of the parameter resolves the curve; not judged of fewer than 8 values. The shape
           of a layer that is not resolved carries no claim,

@@ -1,8 +1,8 @@
 """How sensitivity emerges in learning: without labels in linear networks (`learn`), and with labels (`learn_labels`).
 
 Without labels, `linear` learns a `linear_network` from a `stage`, with `flow` as one of its engines; `theory` has the
-closed forms, and `readouts` reads results. With labels, `supervised` learns a `task` under an `exposure` with noise from `labels`, while
-`recorder` measures; `history` reads results.
+closed forms, and `readouts` reads results. With labels, `supervised` learns a `task` under an `exposure` with noise from
+`labels`, while `recorder` measures; `history` reads results.
 """
 
 from __future__ import annotations

@@ -58,7 +58,8 @@ def learn(
         learning_rate: learning rate of gradient descent on the mean squared error, or of Adam.
         engine: "descent" takes every step, on the covariance; "flow" integrates gradient flow over the same time with
             adaptive steps; "adam" takes every step on the covariance by Adam (Kingma & Ba 2015, PyTorch's defaults), whose
-            moments begin anew in every stage; "minibatch" draws `batch` of the stage's `data` (n, component) for every step, as published.
+            moments begin anew in every stage; "minibatch" draws `batch` of the stage's `data` (n, component) for every
+            step, as published.
         batch: patches in a minibatch.
         tolerance: error of each adaptive step, relative to the weights.
         dtype: precision of the weights.

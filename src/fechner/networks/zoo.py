@@ -71,8 +71,8 @@ def load(name: str, weights: str | Path = "pretrained", seed: Seed = 0) -> Netwo
     same, with the statistics of batch normalisation shuffled too), the name of a torchvision weights entry such as "IMAGENET1K_V2", or a file:
     a state dict or a checkpoint that holds one (.pt, .pth, .ckpt, .safetensors; also in parts), loaded without executing
     code. Where a file holds several, such as raw and averaged weights, a `FechnerWarning` says which was taken, and
-    "FILE::KEY" takes another. `image_size` of the network is that of the images it was trained on. `seed` decides initialisation and shuffling, in threads too. An architecture of your own is
-    named by its import path, "package.module:function"; it is called with `num_classes`. Raises `FechnerError` for an
+    "FILE::KEY" takes another. `image_size` of the network is that of the images it was trained on. `seed` decides
+    initialisation and shuffling, in threads too. An architecture of your own is named by its import path, "package.module:function"; it is called with `num_classes`. Raises `FechnerError` for an
     unknown name, a seed below 0 or above 2⁶³ − 1, and for weights that are missing, damaged, not finite, of another
     architecture, or cannot be downloaded.
     """
