@@ -166,7 +166,7 @@ def draw_ratio(part: xr.Dataset, axes: Axes) -> None:
         one = select(part, weights=state)
         if one.sizes["layer"]:
             _ratio_line(one, axes, colour, LABELS[state])
-    axes.plot([], [], ":", color="0.3", lw=0.8, label="with what is marked")
+    axes.plot([], [], ":", color="0.3", lw=0.8, label="marked too")
     _ratio_axes(axes)
 
 
